@@ -1,0 +1,1 @@
+"""The compute process: parent side, child side, devices."""

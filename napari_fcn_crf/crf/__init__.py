@@ -1,0 +1,1 @@
+"""The fully connected CRF: numpy and numba only."""

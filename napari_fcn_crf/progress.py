@@ -1,0 +1,30 @@
+"""What long work tells whoever waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One step of a long piece of work.
+
+    Parameters
+    ----------
+    phase : str
+        What is being done, as shown to the user: "Training", "Predicting".
+    current, total : int
+        Steps done and steps in all; a total of 0 means that it is not known.
+    loss : float, optional
+        Training loss before this step.
+    """
+
+    phase: str
+    current: int = 0
+    total: int = 0
+    loss: float | None = None
+
+
+OnProgress = Callable[[Progress], None]
+ShouldStop = Callable[[], bool]

@@ -1,0 +1,216 @@
+"""Every setting and its default, once; widgets, command line and core read them from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, Self, get_args, get_type_hints
+
+Architecture = Literal["fcn32s"]
+Backbone = Literal["vgg16-compact", "vgg16"]
+LabelMode = Literal["scribbles", "mask"]
+LossReduction = Literal["mean", "sum"]
+ClassWeights = Literal["none", "balanced"]
+CRFEngine = Literal["builtin", "pydensecrf"]
+Backend = Literal["tensorflow", "torch", "jax"]
+
+DEVICES = ("auto", "cpu", *(f"gpu:{index}" for index in range(8)))
+
+
+def require(name: str, value: object, holds: bool, expected: str) -> None:
+    """Raise a ValueError that names the setting, what it must be and what it was."""
+    if not holds:
+        raise ValueError(f"{name} must be {expected}, but is {value!r}.")
+
+
+class _Settings:
+    """What the settings classes share: checked literals and a round trip through JSON."""
+
+    def _check_literals(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            choices = get_args(hint)
+            if getattr(hint, "__origin__", None) is Literal:
+                value = getattr(self, name)
+                expected = "one of " + ", ".join(map(repr, choices))
+                require(name, value, value in choices, expected)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings as plain JSON values."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return {
+            name: str(value) if isinstance(value, Path) else value for name, value in values.items()
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Make settings from `to_dict`'s values; names this version does not know are left out."""
+        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
+        return cls(**{name: value for name, value in values.items() if name in known})
+
+
+@dataclass(frozen=True)
+class TrainingSettings(_Settings):
+    """How a network is built and trained.
+
+    Parameters
+    ----------
+    architecture : {"fcn32s"}
+        The fully convolutional network on top of the backbone.
+    backbone : {"vgg16-compact", "vgg16"}
+        VGG-16, or the same thirteen convolutions at a quarter of the width with a 3x3 fc6 of 256.
+    weights : path, optional
+        A file with the backbone's weights. None starts from random (He) ones.
+    labels : {"scribbles", "mask"}
+        Whether a 0 in the labels is "not annotated" or the background, a class of its own.
+    iterations : int
+        Optimizer steps, one image each.
+    learning_rate : float
+        Of Adam.
+    dropout : float
+        Fraction of fc6 and fc7 units dropped while training, in [0, 1).
+    loss_reduction : {"mean", "sum"}
+        Whether the pixels' cross-entropies are averaged or summed.
+    class_weights : {"balanced", "none"}
+        Weigh each class by the inverse of its number of annotated pixels, or all pixels alike.
+    seed : int
+        Of initialisation, dropout and the order of images.
+
+    Raises
+    ------
+    ValueError
+        If a value is outside its range; the message names it.
+    """
+
+    architecture: Architecture = "fcn32s"
+    backbone: Backbone = "vgg16-compact"
+    weights: str | Path | None = None
+    labels: LabelMode = "scribbles"
+    iterations: int = 100
+    learning_rate: float = 1e-3
+    dropout: float = 0.5
+    loss_reduction: LossReduction = "mean"
+    class_weights: ClassWeights = "balanced"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self._check_literals()
+        require("iterations", self.iterations, self.iterations >= 1, "at least 1")
+        require("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
+        require("dropout", self.dropout, 0 <= self.dropout < 1, "at least 0 and below 1")
+        require("seed", self.seed, 0 <= self.seed < 2**32, "from 0 to 4294967295")
+
+    @classmethod
+    def paper(cls, weights: str | Path | None = None) -> TrainingSettings:
+        """Return the settings of the 2016 tutorial's run: FCN-32s on VGG-16, ten Adam steps.
+
+        References
+        ----------
+        Long, Shelhamer and Darrell, "Fully convolutional networks for semantic segmentation",
+        CVPR 2015, https://doi.org/10.1109/CVPR.2015.7298965
+        """
+        return cls(
+            backbone="vgg16",
+            weights=weights,
+            labels="mask",
+            iterations=10,
+            learning_rate=1e-4,
+            dropout=0.5,
+            loss_reduction="sum",
+            class_weights="none",
+        )
+
+
+@dataclass(frozen=True)
+class PredictionSettings(_Settings):
+    """How an image is predicted.
+
+    Parameters
+    ----------
+    tile_px : int
+        Planes with a longer side are predicted in overlapping tiles of at most this side, so that
+        memory stays bounded. A multiple of 32.
+    """
+
+    tile_px: int = 1024
+
+    def __post_init__(self) -> None:
+        valid = self.tile_px >= 256 and self.tile_px % 32 == 0
+        require("tile_px", self.tile_px, valid, "a multiple of 32, at least 256")
+
+
+@dataclass(frozen=True)
+class CRFSettings(_Settings):
+    """Parameters of the fully connected CRF; the defaults are the tutorial's.
+
+    Parameters
+    ----------
+    iterations : int
+        Mean-field iterations; 0 returns the probabilities as they are.
+    gaussian_sigma_px : float
+        Standard deviation of the smoothness kernel, θγ in the paper, in pixels.
+    gaussian_weight : float
+        Strength of the smoothness kernel, w(2).
+    bilateral_sigma_px : float
+        Spatial standard deviation of the appearance kernel, θα, in pixels.
+    bilateral_sigma_intensity : float
+        Intensity standard deviation of the appearance kernel, θβ, in grey levels of 0 to 255.
+    bilateral_weight : float
+        Strength of the appearance kernel, w(1).
+    engine : {"builtin", "pydensecrf"}
+        Our own numba engine, or Krähenbühl's C++ code through pydensecrf, the reference.
+
+    Raises
+    ------
+    ValueError
+        If a value is outside its range; the message names it.
+
+    References
+    ----------
+    Krähenbühl and Koltun, "Efficient inference in fully connected CRFs with Gaussian edge
+    potentials", NIPS 2011, https://doi.org/10.48550/arXiv.1210.5644
+    """
+
+    iterations: int = 5
+    gaussian_sigma_px: float = 10.0
+    gaussian_weight: float = 3.0
+    bilateral_sigma_px: float = 50.0
+    bilateral_sigma_intensity: float = 20.0
+    bilateral_weight: float = 10.0
+    engine: CRFEngine = "builtin"
+
+    def __post_init__(self) -> None:
+        self._check_literals()
+        require("iterations", self.iterations, self.iterations >= 0, "at least 0")
+        for name in ("gaussian_sigma_px", "bilateral_sigma_px", "bilateral_sigma_intensity"):
+            require(name, getattr(self, name), getattr(self, name) > 0, "above 0")
+        for name in ("gaussian_weight", "bilateral_weight"):
+            require(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
+
+
+@dataclass(frozen=True)
+class ComputeSettings(_Settings):
+    """Where the network runs.
+
+    Parameters
+    ----------
+    device : str
+        "auto" (the first GPU if there is one), "cpu", or "gpu:0" to "gpu:7".
+    backend : {"tensorflow", "torch", "jax"}
+        The library Keras computes with.
+    memory_growth : bool
+        Let TensorFlow take GPU memory as it needs it instead of all at once.
+    weights_folder : str
+        Where weights files are looked for; empty means the user's cache folder.
+    interpreter : str
+        Python of the compute process; empty means the one napari runs in.
+    """
+
+    device: str = "auto"
+    backend: Backend = "tensorflow"
+    memory_growth: bool = True
+    weights_folder: str = ""
+    interpreter: str = ""
+
+    def __post_init__(self) -> None:
+        self._check_literals()
+        require("device", self.device, self.device in DEVICES, "one of " + ", ".join(DEVICES))

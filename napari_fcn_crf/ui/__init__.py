@@ -1,0 +1,1 @@
+"""napari widgets; the only part that knows napari and Qt."""
