@@ -31,8 +31,8 @@ def check_image(image: Any) -> npt.NDArray[Any]:
         )
     if array.ndim < 2 or array.size == 0:
         raise ValueError(
-            f"An image needs at least two axes with pixels in them, but its shape is {array.shape}. "
-            "Choose another layer."
+            "An image needs at least two axes with pixels in them, but its shape is "
+            f"{array.shape}. Choose another layer."
         )
     if array.dtype.kind == "f":
         bad = array.size - int(np.count_nonzero(np.isfinite(array)))
@@ -111,8 +111,9 @@ def check_size(spatial_shape: tuple[int, ...]) -> None:
     rows, columns = spatial_shape[-2:]
     if min(rows, columns) < MINIMUM_SIDE_PX:
         raise ValueError(
-            f"The network needs images of at least {MINIMUM_SIDE_PX} x {MINIMUM_SIDE_PX} pixels, but "
-            f"this one is {rows} x {columns}. Enlarge it first, e.g. with skimage.transform.rescale."
+            f"The network needs images of at least {MINIMUM_SIDE_PX} x {MINIMUM_SIDE_PX} pixels, "
+            f"but this one is {rows} x {columns}. Enlarge it first, e.g. with "
+            "skimage.transform.rescale."
         )
 
 

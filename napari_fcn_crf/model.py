@@ -46,7 +46,7 @@ class ModelCard:
     channels: int
     intensity: IntensityMapping
     training: TrainingSettings
-    crf: CRFSettings = CRFSettings()
+    crf: CRFSettings = field(default_factory=CRFSettings)
     losses: tuple[float, ...] = ()
     record: dict[str, Any] = field(default_factory=dict)
 
