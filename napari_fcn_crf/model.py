@@ -78,10 +78,9 @@ class ModelCard:
                 f"shape is {array.shape}. Predict with this model first."
             )
         values = np.asarray(self.class_values)
-        dtype = (
-            np.int32 if np.can_cast(np.min_scalar_type(int(values.max())), np.int32) else np.int64
-        )
-        return values.astype(dtype)[array.argmax(axis=0)]
+        fits = -(2**31) <= values.min() and values.max() < 2**31
+        labels: npt.NDArray[np.integer] = values.astype(np.int32 if fits else np.int64)
+        return labels[array.argmax(axis=0)]
 
     def to_json(self) -> str:
         """Return the card as JSON text."""
