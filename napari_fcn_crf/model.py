@@ -78,7 +78,7 @@ class ModelCard:
                 f"shape is {array.shape}. Predict with this model first."
             )
         values = np.asarray(self.class_values)
-        fits = -(2**31) <= values.min() and values.max() < 2**31
+        fits = values.min() >= -(2**31) and values.max() < 2**31
         labels: npt.NDArray[np.integer] = values.astype(np.int32 if fits else np.int64)
         return labels[array.argmax(axis=0)]
 
