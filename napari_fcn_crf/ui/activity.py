@@ -1,0 +1,102 @@
+"""Long work in a thread, told in signals that arrive on the main thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from napari.utils import progress
+from qtpy.QtCore import QObject, Signal
+
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
+
+_log = logging.getLogger(__name__)
+
+
+class Activity(QObject):
+    """One piece of long work, with its bar in napari's activity dock.
+
+    Parameters
+    ----------
+    kind : str
+        Which step it belongs to: "weights", "train", "predict" or "refine".
+    title : str
+        Shown beside the bar.
+    work : callable
+        Runs in a thread of its own; is given a function to report `Progress` to, and returns the
+        result. It must not touch layers or widgets.
+    cancel : callable
+        Makes `work` end soon; called on the main thread, returns at once.
+    """
+
+    progressed = Signal(object)
+    returned = Signal(object)
+    failed = Signal(object)
+    ended = Signal()
+
+    def __init__(
+        self,
+        kind: str,
+        title: str,
+        work: Callable[[OnProgress], Any],
+        cancel: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self.kind = kind
+        self.title = title
+        self.latest = Progress(title)
+        self.is_cancelling = False
+        self._work = work
+        self._cancel = cancel
+        # A daemon: napari must be able to close whatever the work is waiting for.
+        self._thread = threading.Thread(target=self._run, name=f"fcn-crf {kind}", daemon=True)
+        self._bar: progress | None = None
+        self.progressed.connect(self._on_progressed)
+        self.returned.connect(self._close_bar)
+        self.failed.connect(self._close_bar)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._bar = progress(total=0, desc=self.title)
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Ask the work to end."""
+        if not self.is_cancelling:
+            self.is_cancelling = True
+            self._cancel()
+
+    def _run(self) -> None:
+        try:
+            result = self._work(self.progressed.emit)
+        except Exception as error:  # noqa: BLE001  shown to the user on the main thread
+            if not isinstance(error, Cancelled | ValueError | TypeError):
+                _log.warning("%s failed", self.title, exc_info=error)
+            self._emit(self.failed, error)
+        else:
+            self._emit(self.returned, result)
+        self._emit(self.ended)
+
+    @staticmethod
+    def _emit(signal: Any, *values: Any) -> None:
+        try:
+            signal.emit(*values)
+        except RuntimeError:
+            # Qt has deleted this object: napari closed while the work went on.
+            _log.debug("an activity ended after napari was closed")
+
+    def _on_progressed(self, latest: Progress) -> None:
+        self.latest = latest
+        if self._bar is not None:
+            if self._bar.total != latest.total:
+                self._bar.reset(latest.total)
+            self._bar.n = latest.current
+            self._bar.set_description(f"{self.title}: {latest.phase}")
+            self._bar.refresh()
+
+    def _close_bar(self, _: object = None) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

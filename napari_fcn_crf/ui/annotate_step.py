@@ -1,0 +1,168 @@
+"""Step 1: which image, which labels, what they mean, and how much is painted."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from napari.layers import Labels
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QFormLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QRadioButton,
+    QTableWidget,
+    QTableWidgetItem,
+)
+
+from napari_fcn_crf.annotations import AnnotationSummary, summarize
+from napari_fcn_crf.ui import layers
+from napari_fcn_crf.ui.image_step import image_choice
+from napari_fcn_crf.ui.layer_choice import LayerChoice
+from napari_fcn_crf.ui.step import Step
+
+_RECOUNT_DELAY_MS = 300
+_ROWS_SHOWN = 6
+
+
+class AnnotateStep(Step):
+    """Choose image and labels, and see what a training would learn from."""
+
+    title: ClassVar[str] = "Annotate"
+
+    def build(self) -> None:
+        session = self.session
+        self.image_choice = image_choice(session)
+        self.labels_choice = LayerChoice(
+            session,
+            layers.is_source_labels,
+            lambda: session.annotation,
+            session.choose_annotation,
+            "no labels open",
+        )
+        self.new_labels_button = QPushButton("New labels")
+        self.new_labels_button.clicked.connect(self._on_new_labels_clicked)
+        labels_row = QHBoxLayout()
+        labels_row.addWidget(self.labels_choice)
+        labels_row.addWidget(self.new_labels_button)
+
+        self.scribbles_button = QRadioButton("not annotated")
+        self.scribbles_button.setToolTip("Scribbles: pixels labelled 0 are left out of training.")
+        self.mask_button = QRadioButton("background")
+        self.mask_button.setToolTip("A full mask: 0 is a class of its own.")
+        self._modes = QButtonGroup(self)
+        self._modes.addButton(self.scribbles_button)
+        self._modes.addButton(self.mask_button)
+        self._modes.buttonClicked.connect(self._on_mode_clicked)
+        mode_row = QHBoxLayout()
+        mode_row.addWidget(self.scribbles_button)
+        mode_row.addWidget(self.mask_button)
+        mode_row.addStretch()
+
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Image", self.image_choice)
+        form.addRow("Labels", labels_row)
+        form.addRow("0 means", mode_row)
+        self.body.addLayout(form)
+
+        self.table = QTableWidget(0, 3)
+        self.table.setHorizontalHeaderLabels(["Label", "Class", "Pixels"])
+        self.table.verticalHeader().hide()
+        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
+        self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
+        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        self.body.addWidget(self.table)
+        self.verdict: QLabel = self.add_text()
+
+        self._watched: Labels | None = None
+        self._recount = QTimer(self, singleShot=True, interval=_RECOUNT_DELAY_MS)
+        self._recount.timeout.connect(self._count)
+
+    def update_controls(self) -> None:
+        self._watch(self.session.annotation)
+        self.new_labels_button.setEnabled(self.session.image is not None)
+        self.new_labels_button.setToolTip(
+            "Add an empty labels layer on this image and take the brush."
+            if self.session.image is not None
+            else "Open an image first."
+        )
+        has_labels = self.session.annotation is not None
+        self.scribbles_button.setEnabled(has_labels)
+        self.mask_button.setEnabled(has_labels)
+        self.scribbles_button.setChecked(self.session.label_mode == "scribbles")
+        self.mask_button.setChecked(self.session.label_mode == "mask")
+        self._count()
+
+    def _watch(self, labels: Labels | None) -> None:
+        """Recount, a little later, whenever the labels are painted on."""
+        if labels is self._watched:
+            return
+        for layer, act in ((self._watched, "disconnect"), (labels, "connect")):
+            if layer is not None:
+                for event in (layer.events.paint, layer.events.data, layer.events.labels_update):
+                    getattr(event, act)(self._on_painted)
+        self._watched = labels
+
+    def _on_painted(self, event: Any = None) -> None:
+        self._recount.start()
+
+    def _count(self) -> None:
+        labels = self.session.annotation
+        if labels is None:
+            self.table.hide()
+            self.verdict.setText(
+                "Press New labels, choose the brush, and paint a few strokes of each class, each "
+                "with a label of its own."
+                if self.session.image is not None
+                else "Open an image, or try File > Open Sample > FCN-CRF."
+            )
+            return
+        summary = summarize(np.asarray(layers.layer_array(labels)), self.session.label_mode)
+        self._fill_table(labels, summary)
+        self.verdict.setText(_verdict(summary))
+
+    def _fill_table(self, labels: Labels, summary: AnnotationSummary) -> None:
+        self.table.setVisible(bool(summary.counts))
+        self.table.setRowCount(len(summary.counts))
+        for row, (value, count) in enumerate(summary.counts.items()):
+            swatch = QPixmap(12, 12)
+            colour = labels.get_color(value)
+            swatch.fill(
+                QColor.fromRgbF(*map(float, colour)) if colour is not None else QColor("gray")
+            )
+            name = "background" if value == 0 else f"class {value}"
+            number = QTableWidgetItem(QIcon(swatch), str(value))
+            pixels = QTableWidgetItem(f"{count:,}".replace(",", " "))
+            pixels.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            for column, item in enumerate((number, QTableWidgetItem(name), pixels)):
+                self.table.setItem(row, column, item)
+        rows = min(len(summary.counts), _ROWS_SHOWN)
+        height = self.table.horizontalHeader().height() + 4
+        height += sum(self.table.rowHeight(row) for row in range(rows))
+        self.table.setFixedHeight(height)
+
+    def _on_mode_clicked(self) -> None:
+        self.session.choose_label_mode("scribbles" if self.scribbles_button.isChecked() else "mask")
+
+    def _on_new_labels_clicked(self) -> None:
+        image = self.session.image
+        if image is not None:
+            self.session.choose_annotation(layers.new_labels(self.session.viewer, image))
+
+
+def _verdict(summary: AnnotationSummary) -> str:
+    if summary.problem:
+        return summary.problem
+    return (
+        f"Ready: {len(summary.counts)} classes, {summary.annotated_fraction:.1%} of the pixels "
+        "annotated."
+    )

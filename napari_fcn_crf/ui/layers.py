@@ -1,0 +1,212 @@
+"""Between layers and arrays: what a layer holds, where it lies, and the layers we make."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+
+from napari_fcn_crf.model import ModelCard
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+METADATA_KEY = "napari_fcn_crf"
+
+
+def layer_array(layer: Layer) -> Any:
+    """Return a layer's data at full resolution, not yet computed if it is lazy."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def our_metadata(layer: Layer) -> dict[str, Any]:
+    """Return what this plugin noted on a layer it made; empty for other layers."""
+    return layer.metadata.get(METADATA_KEY, {})
+
+
+def is_source_image(layer: Layer) -> bool:
+    """Whether a layer is an image to be segmented, not a result."""
+    return isinstance(layer, Image) and not our_metadata(layer)
+
+
+def is_source_labels(layer: Layer) -> bool:
+    """Whether a layer is an annotation, not a result."""
+    return isinstance(layer, Labels) and not our_metadata(layer)
+
+
+def is_probabilities(layer: Layer) -> bool:
+    """Whether a layer can hold probabilities: an image with a class axis before the others."""
+    return isinstance(layer, Image) and not layer.rgb and layer.ndim >= 3
+
+
+def layers_where(viewer: Viewer, holds: Callable[[Layer], bool]) -> list[Layer]:
+    """Return the viewer's layers for which something holds, topmost first."""
+    return [layer for layer in reversed(viewer.layers) if holds(layer)]
+
+
+def spatial_metadata(layer: Layer) -> dict[str, Any]:
+    """Return where a layer lies in space, as keyword arguments for another one."""
+    return {
+        "scale": layer.scale,
+        "translate": layer.translate,
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        "affine": layer.affine.affine_matrix,
+        "units": layer.units,
+        "axis_labels": layer.axis_labels,
+    }
+
+
+def with_class_axis(spatial: dict[str, Any]) -> dict[str, Any]:
+    """Return `spatial_metadata` for the same place with a class axis in front."""
+    ndim = len(spatial["scale"])
+
+    def embed(matrix: np.ndarray) -> np.ndarray:
+        embedded = np.eye(len(matrix) + 1)
+        embedded[1:, 1:] = matrix
+        return embedded
+
+    shear = np.eye(ndim)
+    shear[np.triu_indices(ndim, 1)] = spatial["shear"]
+    return {
+        "scale": (1.0, *spatial["scale"]),
+        "translate": (0.0, *spatial["translate"]),
+        "rotate": embed(spatial["rotate"]),
+        "shear": embed(shear)[np.triu_indices(ndim + 1, 1)],
+        "affine": embed(spatial["affine"]),
+        "units": ("pixel", *spatial["units"]),
+        "axis_labels": ("class", *spatial["axis_labels"]),
+    }
+
+
+def check_same_place(image: Image, labels: Labels) -> None:
+    """Refuse labels that do not cover the image pixel by pixel.
+
+    Raises
+    ------
+    ValueError
+        If the shapes or the places in space differ; the message names both.
+    """
+    image_shape = tuple(layer_array(image).shape)[: image.ndim]
+    labels_shape = tuple(layer_array(labels).shape)
+    if image_shape != labels_shape:
+        raise ValueError(
+            f"Image and labels must have the same shape, but '{image.name}' is "
+            f"{_by(image_shape)} and '{labels.name}' is {_by(labels_shape)}. Choose the labels "
+            "that were painted on this image, or press New labels."
+        )
+    ours, theirs = spatial_metadata(image), spatial_metadata(labels)
+    for name, what in (
+        ("scale", "scale"),
+        ("translate", "position"),
+        ("rotate", "rotation"),
+        ("shear", "shear"),
+        ("affine", "affine transform"),
+    ):
+        if not np.allclose(ours[name], theirs[name]):
+            raise ValueError(
+                f"Image and labels must lie in the same place, but the {what} of '{image.name}' is "
+                f"{_short(ours[name])} and that of '{labels.name}' is {_short(theirs[name])}. "
+                "Press New labels, or copy the image's transform to the labels."
+            )
+
+
+def new_labels(viewer: Viewer, image: Image) -> Labels:
+    """Add an empty labels layer in the image's place, ready to be painted on."""
+    shape = tuple(layer_array(image).shape)[: image.ndim]
+    layer = viewer.add_labels(
+        np.zeros(shape, np.uint8), name=f"{image.name} labels", **spatial_metadata(image)
+    )
+    layer.brush_size = 5
+    layer.mode = "paint"
+    return layer
+
+
+def add_probabilities(
+    viewer: Viewer, image: Image, probabilities: np.ndarray, card: ModelCard
+) -> Image:
+    """Add a model's prediction above its image, in place of the last one for that image."""
+    name = f"{image.name} probabilities"
+    _remove_ours(viewer, name, "probabilities")
+    layer = Image(
+        probabilities,
+        name=name,
+        contrast_limits=(0, 1),
+        colormap="viridis",
+        metadata={
+            METADATA_KEY: {
+                "kind": "probabilities",
+                "image": image.name,
+                "class_values": card.class_values,
+                "class_names": card.class_names,
+                "record": card.record,
+            }
+        },
+        **with_class_axis(spatial_metadata(image)),
+    )
+    return _insert_above(viewer, image, layer)
+
+
+def add_refined(
+    viewer: Viewer,
+    image: Image,
+    labels: np.ndarray,
+    like: Labels | None,
+    record: dict[str, Any],
+) -> Labels:
+    """Add refined labels above everything of their image.
+
+    The last result is replaced, unless the user has painted on it: then it stays.
+    """
+    name = f"{image.name} refined"
+    _remove_ours(viewer, name, "refined")
+    layer = Labels(
+        labels,
+        name=name,
+        opacity=0.5,
+        metadata={
+            METADATA_KEY: {
+                "kind": "refined",
+                "image": image.name,
+                "checksum": _checksum(labels),
+                "record": record,
+            }
+        },
+        **spatial_metadata(image),
+    )
+    if like is not None:
+        layer.colormap = like.colormap
+    viewer.add_layer(layer)
+    return layer
+
+
+def _remove_ours(viewer: Viewer, name: str, kind: str) -> None:
+    for layer in list(viewer.layers):
+        noted = our_metadata(layer)
+        if layer.name != name or noted.get("kind") != kind:
+            continue
+        if "checksum" in noted and noted["checksum"] != _checksum(layer.data):
+            continue
+        viewer.layers.remove(layer)
+
+
+def _insert_above(viewer: Viewer, below: Layer, layer: Layer) -> Any:
+    viewer.add_layer(layer)
+    index = viewer.layers.index(below) if below in viewer.layers else len(viewer.layers) - 2
+    viewer.layers.move(len(viewer.layers) - 1, index + 1)
+    return layer
+
+
+def _checksum(labels: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(labels))
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _short(values: Any) -> str:
+    return np.array2string(np.asarray(values), precision=4, separator=", ").replace("\n", "")

@@ -1,0 +1,31 @@
+"""The samples under File > Open Sample, as layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_fcn_crf import samples
+
+LayerTuple = tuple[Any, dict[str, Any], str]
+
+
+def _image_and_labels(image: str, labels: str) -> list[LayerTuple]:
+    return [
+        (samples.load(image), {"name": image.replace("_", " ")}, "image"),
+        (samples.load(labels), {"name": labels.replace("_", " "), "opacity": 0.5}, "labels"),
+    ]
+
+
+def cat() -> list[LayerTuple]:
+    """Return the cat and its full annotation."""
+    return _image_and_labels("cat", "cat_annotation")
+
+
+def cat_scribbles() -> list[LayerTuple]:
+    """Return the cat and a few strokes on it."""
+    return _image_and_labels("cat", "cat_scribbles")
+
+
+def immunohistochemistry() -> list[LayerTuple]:
+    """Return stained tissue and strokes for its three classes."""
+    return _image_and_labels("ihc", "ihc_scribbles")

@@ -1,0 +1,246 @@
+"""What the steps share in one viewer: the chosen layers, the model, and the work under way."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_fcn_crf.annotations import guess_label_mode
+from napari_fcn_crf.compute.service import ComputeService
+from napari_fcn_crf.model import ModelCard
+from napari_fcn_crf.progress import Cancelled, OnProgress
+from napari_fcn_crf.settings import LabelMode
+from napari_fcn_crf.ui.activity import Activity
+from napari_fcn_crf.ui.layers import is_source_image, is_source_labels, layer_array, layers_where
+from napari_fcn_crf.ui.preferences import compute_settings
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model file, which only the compute process loads, and its card."""
+
+    path: Path
+    card: ModelCard
+    name: str
+    is_saved: bool
+
+
+@dataclass(frozen=True)
+class WeightsChoice:
+    """A weights file that was checked, and what was found in it."""
+
+    path: Path
+    description: str
+
+
+class Session(QObject):
+    """State of one viewer's segmentation; the steps show it and change it, and are told of changes.
+
+    One lives in each viewer's window, and ends the compute process with it.
+    """
+
+    changed = Signal()
+    progressed = Signal(object)
+
+    def __init__(self, viewer: Viewer, window: QObject) -> None:
+        super().__init__(window)
+        self.viewer = viewer
+        self.image: Image | None = None
+        self.annotation: Labels | None = None
+        self.label_mode: LabelMode = "scribbles"
+        self.weights: WeightsChoice | None = None
+        self.model: TrainedModel | None = None
+        self.probabilities: Image | None = None
+        self.changed_by_refining: float | None = None
+        self.activity: Activity | None = None
+        self.service = ComputeService()
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="napari-fcn-crf-", ignore_cleanup_errors=True
+        )
+        self._models_made = 0
+        self._announce = QTimer(self, singleShot=True, interval=0)
+        self._announce.timeout.connect(self.changed)
+
+        events = viewer.layers.events
+        self._layer_events = (events.inserted, events.removed, events.reordered, events.renamed)
+        for event in self._layer_events:
+            event.connect(self._on_layers_changed)
+        window.destroyed.connect(_closer(self.service, self._folder))
+        self._on_layers_changed()
+
+    def notify_changed(self) -> None:
+        """Tell the steps that something changed, once for all changes of this moment."""
+        with contextlib.suppress(RuntimeError):  # the window is being closed
+            self._announce.start()
+
+    def choose_image(self, image: Image | None) -> None:
+        """Segment another image."""
+        self.image = image
+        self.notify_changed()
+
+    def choose_annotation(self, labels: Labels | None) -> None:
+        """Train on another labels layer; what its 0 means is guessed anew."""
+        self.annotation = labels
+        if labels is not None:
+            self.label_mode = guess_label_mode(layer_array(labels))
+        self.notify_changed()
+
+    def choose_label_mode(self, mode: LabelMode) -> None:
+        """Say what a 0 in the labels means."""
+        self.label_mode = mode
+        self.notify_changed()
+
+    def new_model_path(self) -> Path:
+        """Return where the next trained model is kept until the user saves it."""
+        self._models_made += 1
+        return Path(self._folder.name) / f"model-{self._models_made}.keras"
+
+    def keep_model(self, path: Path, card: ModelCard, name: str, is_saved: bool) -> None:
+        """Make a model the one that Predict uses."""
+        self.model = TrainedModel(path, card, name, is_saved)
+        self.notify_changed()
+
+    def save_model(self, target: Path) -> None:
+        """Copy the current model to a file of the user's choice, atomically.
+
+        Raises
+        ------
+        ValueError
+            If the file cannot be written; the message says why.
+        """
+        from napari_fcn_crf.files import atomic_path
+
+        if self.model is None:
+            raise ValueError("There is no model to save yet. Press Train first.")
+        try:
+            with atomic_path(target) as temporary:
+                shutil.copyfile(self.model.path, temporary)
+        except OSError as error:
+            raise ValueError(
+                f"The model could not be saved as {target.name}: {error.strerror or error}. "
+                "Choose another folder, or free some space."
+            ) from error
+        self.model = replace(self.model, name=target.name, is_saved=True)
+        self.notify_changed()
+
+    def run(
+        self,
+        kind: str,
+        title: str,
+        work: Callable[[OnProgress], Any],
+        cancel: Callable[[], None],
+        on_result: Callable[[Any], None],
+    ) -> None:
+        """Start long work; `on_result` is called on the main thread with what it returns.
+
+        Raises
+        ------
+        ValueError
+            If other work is still under way.
+        """
+        if self.activity is not None:
+            raise ValueError(f"{self.activity.title} is still running. Wait for it, or cancel it.")
+        activity = Activity(kind, title, work, cancel)
+        activity.progressed.connect(self.progressed)
+        activity.returned.connect(lambda result: self._finish(on_result, result))
+        activity.failed.connect(self._on_failed)
+        self.activity = activity
+        self.notify_changed()
+        activity.start()
+
+    def run_job(
+        self, kind: str, title: str, start: Callable[[], Any], on_result: Callable[[Any], None]
+    ) -> None:
+        """Run a job of the compute process, with the settings of this moment.
+
+        Parameters
+        ----------
+        start : callable
+            Starts the job and returns it; runs in the thread, for reading a lazy image takes time.
+        """
+        settings = compute_settings()
+        jobs: list[Any] = []
+        cancelled: list[bool] = []
+
+        def work(on_progress: OnProgress) -> Any:
+            self.service.configure(settings)
+            job = start()
+            jobs.append(job)
+            if cancelled:
+                job.cancel()
+            for latest in job.events():
+                on_progress(latest)
+            return job.result()
+
+        def cancel() -> None:
+            cancelled.append(True)
+            for job in jobs:
+                job.cancel()
+
+        self.run(kind, title, work, cancel, on_result)
+
+    def cancel(self) -> None:
+        """Cancel the work under way."""
+        if self.activity is not None:
+            self.activity.cancel()
+            self.notify_changed()
+
+    def _finish(self, on_result: Callable[[Any], None], result: Any) -> None:
+        self.activity = None
+        try:
+            on_result(result)
+        except (ValueError, TypeError) as error:
+            show_error(str(error))
+        self.notify_changed()
+
+    def _on_failed(self, error: Exception) -> None:
+        title = "The work" if self.activity is None else self.activity.title
+        self.activity = None
+        if isinstance(error, Cancelled):
+            show_info(f"{title} was cancelled.")
+        elif isinstance(error, MemoryError):
+            show_error(f"{title} needs more memory than there is. Use a smaller image or network.")
+        else:
+            show_error(str(error) or f"{title} failed: {type(error).__name__}.")
+        self.notify_changed()
+
+    def _on_layers_changed(self, event: Any = None) -> None:
+        viewer = self.viewer
+        images = layers_where(viewer, is_source_image)
+        if self.image not in images:
+            self.image = images[0] if images else None
+        annotations = layers_where(viewer, is_source_labels)
+        if self.annotation not in annotations:
+            self.choose_annotation(annotations[0] if annotations else None)
+        if self.probabilities is not None and self.probabilities not in viewer.layers:
+            self.probabilities = None
+        self.notify_changed()
+
+
+def session_of(viewer: Viewer) -> Session:
+    """Return the session that lives in a viewer's window, made on first use."""
+    window = viewer.window._qt_window
+    found = window.findChild(Session)
+    return found if found is not None else Session(viewer, window)
+
+
+def _closer(service: ComputeService, folder: Any) -> Callable[..., None]:
+    """Return a function that ends the compute process and holds no reference to the session."""
+
+    def close(*_: object) -> None:
+        service.close()
+        folder.cleanup()
+
+    return close
