@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from collections.abc import Iterator
@@ -33,3 +34,11 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_unfinished(target: str | Path) -> None:
+    """Remove what `atomic_path` left beside `target` when its process was killed while writing."""
+    target = Path(target)
+    # Eight random characters, as tempfile makes them.
+    for path in target.parent.glob(f".{glob.escape(target.stem)}-{'?' * 8}{target.suffix}"):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,185 @@
+"""Which devices can compute, found without importing Keras in the process that asks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from napari_fcn_crf.compute.environment import NO_WINDOW, child_command, compute_environment
+from napari_fcn_crf.compute.errors import ComputeError
+from napari_fcn_crf.progress import Cancelled, ShouldStop
+from napari_fcn_crf.settings import ComputeSettings
+
+_PROBE_LIMIT_S = 120
+_MARK = "napari-fcn-crf devices: "
+
+
+@dataclass(frozen=True)
+class Device:
+    """Something that can compute.
+
+    Parameters
+    ----------
+    name : str
+        As in `ComputeSettings.device`: "cpu", "gpu:0".
+    label : str
+        As people know it: "CPU, 2 threads", "NVIDIA H200, 139 GiB free".
+    free_bytes : int, optional
+        Memory that is free now; None if it cannot be told.
+    """
+
+    name: str
+    label: str
+    free_bytes: int | None
+
+
+def list_devices(
+    settings: ComputeSettings, should_stop: ShouldStop = lambda: False
+) -> list[Device]:
+    """Return the CPU and the GPUs that the backend can use.
+
+    Only where there may be a GPU, the backend is asked, in a process of its own (5 to 10 s).
+
+    Raises
+    ------
+    Cancelled
+        If `should_stop` returns True before the backend has answered.
+    ValueError
+        If the interpreter in the settings does not exist.
+    ComputeError
+        If the backend does not answer.
+    """
+    gpus = _ask_backend(settings, should_stop) if _may_have_gpu() else []
+    memory = _nvidia_free_bytes()
+    if len(memory) != len(gpus):
+        memory = [None] * len(gpus)
+    return [_cpu(), *map(_gpu, range(len(gpus)), gpus, memory)]
+
+
+def backend_gpu_names() -> list[str]:
+    """Return the GPUs by name that the backend sees; for the child, as it imports the backend."""
+    return _BACKEND_GPUS[os.environ["KERAS_BACKEND"]]()
+
+
+def main() -> None:
+    """Print the GPUs that the backend sees, for `list_devices` to read."""
+    print(_MARK + json.dumps(backend_gpu_names()), flush=True)
+
+
+def _cpu() -> Device:
+    threads = _cpu_threads()
+    label = f"CPU, {threads} thread{'s' if threads != 1 else ''}"
+    return Device("cpu", label, int(psutil.virtual_memory().available))
+
+
+def _gpu(index: int, name: str, free_bytes: int | None) -> Device:
+    free = "" if free_bytes is None else f", {free_bytes / 2**30:.0f} GiB free"
+    return Device(f"gpu:{index}", f"{name}{free}", free_bytes)
+
+
+def _cpu_threads() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _may_have_gpu() -> bool:
+    """Return whether a GPU's driver is in sight: NVIDIA's, AMD's ROCm, or a Mac's Metal."""
+    return bool(sys.platform == "darwin" or shutil.which("nvidia-smi") or Path("/dev/kfd").exists())
+
+
+def _ask_backend(settings: ComputeSettings, should_stop: ShouldStop) -> list[str]:
+    everything = ComputeSettings(backend=settings.backend, interpreter=settings.interpreter)
+    variables = os.environ | compute_environment(everything)
+    process = subprocess.Popen(
+        child_command(everything, "devices"),
+        env={name: value for name, value in variables.items() if value is not None},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        creationflags=NO_WINDOW,
+    )
+    deadline = time.monotonic() + _PROBE_LIMIT_S
+    while True:
+        try:
+            output, log = process.communicate(timeout=0.1)
+            break
+        except subprocess.TimeoutExpired:
+            if should_stop() or time.monotonic() > deadline:
+                process.kill()
+                process.communicate()
+                if should_stop():
+                    raise Cancelled from None
+                raise ComputeError(
+                    f"The backend did not name its devices within {_PROBE_LIMIT_S} s. Choose "
+                    "'cpu' in the settings."
+                ) from None
+    for line in output.splitlines():
+        if line.startswith(_MARK):
+            names: list[str] = json.loads(line.removeprefix(_MARK))
+            return names
+    raise ComputeError(
+        f"The {settings.backend} backend could not name its devices. Look into the log.", log
+    )
+
+
+def _nvidia_free_bytes() -> list[int | None]:
+    """Return the free memory of the visible NVIDIA GPUs, in their order."""
+    query = ["nvidia-smi", "--query-gpu=index,uuid,memory.free", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(
+            query, capture_output=True, text=True, timeout=10, check=True, creationflags=NO_WINDOW
+        )
+    except (OSError, subprocess.SubprocessError):
+        return []
+    free: dict[str, int | None] = {}
+    order = []
+    for line in answer.stdout.splitlines():
+        index, uuid, mebibytes = (field.strip() for field in line.split(","))
+        amount = int(mebibytes) * 2**20 if mebibytes.isdigit() else None
+        free[index] = free[uuid] = amount
+        order.append(index)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    chosen = order if visible is None else [name.strip() for name in visible.split(",")]
+    return [free[name] for name in chosen if name in free]
+
+
+def _tensorflow_gpus() -> list[str]:
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    return [detail.get("device_name", f"GPU {index}") for index, detail in enumerate(details)]
+
+
+def _torch_gpus() -> list[str]:
+    import torch
+
+    if torch.cuda.is_available():
+        return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    return ["Apple GPU"] if torch.backends.mps.is_available() else []
+
+
+def _jax_gpus() -> list[str]:
+    import jax
+
+    return [str(device.device_kind) for device in jax.devices() if device.platform != "cpu"]
+
+
+_BACKEND_GPUS: dict[str, Callable[[], list[Any]]] = {
+    "tensorflow": _tensorflow_gpus,
+    "torch": _torch_gpus,
+    "jax": _jax_gpus,
+}

@@ -1,0 +1,233 @@
+"""The compute process as the rest of the program sees it; nothing of Keras is imported here."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_fcn_crf.compute.child import Child
+from napari_fcn_crf.compute.devices import Device, list_devices
+from napari_fcn_crf.compute.errors import ChildEndedError, ComputeError
+from napari_fcn_crf.compute.job import Job
+from napari_fcn_crf.compute.shared import SharedArrays
+from napari_fcn_crf.files import remove_unfinished
+from napari_fcn_crf.images import check_image
+from napari_fcn_crf.model import ModelCard, read_card
+from napari_fcn_crf.progress import Cancelled
+from napari_fcn_crf.settings import ComputeSettings, PredictionSettings, TrainingSettings
+
+__all__ = ["ChildEndedError", "ComputeError", "ComputeService", "Device", "Job"]
+
+T = TypeVar("T")
+_JOIN_S = 1.5
+
+
+class ComputeService:
+    """One process that trains and predicts, started when it is first needed and kept warm.
+
+    It ends with `close`, with this object, or with this process, whatever way that ends. One job
+    runs at a time.
+    """
+
+    def __init__(self) -> None:
+        self._settings = ComputeSettings()
+        self._running = _Running()
+        # Runs at the interpreter's exit as well.
+        self._finalizer = weakref.finalize(self, _Running.end, self._running)
+
+    def configure(self, settings: ComputeSettings) -> None:
+        """Set where the network runs, from the next job on."""
+        self._settings = settings
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether the next job finds a process that has loaded its backend."""
+        child = self._running.child
+        return child is not None and child.is_ready and child.serves(self._settings)
+
+    def train(
+        self,
+        images: list[npt.NDArray[Any]],
+        labels: list[npt.NDArray[Any]],
+        settings: TrainingSettings,
+        model_path: Path,
+    ) -> Job[ModelCard]:
+        """Start training; the model is in `model_path` when the job is over, and now and then
+        before that.
+
+        A cancelled job has the model learnt so far as its result, if there is one. Arguments are
+        as those of `napari_fcn_crf.train`.
+
+        Raises
+        ------
+        ValueError
+            If another job is still running.
+        """
+        path = Path(model_path).absolute()
+
+        def work(job: Job[ModelCard]) -> ModelCard:
+            if not path.parent.is_dir():
+                raise ValueError(
+                    f"The model is written to the folder {path.parent}, but there is no such "
+                    "folder. Make it first, or choose another."
+                )
+            before = _identity(path)
+            with SharedArrays(_raise_if_cancelled(job)) as shared:
+                request = {
+                    "images": [shared.share(_shareable(image)) for image in images],
+                    "labels": [shared.share(_shareable(label)) for label in labels],
+                    "settings": settings.to_dict(),
+                    "model_path": str(path),
+                }
+                try:
+                    self._call(job, "train", request)
+                except (Cancelled, ChildEndedError) as error:
+                    remove_unfinished(path)
+                    if _identity(path) in (None, before):
+                        raise
+                    if isinstance(error, ChildEndedError):
+                        raise ChildEndedError(
+                            f"{error} What was learnt until shortly before is kept.",
+                            error.details,
+                            path,
+                        ) from error
+            return read_card(path)
+
+        return self._start("training", work)
+
+    def predict(
+        self,
+        model_path: Path,
+        image: npt.NDArray[Any],
+        settings: PredictionSettings | None = None,
+    ) -> Job[npt.NDArray[np.float32]]:
+        """Start predicting an image with a saved model; the result is as of
+        `napari_fcn_crf.predict`.
+
+        Raises
+        ------
+        ValueError
+            If another job is still running.
+        """
+        path = Path(model_path).absolute()
+
+        def work(job: Job[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+            with SharedArrays(_raise_if_cancelled(job)) as shared:
+                name = shared.reserve()
+                request = {
+                    "image": shared.share(_shareable(image)),
+                    "settings": None if settings is None else settings.to_dict(),
+                    "model_path": str(path),
+                    "result_name": name,
+                }
+                return shared.take(name, **self._call(job, "predict", request))
+
+        return self._start("prediction", work)
+
+    def describe_weights(self, path: str | Path) -> Job[str]:
+        """Start reading a weights file; the result is a sentence on what it holds.
+
+        Raises
+        ------
+        ValueError
+            If another job is still running.
+        """
+        request = {"path": str(Path(path).absolute())}
+        return self._start(
+            "reading the weights",
+            lambda job: str(self._call(job, "describe_weights", request)["text"]),
+        )
+
+    def devices(self) -> Job[list[Device]]:
+        """Start listing the devices; another job may run at the same time."""
+        settings = self._settings
+        job: Job[list[Device]] = Job(
+            "listing devices", lambda job: list_devices(settings, job.cancel_requested.is_set)
+        )
+        return job.start()
+
+    def close(self) -> None:
+        """Cancel what is running and end the process; a later job starts a new one."""
+        self._running.end()
+
+    def _start(self, name: str, work: Callable[[Job[T]], T]) -> Job[T]:
+        return self._running.start(Job(name, work))
+
+    def _call(self, job: Job[Any], function: str, request: dict[str, Any]) -> dict[str, Any]:
+        child = self._running.child_for(self._settings, job)
+        child.prepare(job)
+        return child.call(job, function, request)
+
+
+@dataclass
+class _Running:
+    """What there is to end: the child and its job."""
+
+    child: Child | None = None
+    job: Job[Any] | None = None
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def start(self, job: Job[T]) -> Job[T]:
+        with self._lock:
+            if self.job is not None and not self.job.done:
+                raise ValueError(
+                    f"One thing runs at a time, and {self.job.name} is still going on. Wait for it "
+                    "or cancel it first."
+                )
+            self.job = job
+            return job.start()
+
+    def child_for(self, settings: ComputeSettings, job: Job[Any]) -> Child:
+        """Return a child that runs as the settings ask, starting a new one if need be."""
+        with self._lock:
+            if job.cancel_requested.is_set():
+                raise Cancelled
+            if self.child is None or not self.child.serves(settings):
+                if self.child is not None:
+                    self.child.kill()
+                self.child = Child(settings)
+            return self.child
+
+    def end(self) -> None:
+        job = self.job
+        if job is not None:
+            job.cancel()
+        with self._lock:
+            child, self.child = self.child, None
+            if child is not None:
+                child.kill()
+        # Its thread gives the shared memory back.
+        if job is not None:
+            job.join(_JOIN_S)
+
+
+def _raise_if_cancelled(job: Job[Any]) -> Callable[[], None]:
+    def check() -> None:
+        if job.cancel_requested.is_set():
+            raise Cancelled
+
+    return check
+
+
+def _shareable(array: Any) -> npt.NDArray[Any]:
+    """Return an array of numbers; anything else is refused as an image of that kind is."""
+    array = np.asarray(array)
+    return array if array.dtype.kind in "buifc" else check_image(array)
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """Return what tells a file from the one that replaces it; None if there is none."""
+    with suppress(OSError):
+        status = path.stat()
+        return status.st_ino, status.st_mtime_ns, status.st_size
+    return None

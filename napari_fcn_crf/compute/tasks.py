@@ -1,0 +1,229 @@
+"""What the compute process does when it is asked, and how it says what went wrong."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+from appose import NDArray, SharedMemory
+
+from napari_fcn_crf.compute.environment import BACKEND_TITLES
+from napari_fcn_crf.compute.shared import attached, create_block
+from napari_fcn_crf.progress import Cancelled, Progress
+from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
+
+_OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
+
+_backend_problem = ""
+_model_cache: dict[tuple[str, int, int], Any] = {}
+_result: SharedMemory | None = None
+
+
+def load_backend() -> None:
+    """Import Keras and its backend; what is in the way of that, `hello` tells."""
+    global _backend_problem
+    backend = os.environ["KERAS_BACKEND"]
+    title = BACKEND_TITLES[backend]  # type: ignore[index]
+    try:
+        importlib.import_module("keras")
+        importlib.import_module("napari_fcn_crf.pipeline")
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        _backend_problem = (
+            f"Computing with {title} needs the package {package!r}, but {sys.executable} does not "
+            f"have it. Install it there (python -m pip install {package}), or choose another "
+            "backend or interpreter in the settings."
+        )
+    except Exception as error:  # noqa: BLE001 - a driver's or a DLL's failure has any type
+        traceback.print_exc()
+        _backend_problem = (
+            f"{title} could not be loaded ({_first_line(error)}). Install it anew, or choose "
+            "another backend or interpreter in the settings."
+        )
+
+
+def run(task: Any, function: str, request: dict[str, Any]) -> None:
+    """Run one of the functions below as an Appose task and put its answer in the outputs."""
+    release_result()
+    try:
+        task.outputs.update(kind="answer", answer=_TASKS[function](task, **request))
+    except Cancelled:
+        task.outputs.update(kind="cancelled")
+    except Exception as error:  # noqa: BLE001 - it is raised again in the parent
+        details = traceback.format_exc()
+        traceback.print_exc()
+        kind, message = _describe(error)
+        task.outputs.update(kind=kind, message=message, details=details)
+
+
+def hello(task: Any, device: str) -> dict[str, Any]:
+    """Say what is in the way of computing here, if anything is."""
+    from napari_fcn_crf.compute.devices import backend_gpu_names
+
+    problem = _backend_problem
+    if not problem and device.startswith("gpu:") and not backend_gpu_names():
+        title = BACKEND_TITLES[os.environ["KERAS_BACKEND"]]  # type: ignore[index]
+        problem = (
+            f"The device {device!r} was chosen, but {title} finds no such GPU. Choose 'auto' or "
+            "'cpu' in the settings, or install the GPU's driver and libraries."
+        )
+    return {"problem": problem}
+
+
+def train(
+    task: Any,
+    images: list[NDArray],
+    labels: list[NDArray],
+    settings: dict[str, Any],
+    model_path: str,
+) -> dict[str, Any]:
+    """Train a model, writing it to `model_path` as it gets better."""
+    from napari_fcn_crf import pipeline
+
+    _model_cache.clear()
+    with ExitStack() as stack:
+        model = pipeline.train(
+            [stack.enter_context(attached(image)) for image in images],
+            [stack.enter_context(attached(label)) for label in labels],
+            TrainingSettings.from_dict(settings),
+            on_progress=_reporter(task),
+            should_stop=_stopper(task),
+            checkpoint_path=Path(model_path),
+        )
+    _model_cache[_file_key(model_path)] = model
+    return {}
+
+
+def predict(
+    task: Any,
+    image: NDArray,
+    settings: dict[str, Any] | None,
+    model_path: str,
+    result_name: str,
+) -> dict[str, Any]:
+    """Predict an image and leave the probabilities in the shared block `result_name`."""
+    from napari_fcn_crf import pipeline
+
+    with attached(image) as pixels:
+        probabilities = pipeline.predict(
+            _load_model(task, model_path),
+            pixels,
+            None if settings is None else PredictionSettings.from_dict(settings),
+            on_progress=_reporter(task),
+            should_stop=_stopper(task),
+        )
+    if task.cancel_requested:
+        raise Cancelled
+    return _give(probabilities, result_name)
+
+
+def describe_weights(task: Any, path: str) -> dict[str, Any]:
+    """Say in a sentence what a weights file holds."""
+    from napari_fcn_crf.fcn import weights
+
+    return {"text": weights.describe_weights(path)}
+
+
+def release_result() -> None:
+    """Let go of the last result's memory, and free it if the parent can no longer do so."""
+    global _result
+    if _result is not None:
+        _result.close()
+        with suppress(FileNotFoundError):
+            _result.unlink()
+        _result = None
+
+
+_TASKS: dict[str, Callable[..., dict[str, Any]]] = {
+    "hello": hello,
+    "train": train,
+    "predict": predict,
+    "describe_weights": describe_weights,
+}
+
+
+def _give(array: npt.NDArray[Any], name: str) -> dict[str, Any]:
+    global _result
+    _result = create_block(array.nbytes, name)
+    shape = list(array.shape)
+    NDArray(array.dtype.str, shape, _result).ndarray()[...] = array
+    # On Windows a block goes with its last user, and the parent has not opened it yet.
+    if sys.platform != "win32":
+        _result.close()
+    return {"dtype": array.dtype.str, "shape": shape}
+
+
+def _load_model(task: Any, path: str) -> Any:
+    from napari_fcn_crf import pipeline
+
+    key = _file_key(path)
+    if key not in _model_cache:
+        _reporter(task)(Progress("Loading the model"))
+        model = pipeline.load_model(Path(path))
+        _model_cache.clear()
+        _model_cache[key] = model
+    return _model_cache[key]
+
+
+def _file_key(path: str) -> tuple[str, int, int]:
+    """Return what changes when the file is written again; zeros if there is none."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return path, 0, 0
+    return path, status.st_mtime_ns, status.st_size
+
+
+def _reporter(task: Any) -> Callable[[Progress], None]:
+    def report(progress: Progress) -> None:
+        task.update(
+            info={
+                "phase": progress.phase,
+                "current": progress.current,
+                "total": progress.total,
+                "loss": None if progress.loss is None else float(progress.loss),
+            }
+        )
+
+    return report
+
+
+def _stopper(task: Any) -> Callable[[], bool]:
+    return lambda: bool(task.cancel_requested)
+
+
+def _describe(error: Exception) -> tuple[str, str]:
+    """Return the kind of an error and one sentence for the user."""
+    if isinstance(error, ValueError | TypeError) and _is_ours(error):
+        return ("ValueError" if isinstance(error, ValueError) else "TypeError"), str(error)
+    if isinstance(error, MemoryError) and _is_ours(error):
+        return "error", str(error)
+    if type(error).__name__ in _OUT_OF_MEMORY:
+        return "error", (
+            "The device ran out of memory. Choose a smaller image, smaller tiles or the compact "
+            "backbone, or the CPU in the settings."
+        )
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "error", f"The disk is full: {error.filename} could not be written. Free some space."
+    return "error", (
+        f"The compute process could not finish ({_first_line(error)}). Look into the log."
+    )
+
+
+def _is_ours(error: Exception) -> bool:
+    """Return whether this package raised it, whose messages are written for the user."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__", "")).startswith(f"{__name__.partition('.')[0]}.")
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().partition("\n")[0][:200]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
