@@ -28,3 +28,7 @@ class Progress:
 
 OnProgress = Callable[[Progress], None]
 ShouldStop = Callable[[], bool]
+
+
+class Cancelled(Exception):
+    """The caller's `should_stop` turned true before there was anything to return."""

@@ -1,0 +1,37 @@
+"""FCN-32s: class scores at stride 32, enlarged at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from napari_fcn_crf.fcn.upsampling import upsample
+from napari_fcn_crf.fcn.vgg16 import VGGWidths, vgg16_classifier, vgg16_features
+
+
+def fcn32s(image: Any, widths: VGGWidths, n_classes: int, dropout: float, seed: int) -> Any:
+    """Return the logits `(batch, rows, columns, n_classes)` of FCN-32s.
+
+    Parameters
+    ----------
+    image : tensor, shape `(batch, rows, columns, channels)`
+        With the means subtracted; rows and columns multiples of 32.
+    widths : VGGWidths
+    n_classes : int
+    dropout : float
+        Fraction of fc6 and fc7 units dropped while training.
+    seed : int
+        Of dropout.
+
+    References
+    ----------
+    Long, Shelhamer and Darrell, "Fully convolutional networks for semantic segmentation",
+    CVPR 2015, https://doi.org/10.1109/CVPR.2015.7298965
+    """
+    pools = vgg16_features(image, widths)
+    fc7 = vgg16_classifier(pools["pool5"], widths, dropout, seed)
+    scores = keras.layers.Conv2D(
+        n_classes, 1, kernel_initializer="zeros", data_format="channels_last", name="fc8"
+    )(fc7)
+    return upsample(scores, 32, "upsample32")

@@ -1,0 +1,67 @@
+"""One `.keras` file: what plain Keras loads, and a member with the model's card."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from napari_fcn_crf.fcn.archive_check import check_archive
+from napari_fcn_crf.files import atomic_path
+from napari_fcn_crf.model import CARD_MEMBER, ModelCard, read_card
+
+
+def save(network: Any, card: ModelCard, path: str | Path) -> None:
+    """Write a network and its card as one file, or leave what was there.
+
+    Raises
+    ------
+    ValueError
+        If the name does not end in `.keras`, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != ".keras":
+        raise ValueError(
+            f"A model's file name must end in .keras, but it is {path.name!r}. "
+            f"Choose e.g. {path.stem}.keras."
+        )
+    try:
+        with atomic_path(path) as temporary:
+            keras.saving.save_model(network, temporary)
+            with zipfile.ZipFile(temporary, "a", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr(CARD_MEMBER, card.to_json())
+    except OSError as error:
+        raise ValueError(
+            f"The model could not be written to {path} ({error.strerror or error}). "
+            "Free some space or choose another folder; what was there before is unchanged."
+        ) from error
+
+
+def load(path: str | Path) -> tuple[Any, ModelCard]:
+    """Read a network and its card; no code in the file is run.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a model saved by this package, or holds more than plain layers.
+    """
+    path = Path(path)
+    card = read_card(path)
+    check_archive(path)
+    try:
+        network = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"The network in {path.name} cannot be read ({type(error).__name__}). The file may be "
+            "damaged; choose another one."
+        ) from error
+    expected = (card.channels, card.n_classes)
+    found = (network.input_shape[-1], network.output_shape[-1])
+    if found != expected:
+        raise ValueError(
+            f"The description in {path.name} speaks of {expected[0]} channels and {expected[1]} "
+            f"classes, but its network has {found[0]} and {found[1]}. Choose another file."
+        )
+    return network, card
