@@ -1,0 +1,72 @@
+"""The real viewer with the real plugin; nothing here may import keras (see test_separation)."""
+
+from __future__ import annotations
+
+import numpy as np
+import psutil
+import pytest
+from napari.utils.notifications import notification_manager
+
+from napari_fcn_crf.ui.panels import segment_panel
+from napari_fcn_crf.ui.session import Session, session_of
+
+JOB_TIMEOUT_MS = 180_000
+
+
+def wait_until_idle(qtbot, session: Session, timeout: int = JOB_TIMEOUT_MS) -> None:
+    """Wait until the session's work is over and the steps show it."""
+    qtbot.waitUntil(lambda: session.activity is None, timeout=timeout)
+    qtbot.wait(50)
+
+
+def compute_processes() -> list[psutil.Process]:
+    """Return the compute processes that this process has started and that still run."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if "napari_fcn_crf" in " ".join(child.cmdline()):
+                found.append(child)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    yield viewer
+    session_of(viewer).cancel()
+    wait_until_idle(qtbot, session_of(viewer), 10_000)
+
+
+@pytest.fixture
+def panel(viewer, qtbot):
+    """The whole workflow, docked."""
+    panel = segment_panel(viewer)
+    viewer.window.add_dock_widget(panel, name="FCN-CRF")
+    qtbot.wait(50)
+    return panel
+
+
+@pytest.fixture
+def session(viewer) -> Session:
+    return session_of(viewer)
+
+
+@pytest.fixture
+def notes():
+    """The texts of the notifications shown since the test began."""
+    start = len(notification_manager.records)
+    return lambda: [str(record.message) for record in list(notification_manager.records)[start:]]
+
+
+@pytest.fixture
+def two_squares() -> tuple[np.ndarray, np.ndarray]:
+    """A 64x64 gray image of a bright square, and strokes on it and beside it."""
+    rng = np.random.default_rng(0)
+    image = rng.normal(60, 10, (64, 64))
+    image[16:48, 16:48] += 120
+    labels = np.zeros((64, 64), np.uint8)
+    labels[4:7, 4:60] = 3
+    labels[30:33, 20:44] = 7
+    return image.clip(0, 255).astype(np.uint8), labels

@@ -1,0 +1,69 @@
+"""Step 1 shows what is annotated, while it is painted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_fcn_crf.ui.annotate_step import AnnotateStep
+
+
+def _table(step):
+    return [
+        [step.table.item(row, column).text() for column in range(3)]
+        for row in range(step.table.rowCount())
+    ]
+
+
+def test_painting_updates_the_counts(viewer, panel, session, qtbot, two_squares):
+    step = panel.steps[AnnotateStep]
+    viewer.add_image(two_squares[0], name="squares")
+    qtbot.wait(20)
+    step.new_labels_button.click()
+    labels = viewer.layers["squares labels"]
+    assert labels.mode == "paint"
+    qtbot.waitUntil(lambda: "labels are empty" in step.verdict.text())
+    labels.brush_size = 1
+    labels.paint((5, 5), 1)
+    labels.paint((9, 9), 2)
+    labels.paint((9, 10), 2)
+    session.choose_label_mode("scribbles")
+    qtbot.waitUntil(lambda: _table(step) == [["1", "class 1", "1"], ["2", "class 2", "2"]])
+    assert step.verdict.text() == "Ready: 2 classes, 0.1% of the pixels annotated."
+
+
+def test_a_mask_is_recognised_and_can_be_overruled(viewer, panel, session, qtbot, two_squares):
+    step = panel.steps[AnnotateStep]
+    image, _ = two_squares
+    viewer.add_image(image, name="squares")
+    viewer.add_labels((image > 120).astype(int), name="mask")
+    qtbot.waitUntil(lambda: step.mask_button.isChecked())
+    assert [row[1] for row in _table(step)] == ["background", "class 1"]
+    step.scribbles_button.click()
+    qtbot.waitUntil(lambda: "only label 1" in step.verdict.text())
+    assert session.label_mode == "scribbles"
+
+
+def test_colours_are_the_layers_own(viewer, panel, qtbot, two_squares):
+    step = panel.steps[AnnotateStep]
+    image, labels = two_squares
+    viewer.add_image(image)
+    layer = viewer.add_labels(labels)
+    qtbot.waitUntil(lambda: step.table.rowCount() == 2)
+    for row, value in enumerate((3, 7)):
+        swatch = step.table.item(row, 0).icon().pixmap(12, 12).toImage().pixelColor(6, 6)
+        expected = np.round(np.array(layer.get_color(value)) * 255)
+        np.testing.assert_allclose(swatch.getRgb(), expected, atol=1)
+
+
+def test_choices_follow_layers(viewer, panel, session, qtbot, two_squares):
+    choice = panel.steps[AnnotateStep].image_choice
+    assert choice.currentText() == "no image open"
+    first = viewer.add_image(two_squares[0], name="first")
+    viewer.add_image(two_squares[0], name="second")
+    qtbot.waitUntil(lambda: choice.count() == 2)
+    assert choice.currentText() == "first"
+    first.name = "renamed"
+    qtbot.waitUntil(lambda: choice.currentText() == "renamed")
+    viewer.layers.remove(first)
+    qtbot.waitUntil(lambda: choice.currentText() == "second")
+    assert session.image.name == "second"

@@ -1,0 +1,147 @@
+"""What cannot work is told in one sentence, and leaves every layer as it was."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_fcn_crf.settings import CRFSettings, TrainingSettings
+from napari_fcn_crf.ui import actions
+from napari_fcn_crf.ui.refine_step import RefineStep
+from napari_fcn_crf.ui.train_step import TrainStep
+from tests.ui.conftest import wait_until_idle
+
+
+def _arrays(viewer):
+    return {layer.name: np.array(layer.data) for layer in viewer.layers}
+
+
+def _train_is_refused(viewer, panel, session, qtbot, notes, expected):
+    before = _arrays(viewer)
+    panel.steps[TrainStep].train_button.button.click()
+    wait_until_idle(qtbot, session)
+    assert len(notes()) == 1
+    for word in expected:
+        assert word in notes()[0]
+    after = _arrays(viewer)
+    assert list(after) == list(before)
+    for name, array in before.items():
+        np.testing.assert_array_equal(array, after[name])
+    assert session.model is None
+
+
+def test_no_layers(viewer, panel, session):
+    button = panel.steps[TrainStep].train_button.button
+    assert not button.isEnabled()
+    assert button.toolTip() == "Open an image first."
+    with pytest.raises(ValueError, match="An image layer is needed"):
+        actions.train(session, TrainingSettings())
+    with pytest.raises(ValueError, match="An image layer is needed"):
+        actions.predict(session)
+    with pytest.raises(ValueError, match="An image layer is needed"):
+        actions.refine(session, CRFSettings())
+
+
+def test_labels_of_another_shape(viewer, panel, session, qtbot, notes, two_squares):
+    image, labels = two_squares
+    viewer.add_image(image, name="squares")
+    viewer.add_labels(labels[:50], name="strokes")
+    expected = ("same shape", "64 x 64", "50 x 64", "New labels")
+    _train_is_refused(viewer, panel, session, qtbot, notes, expected)
+
+
+def test_labels_in_another_place(viewer, panel, session, qtbot, notes, two_squares):
+    image, labels = two_squares
+    viewer.add_image(image, name="squares", scale=(2, 2))
+    viewer.add_labels(labels, name="strokes")
+    expected = ("same place", "[2., 2.]", "[1., 1.]")
+    _train_is_refused(viewer, panel, session, qtbot, notes, expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [((), ("at least two", "empty", "Paint")), ((5,), ("at least two", "label 5", "Paint"))],
+)
+def test_too_few_classes(viewer, panel, session, qtbot, notes, two_squares, values, expected):
+    labels = np.zeros((64, 64), int)
+    for value in values:
+        labels[:8] = value
+    viewer.add_image(two_squares[0], name="squares")
+    viewer.add_labels(labels, name="strokes")
+    session.choose_label_mode("scribbles")
+    _train_is_refused(viewer, panel, session, qtbot, notes, expected)
+
+
+def _nan(image):
+    image = image.astype(float)
+    image[3, 4] = np.nan
+    return image
+
+
+@pytest.mark.parametrize(
+    ("spoil", "expected"),
+    [
+        (lambda image: image[:31, :31], ("at least 32 x 32", "31 x 31", "rescale")),
+        (_nan, ("finite", "1 of 4096", "nan_to_num")),
+        (lambda image: np.full_like(image, 9), ("contrast", "9", "another image")),
+    ],
+    ids=["small", "nan", "constant"],
+)
+def test_unfit_images(viewer, panel, session, qtbot, notes, two_squares, spoil, expected):
+    image, labels = two_squares
+    image = spoil(image)
+    labels = labels[: image.shape[0], : image.shape[1]].copy()
+    labels[0, :5], labels[1, :5] = 3, 7
+    viewer.add_image(image, name="squares", contrast_limits=(0, 255))
+    viewer.add_labels(labels, name="strokes")
+    _train_is_refused(viewer, panel, session, qtbot, notes, expected)
+
+
+def test_a_layer_that_is_no_probabilities(viewer, panel, session, qtbot, notes, two_squares):
+    viewer.add_image(two_squares[0], name="squares")
+    stack = viewer.add_image(np.full((3, 64, 64), 7.0), name="stack", contrast_limits=(0, 9))
+    session.choose_image(viewer.layers["squares"])
+    panel.steps[RefineStep].source_choice._choose(stack)
+    panel.steps[RefineStep].refine_button.button.click()
+    wait_until_idle(qtbot, session)
+    assert len(notes()) == 1
+    assert "robabilities" in notes()[0]
+    assert [layer.name for layer in viewer.layers] == ["squares", "stack"]
+
+
+@pytest.mark.parametrize("kind", ["text", "folder", "truncated"])
+def test_unfit_weights_files(viewer, panel, session, qtbot, notes, tmp_path, kind):
+    path = tmp_path / "vgg16.h5"
+    if kind == "folder":
+        path.mkdir()
+    else:
+        path.write_bytes(b"hello" if kind == "text" else b"\x89HDF\r\n\x1a\n" + bytes(40))
+    actions.load_weights(session, path)
+    wait_until_idle(qtbot, session)
+    assert len(notes()) == 1
+    assert "vgg16.h5" in notes()[0]
+    assert session.weights is None
+
+
+def test_full_disk_while_saving_leaves_no_file(
+    viewer, panel, session, qtbot, tmp_path, two_squares, monkeypatch
+):
+    image, labels = two_squares
+    viewer.add_image(image, name="squares")
+    viewer.add_labels(labels, name="strokes")
+    panel.steps[TrainStep].iterations.value = 1
+    panel.steps[TrainStep].train_button.button.click()
+    wait_until_idle(qtbot, session)
+
+    def full(source, target):
+        Path(target).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("napari_fcn_crf.ui.session.shutil.copyfile", full)
+    with pytest.raises(ValueError, match=r"could not be saved as out\.keras: No space left"):
+        session.save_model(tmp_path / "out.keras")
+    assert list(tmp_path.iterdir()) == []
+    assert not session.model.is_saved

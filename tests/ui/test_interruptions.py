@@ -1,0 +1,125 @@
+"""Cancelling, crashing and closing: nothing hangs, nothing learnt is lost, no process stays."""
+
+from __future__ import annotations
+
+import time
+
+import psutil
+import pytest
+
+from napari_fcn_crf.ui import layers
+from napari_fcn_crf.ui.predict_step import PredictStep
+from napari_fcn_crf.ui.session import session_of
+from napari_fcn_crf.ui.train_step import TrainStep
+from tests.ui.conftest import JOB_TIMEOUT_MS, compute_processes, wait_until_idle
+
+
+@pytest.fixture
+def squares(viewer, two_squares):
+    """The image of two_squares and its strokes as layers."""
+    image, labels = two_squares
+    return viewer.add_image(image, name="squares"), viewer.add_labels(labels, name="strokes")
+
+
+def _wait_for_loss(qtbot, session):
+    qtbot.waitUntil(
+        lambda: session.activity is not None and session.activity.latest.loss is not None,
+        timeout=JOB_TIMEOUT_MS,
+    )
+
+
+def _cancel(qtbot, session) -> float:
+    start = time.perf_counter()
+    session.cancel()
+    qtbot.waitUntil(lambda: session.activity is None, timeout=10_000)
+    return time.perf_counter() - start
+
+
+def test_cancel_keeps_what_was_learnt(viewer, panel, session, squares, qtbot):
+    train = panel.steps[TrainStep]
+    train.iterations.value = 5000
+    train.train_button.button.click()
+    _wait_for_loss(qtbot, session)
+    qtbot.wait(500)
+    assert _cancel(qtbot, session) < 1.5
+    assert 1 <= len(session.model.card.losses) < 5000
+    panel.steps[PredictStep].predict_button.button.click()
+    wait_until_idle(qtbot, session)
+    assert viewer.layers["squares probabilities"].data.shape == (2, 64, 64)
+
+
+def test_cancel_while_the_process_starts(viewer, panel, session, squares, qtbot, notes):
+    panel.steps[TrainStep].train_button.button.click()
+    qtbot.wait(200)
+    assert _cancel(qtbot, session) < 1.5
+    assert session.model is None
+    assert "Training was cancelled." in notes()
+
+
+def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qtbot, notes):
+    train = panel.steps[TrainStep]
+    train.iterations.value = 5000
+    train.train_button.button.click()
+    _wait_for_loss(qtbot, session)
+    for process in compute_processes():
+        process.kill()
+    wait_until_idle(qtbot, session)
+    assert any("ended unexpectedly" in note for note in notes())
+
+    train.iterations.value = 2
+    train.train_button.button.click()
+    wait_until_idle(qtbot, session)
+    assert len(session.model.card.losses) == 2
+
+
+def test_closing_the_viewer_while_training_ends_the_process(make_napari_viewer, two_squares, qtbot):
+    from napari_fcn_crf.ui.panels import segment_panel
+
+    viewer = make_napari_viewer()
+    image, labels = two_squares
+    viewer.add_image(image, name="squares")
+    viewer.add_labels(labels)
+    panel = segment_panel(viewer)
+    viewer.window.add_dock_widget(panel)
+    session = session_of(viewer)
+    panel.steps[TrainStep].iterations.value = 5000
+    panel.steps[TrainStep].train_button.button.click()
+    _wait_for_loss(qtbot, session)
+    processes = compute_processes()
+    assert processes
+    viewer.close()
+    qtbot.wait(100)
+    _, alive = psutil.wait_procs(processes, timeout=5)
+    assert not alive
+
+
+def test_second_start_is_refused(viewer, panel, session, squares, qtbot):
+    train = panel.steps[TrainStep]
+    train.iterations.value = 5000
+    train.train_button.button.click()
+    assert not panel.steps[PredictStep].predict_button.button.isEnabled()
+    with pytest.raises(ValueError, match="still running"):
+        session.run("refine", "Refining", lambda report: None, lambda: None, lambda result: None)
+    _cancel(qtbot, session)
+
+
+def test_deleting_the_image_while_training(viewer, panel, session, squares, qtbot):
+    train = panel.steps[TrainStep]
+    train.iterations.value = 5
+    train.train_button.button.click()
+    viewer.layers.remove(squares[0])
+    wait_until_idle(qtbot, session)
+    assert len(session.model.card.losses) == 5
+    assert session.image is None
+    assert not panel.steps[PredictStep].predict_button.button.isEnabled()
+
+
+def test_results_of_a_closed_image_are_not_shown(viewer, panel, session, squares, qtbot, notes):
+    panel.steps[TrainStep].iterations.value = 2
+    panel.steps[TrainStep].train_button.button.click()
+    wait_until_idle(qtbot, session)
+    panel.steps[PredictStep].predict_button.button.click()
+    viewer.layers.remove(squares[0])
+    wait_until_idle(qtbot, session)
+    assert "'squares' was closed; its prediction is not shown." in notes()
+    assert not layers.layers_where(viewer, layers.is_probabilities)

@@ -1,0 +1,77 @@
+"""From a sample to refined labels by clicks alone, in the real napari with the real process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+
+from napari_fcn_crf.model import read_card
+from napari_fcn_crf.ui.annotate_step import AnnotateStep
+from napari_fcn_crf.ui.predict_step import PredictStep
+from napari_fcn_crf.ui.refine_step import RefineStep
+from napari_fcn_crf.ui.session import session_of
+from napari_fcn_crf.ui.train_step import TrainStep
+from tests.ui.conftest import wait_until_idle
+
+HEAVY = ("keras", "tensorflow", "torch", "jax")
+
+
+def test_sample_to_refined_labels(viewer, qtbot, tmp_path):
+    viewer.open_sample("napari-fcn-crf", "cat_scribbles")
+    _, panel = viewer.window.add_plugin_dock_widget(
+        "napari-fcn-crf", "Segment (paint, train, predict, refine)"
+    )
+    session = session_of(viewer)
+    assert session.image.name == "cat"
+    assert session.annotation.name == "cat scribbles"
+    assert session.label_mode == "scribbles"
+    assert panel.steps[AnnotateStep].verdict.text().startswith("Ready: 2 classes")
+
+    train = panel.steps[TrainStep]
+    train.iterations.value = 12
+    losses = []
+    session.progressed.connect(lambda latest: losses.append(latest.loss))
+    train.train_button.button.click()
+    assert train.train_button.button.text() == "Cancel"
+    wait_until_idle(qtbot, session)
+    assert len([loss for loss in losses if loss is not None]) == 12
+    assert session.model.card.class_values == (1, 2)
+    assert len(session.model.card.losses) == 12
+
+    predict = panel.steps[PredictStep].predict_button.button
+    assert predict.isEnabled()
+    predict.click()
+    wait_until_idle(qtbot, session)
+    probabilities = viewer.layers["cat probabilities"]
+    assert probabilities.data.shape == (2, 300, 451)
+    assert probabilities.data.dtype == np.float32
+    np.testing.assert_allclose(probabilities.data.sum(axis=0), 1, atol=1e-5)
+    assert tuple(probabilities.contrast_limits) == (0, 1)
+
+    panel.steps[RefineStep].refine_button.button.click()
+    wait_until_idle(qtbot, session)
+    refined = viewer.layers["cat refined"]
+    assert refined.data.shape == (300, 451)
+    assert set(np.unique(refined.data)) <= {1, 2}
+    assert panel.steps[RefineStep].verdict.text().endswith("of the pixels changed.")
+    assert refined.metadata["napari_fcn_crf"]["record"]["crf"]["iterations"] == 5
+
+    session.save_model(tmp_path / "cat.keras")
+    assert read_card(tmp_path / "cat.keras") == session.model.card
+
+    assert not [name for name in HEAVY if name in sys.modules]
+
+
+def test_opening_every_widget_imports_nothing_heavy():
+    """In a process of its own, for importing cannot be undone."""
+    code = """
+import sys
+from napari_fcn_crf.ui import panels
+bad = [n for n in ("keras", "tensorflow", "torch", "jax", "numba") if n in sys.modules]
+print(bad)
+sys.exit(bool(bad))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
