@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from napari_fcn_crf.fcn.upsampling import upsample
-from napari_fcn_crf.fcn.vgg16 import VGGWidths, vgg16_classifier, vgg16_features
+from napari_fcn_crf.fcn.vgg16 import vgg16_classifier, vgg16_features
+from napari_fcn_crf.fcn.widths import VGGWidths
 
 
 def fcn32s(image: Any, widths: VGGWidths, n_classes: int, dropout: float, seed: int) -> Any:

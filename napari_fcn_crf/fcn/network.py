@@ -6,10 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
 from napari_fcn_crf.fcn.fcn32s import fcn32s
 from napari_fcn_crf.fcn.initialisation import initialise
-from napari_fcn_crf.fcn.vgg16 import WIDTHS, preprocess
+from napari_fcn_crf.fcn.vgg16 import IMAGENET_MEANS, preprocess
+from napari_fcn_crf.fcn.weights import VGGFile, open_weights
+from napari_fcn_crf.fcn.widths import WIDTHS
 from napari_fcn_crf.settings import Architecture, TrainingSettings
 
 HEADS: dict[Architecture, Callable[..., Any]] = {"fcn32s": fcn32s}
@@ -37,10 +41,52 @@ def build_network(settings: TrainingSettings, channels: int, n_classes: int) -> 
     ValueError
         If the weights file cannot be used; the message says why.
     """
+    if settings.weights is None:
+        network = _assemble(settings, channels, n_classes, IMAGENET_MEANS)
+        initialise(network, settings.seed)
+        return network, "random (He)"
+    with open_weights(settings.weights) as file:
+        _check_backbone(file, settings)
+        network = _assemble(settings, channels, n_classes, file.convention.means)
+        initialise(network, settings.seed, skip=file.names)
+        for name in file.names:
+            layer = network.get_layer(name)
+            kernel, bias = file.read(name)
+            layer.kernel.assign(spread_channels(kernel, layer.kernel.shape[2]))
+            layer.bias.assign(bias)
+        return network, file.describe()
+
+
+def spread_channels(kernel: npt.NDArray[np.float32], channels: int) -> npt.NDArray[np.float32]:
+    """Return conv1_1's kernel for images of another number of channels.
+
+    The mean over red, green and blue, so scaled that an image whose channels are all equal gives
+    the same response as before. Kernels that fit are returned as they are.
+    """
+    inputs = kernel.shape[2]
+    if inputs == channels:
+        return kernel
+    shared = kernel.sum(axis=2, keepdims=True) / channels
+    return np.repeat(shared, channels, axis=2)
+
+
+def _assemble(
+    settings: TrainingSettings, channels: int, n_classes: int, means: tuple[float, ...]
+) -> Any:
     image = keras.Input((None, None, channels), name="image")
     logits = HEADS[settings.architecture](
-        preprocess(image), WIDTHS[settings.backbone], n_classes, settings.dropout, settings.seed
+        preprocess(image, means),
+        WIDTHS[settings.backbone],
+        n_classes,
+        settings.dropout,
+        settings.seed,
     )
-    network = keras.Model(image, logits, name=f"{settings.architecture}_{n_classes}")
-    initialise(network, settings.seed)
-    return network, "random (He)"
+    return keras.Model(image, logits, name=f"{settings.architecture}_{n_classes}")
+
+
+def _check_backbone(file: VGGFile, settings: TrainingSettings) -> None:
+    if file.backbone != settings.backbone:
+        raise ValueError(
+            f'The weights in {file.path.name} are for the backbone "{file.backbone}", but '
+            f'"{settings.backbone}" was chosen. Choose "{file.backbone}", or train without weights.'
+        )

@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 
-from napari_fcn_crf.settings import Backbone
+from napari_fcn_crf.fcn.widths import VGGWidths
 
 IMAGENET_MEANS = (123.68, 116.779, 103.939)
 """Mean red, green and blue of ImageNet on the 0-255 scale."""
-
-
-@dataclass(frozen=True)
-class VGGWidths:
-    """Filters of each block of VGG-16 and of its fully connected layers.
-
-    Parameters
-    ----------
-    blocks : tuple of int
-        Filters of the convolutions in each of the five blocks.
-    fc : int
-        Filters of fc6 and fc7.
-    fc6_kernel : int
-        Side of fc6's kernel.
-    """
-
-    blocks: tuple[int, int, int, int, int]
-    fc: int
-    fc6_kernel: int
-
-
-WIDTHS: dict[Backbone, VGGWidths] = {
-    "vgg16": VGGWidths(blocks=(64, 128, 256, 512, 512), fc=4096, fc6_kernel=7),
-    "vgg16-compact": VGGWidths(blocks=(16, 32, 64, 128, 128), fc=256, fc6_kernel=3),
-}
 
 
 def preprocess(image: Any, means: tuple[float, ...] = IMAGENET_MEANS) -> Any:

@@ -1,0 +1,76 @@
+"""Named arrays in a file, known by their shapes and read one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Layout = Literal["channels_last", "channels_first"]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One array of a file.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    read : callable
+        Returns the array; only called when the shape is one that is expected.
+    """
+
+    shape: tuple[int, ...]
+    read: Callable[[], npt.NDArray[Any]]
+
+
+Tensors = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Convention:
+    """What the numbers of a published VGG-16 expect of the image.
+
+    Parameters
+    ----------
+    order : {"RGB", "BGR"}
+        Channel order of conv1_1's kernel.
+    means : tuple of float
+        Red, green and blue, subtracted from the image on the 0-255 scale.
+    deviations : tuple of float, optional
+        Red, green and blue, on the 0-255 scale, that the differences are divided by.
+    layout : {"channels_last", "channels_first"}
+        Kernels as (rows, columns, in, out) with dense layers (in, out), or as (out, in, rows,
+        columns) with dense layers (out, in).
+    """
+
+    order: Literal["RGB", "BGR"]
+    means: tuple[float, float, float]
+    deviations: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    layout: Layout = "channels_last"
+
+
+KERAS = Convention("BGR", (123.68, 116.779, 103.939))
+SLIM = Convention("RGB", (123.68, 116.78, 103.94))
+FROSSARD = Convention("RGB", (123.68, 116.779, 103.939))
+
+
+class WeightsError(ValueError):
+    """A file is not one that VGG-16's weights can be read from."""
+
+
+def not_weights(path: Path, found: str) -> WeightsError:
+    """Return the error for such a file, with what was found in it."""
+    return WeightsError(
+        f"Expected a file with VGG-16's weights, but {path.name} {found}. Choose a VGG-16 "
+        "published for Keras (.h5), TensorFlow (.ckpt) or numpy (.npz)."
+    )
+
+
+def as_float32(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return an array of numbers as float32."""
+    return np.asarray(array, np.float32)

@@ -1,0 +1,39 @@
+"""What tests share: one tiny image with its annotation, and where the measurement data is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from skimage import data
+
+
+@pytest.fixture(scope="session")
+def tiny_image() -> npt.NDArray[np.uint8]:
+    """The face of scikit-image's chelsea at a quarter of its size: 60 x 70 RGB pixels."""
+    image = data.chelsea()[20:260:4, 80:360:4].copy()
+    image.flags.writeable = False
+    return image
+
+
+@pytest.fixture(scope="session")
+def tiny_labels() -> npt.NDArray[np.int32]:
+    """Scribbles on `tiny_image`: 7 on the cat, 3 beside it, 0 elsewhere."""
+    labels = np.zeros((60, 70), np.int32)
+    labels[20:45, 20:45] = 7
+    labels[2:10, 5:15] = 3
+    labels.flags.writeable = False
+    return labels
+
+
+@pytest.fixture(scope="session")
+def measurement_data() -> Path:
+    """Folder with the data for measuring, or skip."""
+    default = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("NAPARI_FCN_CRF_DATA", default))
+    if not folder.is_dir():
+        pytest.skip("the measurement data is not here; set NAPARI_FCN_CRF_DATA to its folder")
+    return folder
