@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from appose.service import Service, TaskEvent, TaskStatus
+from appose.service import ResponseType, Service, TaskEvent, TaskStatus
 
 from napari_fcn_crf.compute.environment import (
     BACKEND_TITLES,
@@ -126,11 +126,13 @@ class Child:
         ------
         Cancelled, ValueError, TypeError, ComputeError
         """
-        is_over = threading.Event()
+        has_begun, is_over = threading.Event(), threading.Event()
 
         def listen(event: TaskEvent) -> None:
             if event.response_type.is_terminal():
                 is_over.set()
+            elif event.response_type is ResponseType.LAUNCH:
+                has_begun.set()
             elif event.info is not None:
                 job.report(Progress(**event.info))
 
@@ -139,17 +141,14 @@ class Child:
         try:
             task.start()
         except (OSError, ValueError) as error:  # the pipe is closed
-            raise self._ended() from error
+            raise self._ended(task_began=False) from error
         self._wait(task, is_over, job, grace_s)
-        if task.status is not TaskStatus.COMPLETE:
-            raise (
-                self._ended()
-                if not self.is_alive
-                else ComputeError(
-                    "The compute process could not run the task. Look into the log.",
-                    str(task.error),
-                )
+        if task.status is TaskStatus.FAILED:
+            raise ComputeError(
+                "The compute process could not run the task. Look into the log.", str(task.error)
             )
+        if task.status is not TaskStatus.COMPLETE:
+            raise self._ended(has_begun.is_set())
         return _unwrap(task.outputs)
 
     def kill(self) -> None:
@@ -176,7 +175,7 @@ class Child:
                 self.kill()
                 raise Cancelled
 
-    def _ended(self) -> ChildEndedError:
+    def _ended(self, task_began: bool) -> ChildEndedError:
         self.kill()  # frees its pipes
         code = self._service._process.returncode
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
@@ -184,6 +183,7 @@ class Child:
             f"The compute process ended unexpectedly ({how}; out of memory?). "
             "The next run starts a new one.",
             self.log(),
+            task_began=task_began,
         )
 
     def _explain_failed_start(self, error: ChildEndedError) -> ComputeError | ValueError:

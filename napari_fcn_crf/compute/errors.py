@@ -25,4 +25,22 @@ class ComputeError(RuntimeError):
 
 
 class ChildEndedError(ComputeError):
-    """The compute process ended before its task did."""
+    """The compute process ended before its task did.
+
+    Parameters
+    ----------
+    message, details, model_path
+        As of `ComputeError`.
+    task_began : bool
+        Whether the process had begun with the task.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        details: str = "",
+        model_path: Path | None = None,
+        task_began: bool = True,
+    ) -> None:
+        super().__init__(message, details, model_path)
+        self.task_began = task_began

@@ -53,6 +53,12 @@ class ComputeService:
         child = self._running.child
         return child is not None and child.is_ready and child.serves(self._settings)
 
+    @property
+    def pid(self) -> int | None:
+        """Process id of the compute process; None if there is none."""
+        child = self._running.child
+        return child.pid if child is not None and child.is_alive else None
+
     def train(
         self,
         images: list[npt.NDArray[Any]],
@@ -162,9 +168,16 @@ class ComputeService:
         return self._running.start(Job(name, work))
 
     def _call(self, job: Job[Any], function: str, request: dict[str, Any]) -> dict[str, Any]:
-        child = self._running.child_for(self._settings, job)
-        child.prepare(job)
-        return child.call(job, function, request)
+        while True:
+            child = self._running.child_for(self._settings, job)
+            was_warm = child.is_ready
+            child.prepare(job)
+            try:
+                return child.call(job, function, request)
+            except ChildEndedError as error:
+                # One that was killed while it idled may still have looked alive.
+                if error.task_began or not was_warm:
+                    raise
 
 
 @dataclass

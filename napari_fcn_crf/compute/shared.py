@@ -60,7 +60,7 @@ class SharedArrays:
         MemoryError
             If there is not enough shared memory; the message says how much is.
         """
-        block = create_block(array.nbytes)
+        block = create_block(array.nbytes, _new_name())
         self._blocks.append(block)
         shared = NDArray(array.dtype.str, list(array.shape), block)
         _copy(array, shared.ndarray(), self._check)
@@ -68,7 +68,7 @@ class SharedArrays:
 
     def reserve(self) -> str:
         """Return a new name for a block that the child will make, and that is freed here."""
-        name = f"nfc_{secrets.token_hex(6)}"
+        name = _new_name()
         self._reserved.append(name)
         return name
 
@@ -83,7 +83,7 @@ class SharedArrays:
             block.close()
 
 
-def create_block(size: int, name: str | None = None) -> SharedMemory:
+def create_block(size: int, name: str) -> SharedMemory:
     """Make a shared block of `size` bytes that is really there.
 
     Raises
@@ -133,6 +133,11 @@ def _copy(source: npt.NDArray[Any], target: npt.NDArray[Any], check: Callable[[]
     for first in range(0, len(source), rows):
         check()
         target[first : first + rows] = source[first : first + rows]
+
+
+def _new_name() -> str:
+    """Return a name that tells whose block it is; macOS allows 30 characters."""
+    return f"nfc_{os.getpid()}_{secrets.token_hex(6)}"
 
 
 def _free_bytes() -> int:

@@ -1,0 +1,56 @@
+"""One warm compute process for the tests that do not end it, and a small thing to train on."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_fcn_crf.compute.service import ComputeService
+from napari_fcn_crf.settings import ComputeSettings, TrainingSettings
+
+SHARED_MEMORY = Path("/dev/shm")
+CPU = ComputeSettings(device="cpu")
+SHORT = TrainingSettings(iterations=3)
+ENDLESS = TrainingSettings(iterations=1_000_000)
+
+
+def shared_blocks(parent_pid: int) -> list[str]:
+    """Names of the shared memory blocks of a process and its compute process."""
+    return [path.name for path in SHARED_MEMORY.glob(f"nfc_{parent_pid}_*")]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    yield
+    assert shared_blocks(os.getpid()) == []
+    # The compute process is there so that this one stays free of it.
+    assert not {"keras", "tensorflow", "torch", "jax"} & set(sys.modules)
+
+
+@pytest.fixture(scope="session")
+def warm_service() -> Iterator[ComputeService]:
+    """The process most tests share; starting one takes five seconds."""
+    service = ComputeService()
+    service.configure(CPU)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def image() -> np.ndarray:
+    """A dark half and a bright one, with noise."""
+    pixels = np.random.default_rng(0).integers(0, 60, (64, 64, 3), dtype=np.uint8)
+    pixels[:, 32:] += 150
+    return pixels
+
+
+@pytest.fixture
+def labels() -> np.ndarray:
+    """A stroke on each half."""
+    strokes = np.zeros((64, 64), np.int32)
+    strokes[10:50, 5:10] = 1
+    strokes[10:50, 50:60] = 7
+    return strokes

@@ -1,0 +1,166 @@
+"""The compute process ends when it must, however that comes, and a dead one is replaced."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from napari_fcn_crf.compute.service import ComputeError, ComputeService
+from napari_fcn_crf.progress import Cancelled
+from tests.compute.conftest import CPU, ENDLESS, SHORT, shared_blocks
+
+
+@pytest.fixture
+def service() -> Iterator[ComputeService]:
+    service = ComputeService()
+    service.configure(CPU)
+    yield service
+    service.close()
+
+
+def is_gone(pid: int, within_s: float) -> bool:
+    """Whether the process ends within a time; a zombie has ended."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_cancel_while_the_backend_loads(
+    service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    job = service.train([image], [labels], SHORT, tmp_path / "model.keras")
+    events = job.events()
+    assert next(events).phase == "Starting TensorFlow, about 5 s the first time"
+    pid = service.pid
+    time.sleep(1)  # in the midst of the import
+    job.cancel()
+    cancelled = time.perf_counter()
+    assert list(events) == []
+    assert time.perf_counter() - cancelled < 1
+    with pytest.raises(Cancelled):
+        job.result()
+    assert is_gone(pid, within_s=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot stop a process")
+def test_cancel_when_the_process_hangs_keeps_the_last_checkpoint(
+    service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    job = service.train([image], [labels], ENDLESS, tmp_path / "model.keras")
+    for progress in job.events():
+        if progress.loss is not None and progress.current == 3:
+            os.kill(service.pid, signal.SIGSTOP)
+            job.cancel()
+            cancelled = time.perf_counter()
+    assert time.perf_counter() - cancelled < 1
+    assert len(job.result().losses) >= 1
+    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
+
+
+def test_a_killed_process_is_told_and_replaced(
+    service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.keras"
+    job = service.train([image], [labels], ENDLESS, path)
+    for progress in job.events():
+        if progress.loss is not None and progress.current == 3:
+            psutil.Process(service.pid).kill()
+    with pytest.raises(ComputeError, match=r"ended unexpectedly.*out of memory.*is kept") as raised:
+        job.result()
+    assert raised.value.model_path == path
+    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
+    assert service.pid is None
+    for _ in range(2):
+        job = service.predict(path, image)
+        assert next(job.events()).phase.startswith("Starting TensorFlow")
+        assert job.result().shape == (2, 64, 64)
+        psutil.Process(service.pid).kill()  # while it idles
+
+
+def test_close_while_training_ends_everything(
+    service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    job = service.train([image], [labels], ENDLESS, tmp_path / "model.keras")
+    next(job.events())
+    pid = service.pid
+    service.close()
+    assert job.done
+    assert is_gone(pid, within_s=1)
+    service.close()
+
+
+_PARENT = """
+import os, sys, time
+from pathlib import Path
+import numpy as np
+from napari_fcn_crf.compute.service import ComputeService
+from napari_fcn_crf.settings import ComputeSettings, TrainingSettings
+
+service = ComputeService()
+service.configure(ComputeSettings(device="cpu"))
+image = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
+labels = np.zeros((64, 64), int)
+labels[:9] = 1
+labels[-9:] = 2
+job = service.train([image], [labels], TrainingSettings(iterations=10**6), Path(sys.argv[1]))
+for progress in job.events():
+    if progress.phase.startswith(sys.argv[2]):
+        print(service.pid, flush=True)
+        break
+"""
+
+
+def start_parent(ending: str, model: Path, phase: str) -> tuple[subprocess.Popen[str], int]:
+    """Start a parent that does `ending` when its job is in `phase`; return it and the child."""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", _PARENT + textwrap.dedent(ending), str(model), phase],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    return parent, int(parent.stdout.readline())
+
+
+@pytest.mark.parametrize("phase", ["Starting", "Training"])
+def test_a_killed_parent_leaves_no_process(tmp_path: Path, phase: str) -> None:
+    parent, child = start_parent("time.sleep(600)", tmp_path / "model.keras", phase)
+    assert psutil.pid_exists(child)
+    parent.kill()
+    parent.communicate()
+    assert is_gone(child, within_s=5)
+    # The parent's resource tracker, which outlives it, frees what it shared.
+    deadline = time.monotonic() + 5
+    while shared_blocks(parent.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert shared_blocks(parent.pid) == []
+
+
+@pytest.mark.parametrize(
+    ("ending", "phase", "code"),
+    [("raise RuntimeError('the parent fails')", "Training", 1), ("sys.exit(3)", "Starting", 3)],
+)
+def test_a_parent_that_ends_leaves_no_process(
+    tmp_path: Path, ending: str, phase: str, code: int
+) -> None:
+    parent, child = start_parent(ending, tmp_path / "model.keras", phase)
+    _, errors = parent.communicate(timeout=10)
+    assert parent.returncode == code
+    assert is_gone(child, within_s=1)
+    assert "leaked" not in errors
+    assert shared_blocks(parent.pid) == []
+    assert ("the parent fails" in errors) == (code == 1)

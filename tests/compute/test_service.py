@@ -1,0 +1,199 @@
+"""Jobs on the real compute process: what they report, return and refuse."""
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_fcn_crf.compute.service import ComputeService
+from napari_fcn_crf.model import read_card
+from napari_fcn_crf.progress import Cancelled
+from napari_fcn_crf.settings import ComputeSettings, PredictionSettings, TrainingSettings
+from tests.compute.conftest import ENDLESS, SHORT
+
+
+def test_training_reports_each_step_and_returns_the_card(
+    warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.keras"
+    started = time.perf_counter()
+    job = warm_service.train([image], [labels], SHORT, path)
+    assert time.perf_counter() - started < 0.1
+    progress = list(job.events())
+    steps = [step for step in progress if step.loss is not None]
+    assert [(step.current, step.total) for step in steps] == [(1, 3), (2, 3), (3, 3)]
+    card = job.result()
+    assert card.class_values == (1, 7)
+    assert card.losses == tuple(step.loss for step in steps)
+    assert read_card(path) == card
+    assert job.done
+
+
+def test_the_second_job_finds_the_process_warm(
+    warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.keras"
+    warm_service.train([image], [labels], SHORT, path).result()
+    assert warm_service.is_warm
+    pid = warm_service.pid
+    job = warm_service.predict(path, image)
+    assert not [step for step in job.events() if step.phase.startswith("Starting")]
+    probabilities = job.result()
+    assert warm_service.pid == pid
+    assert probabilities.shape == (2, 64, 64)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-5)
+
+
+def test_a_model_file_that_was_replaced_is_read_again(
+    warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.keras"
+    warm_service.train([image], [labels], SHORT, path).result()
+    three = labels.copy()
+    three[30:34, 30:34] = 9
+    warm_service.train([image], [three], SHORT, tmp_path / "three.keras").result()
+    assert len(warm_service.predict(path, image).result()) == 2
+    (tmp_path / "three.keras").replace(path)
+    assert len(warm_service.predict(path, image).result()) == 3
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint16", ">u2", "float64"])
+def test_any_number_type_and_memory_order_crosses(
+    warm_service: ComputeService,
+    image: np.ndarray,
+    labels: np.ndarray,
+    tmp_path: Path,
+    dtype: str,
+) -> None:
+    gray = (image[..., 0] > 100).astype(dtype).T
+    card = warm_service.train([gray], [labels.T], SHORT, tmp_path / "model.keras").result()
+    assert card.channels == 1
+
+
+def test_what_the_user_got_wrong_comes_back_as_it_was_said(
+    warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.keras"
+    with pytest.raises(ValueError, match="at least two classes, but only label 1"):
+        warm_service.train([image], [np.minimum(labels, 1)], SHORT, path).result()
+    with pytest.raises(ValueError, match="the labels are 64 x 60"):
+        warm_service.train([image], [labels[:, :60]], SHORT, path).result()
+    with pytest.raises(TypeError, match="Labels must be whole numbers"):
+        warm_service.train([image], [labels * 0.5], SHORT, path).result()
+    with pytest.raises(TypeError, match="real numbers"):
+        warm_service.predict(path, np.array([["a", "b"]])).result()
+    with pytest.raises(ValueError, match="at least two axes"):
+        warm_service.train([image[:0]], [labels[:0]], SHORT, path).result()
+    with pytest.raises(ValueError, match="there is no such folder"):
+        warm_service.train([image], [labels], SHORT, tmp_path / "none" / "model.keras").result()
+    with pytest.raises(ValueError, match=r"there is no file .*model\.keras"):
+        warm_service.predict(path, image).result()
+    path.write_text("no model")
+    with pytest.raises(ValueError, match=r"Expected a \.keras model file"):
+        warm_service.predict(path, image).result()
+    assert path.read_text() == "no model"
+
+
+def test_a_weights_file_is_described_or_refused(
+    warm_service: ComputeService, tmp_path: Path
+) -> None:
+    file = tmp_path / "weights.h5"
+    file.write_text("no weights")
+    with pytest.raises(ValueError, match=r"weights\.h5"):
+        warm_service.describe_weights(file).result()
+
+
+def test_one_job_runs_at_a_time(
+    warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    job = warm_service.train([image], [labels], ENDLESS, tmp_path / "model.keras")
+    with pytest.raises(ValueError, match="training is still going on"):
+        warm_service.predict(tmp_path / "model.keras", image)
+    assert warm_service.devices().result()[0].name == "cpu"
+    job.cancel()
+    list(job.events())
+
+
+def test_cancelled_training_keeps_what_was_learnt(
+    warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.keras"
+    job = warm_service.train([image], [labels], ENDLESS, path)
+    steps = 0
+    for progress in job.events():
+        steps += progress.loss is not None
+        if steps == 5:
+            job.cancel()
+            cancelled = time.perf_counter()
+    assert time.perf_counter() - cancelled < 1
+    card = job.result()
+    assert 1 <= len(card.losses) <= steps + 1
+    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
+    assert warm_service.predict(path, image).result().shape == (2, 64, 64)
+
+
+def test_training_cancelled_before_its_first_step_is_cancelled(
+    warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.keras"
+    path.write_bytes(b"an older file, which is not this run's model")
+    job = warm_service.train([image], [labels], ENDLESS, path)
+    next(job.events())
+    job.cancel()
+    started = time.perf_counter()
+    list(job.events())
+    assert time.perf_counter() - started < 1
+    with pytest.raises(Cancelled):
+        job.result()
+    assert path.read_bytes() == b"an older file, which is not this run's model"
+
+
+def test_cancelled_prediction_returns_nothing(
+    warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.keras"
+    warm_service.train([image], [labels], SHORT, path).result()
+    large = np.tile(image, (16, 16, 1))
+    job = warm_service.predict(path, large, PredictionSettings(tile_px=256))
+    for progress in job.events():
+        if progress.phase == "Predicting":
+            job.cancel()
+            cancelled = time.perf_counter()
+    assert time.perf_counter() - cancelled < 1
+    with pytest.raises(Cancelled):
+        job.result()
+
+
+def test_settings_that_matter_restart_the_process(
+    image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    service = ComputeService()
+    path = tmp_path / "model.keras"
+    try:
+        service.configure(ComputeSettings(device="cpu"))
+        service.train([image], [labels], SHORT, path).result()
+        pid = service.pid
+        service.configure(ComputeSettings(device="cpu", weights_folder=str(tmp_path)))
+        service.predict(path, image).result()
+        assert service.pid == pid
+        service.configure(ComputeSettings(device="auto"))
+        assert not service.is_warm
+        assert service.predict(path, image).result().shape == (2, 64, 64)
+        assert service.pid not in (pid, None)
+    finally:
+        service.close()
+    assert service.pid is None
+    service.close()
+
+
+def test_training_settings_cross_unchanged(
+    warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    settings = TrainingSettings(
+        labels="mask", iterations=2, learning_rate=3e-5, dropout=0.25, seed=7
+    )
+    card = warm_service.train([image], [labels], settings, tmp_path / "model.keras").result()
+    assert card.training == settings
+    assert card.class_values == (0, 1, 7)
