@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,12 +27,16 @@ def checkpoint_prefix(path: Path) -> Path:
 @contextmanager
 def checkpoint_tensors(path: Path) -> Iterator[dict[str, Tensor]]:
     """Open a TensorFlow checkpoint's float arrays."""
+    prefix = checkpoint_prefix(path)
+    in_parts = prefix.with_name(prefix.name + ".index").exists()
+    if in_parts and not any(prefix.parent.glob(f"{glob.escape(prefix.name)}.data-*")):
+        raise not_weights(path, "is a TensorFlow checkpoint without its .data file beside it")
     try:
         import tensorflow as tf
     except ImportError as error:
         raise not_weights(path, "is a TensorFlow checkpoint and TensorFlow is missing") from error
     try:
-        reader = tf.train.load_checkpoint(str(checkpoint_prefix(path)))
+        reader = tf.train.load_checkpoint(str(prefix))
         types = reader.get_variable_to_dtype_map()
         tensors = {
             name: Tensor(tuple(shape), partial(_read, reader, name))
