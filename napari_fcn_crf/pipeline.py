@@ -94,9 +94,7 @@ def train(
         If `should_stop` turned true before the first step.
     """
     settings = settings or TrainingSettings()
-    pairs = _pairs(images, labels)
-    counts = merged_class_counts([pair_labels for _, pair_labels in pairs], settings.labels)
-    check_trainable(counts, settings.labels)
+    pairs, counts = check_training_input(images, labels, settings)
     class_values = tuple(counts)
     channels = _common_channels(pairs)
     intensity = _fit_intensity([image for image, _ in pairs])
@@ -176,11 +174,8 @@ def predict(
         If `should_stop` turned true.
     """
     settings = settings or PredictionSettings()
-    array = check_image(image)
-    check_not_constant(array)
-    channels_last = _with_channels(array, model.card.channels)
+    channels_last = check_prediction_input(model.card, image)
     spatial = channels_last.shape[:-1]
-    check_size(spatial)
 
     from napari_fcn_crf.fcn.prediction import predict_plane
 
@@ -213,9 +208,9 @@ def refine(
         The network's, or any other classifier's.
     settings : CRFSettings, optional
     on_progress : callable, optional
-        Called with a `Progress` after each plane.
+        Called with a `Progress` after each mean-field iteration.
     should_stop : callable, optional
-        Asked between planes and between iterations.
+        Asked after each iteration.
 
     Returns
     -------
@@ -240,14 +235,21 @@ def refine(
 
     indices = list(planes(spatial))
     marginals = np.empty(unary.shape, np.float32)
-    for done, index in enumerate(indices, start=1):
+    for done, index in enumerate(indices):
+        report = _part_of(on_progress, done, len(indices))
+
+        def on_iteration(iteration: int, total: int, report: OnProgress | None = report) -> None:
+            if report is not None:
+                report(Progress("Refining", iteration, total))
+
+        on_iteration(0, settings.iterations)
+        crf = DenseCRF(intensity.apply(channels_last[index]), settings)
+        refined = crf.infer(
+            _plane(unary, index), on_iteration=on_iteration, should_stop=should_stop
+        )
         if should_stop is not None and should_stop():
             raise Cancelled
-        crf = DenseCRF(intensity.apply(channels_last[index]), settings)
-        refined = crf.infer(_plane(unary, index), should_stop=should_stop)
         _plane(marginals, index)[...] = refined
-        if on_progress is not None:
-            on_progress(Progress("Refining", done, len(indices)))
     return marginals
 
 
@@ -317,6 +319,48 @@ def load_model(path: str | Path) -> Model:
 
 
 _Pair = tuple[npt.NDArray[Any], npt.NDArray[np.integer]]
+
+
+def check_training_input(
+    images: Arrays, labels: Arrays, settings: TrainingSettings
+) -> tuple[list[_Pair], dict[int, int]]:
+    """Check what `train` is given, at once and without keras.
+
+    Returns
+    -------
+    pairs : list of (image `(*spatial, channels)`, labels `spatial`)
+    counts : dict
+        Annotated pixels of each class value, in ascending order of the values.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If images or labels cannot be trained on; the message says why and what to do.
+    """
+    pairs = _pairs(images, labels)
+    counts = merged_class_counts([pair_labels for _, pair_labels in pairs], settings.labels)
+    check_trainable(counts, settings.labels)
+    _common_channels(pairs)
+    return pairs, counts
+
+
+def check_prediction_input(card: ModelCard, image: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Check what `predict` is given, at once and without keras.
+
+    Returns
+    -------
+    array, shape `(*spatial, channels)`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the image cannot be predicted; the message says why and what to do.
+    """
+    array = check_image(image)
+    check_not_constant(array)
+    channels_last = _with_channels(array, card.channels)
+    check_size(channels_last.shape[:-1])
+    return channels_last
 
 
 def _pairs(images: Arrays, labels: Arrays) -> list[_Pair]:

@@ -9,6 +9,8 @@ import numpy as np
 from napari.layers import Image
 from napari.utils.notifications import show_info
 
+from napari_fcn_crf import pipeline
+from napari_fcn_crf.compute.job import Job
 from napari_fcn_crf.metrics import changed_fraction
 from napari_fcn_crf.model import ModelCard, read_card
 from napari_fcn_crf.progress import OnProgress
@@ -58,12 +60,12 @@ def train(session: Session, settings: TrainingSettings) -> None:
         if done < settings.iterations:
             show_info(f"Training stopped after {done} of {settings.iterations} iterations.")
 
-    session.run_job(
-        "train",
-        "Training",
-        lambda: session.service.train([np.asarray(pixels)], [labels], settings, model_path),
-        keep,
-    )
+    def start() -> Job[ModelCard]:
+        array = np.asarray(pixels)
+        pipeline.check_training_input(array, labels, settings)
+        return session.service.train([array], [labels], settings, model_path)
+
+    session.run_job("train", "Training", start, keep)
 
 
 def predict(session: Session) -> None:
@@ -82,18 +84,16 @@ def predict(session: Session) -> None:
             session.viewer, image, probabilities, model.card
         )
 
-    session.run_job(
-        "predict",
-        "Predicting",
-        lambda: session.service.predict(model.path, np.asarray(pixels)),
-        keep,
-    )
+    def start() -> Job[np.ndarray]:
+        array = np.asarray(pixels)
+        pipeline.check_prediction_input(model.card, array)
+        return session.service.predict(model.path, array)
+
+    session.run_job("predict", "Predicting", start, keep)
 
 
 def refine(session: Session, settings: CRFSettings) -> None:
     """Refine the chosen probabilities with the dense CRF and add the labels."""
-    from napari_fcn_crf import pipeline
-
     image = _chosen_image(session)
     source = session.probabilities
     if source is None:

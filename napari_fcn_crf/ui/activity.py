@@ -89,12 +89,12 @@ class Activity(QObject):
 
     def _on_progressed(self, latest: Progress) -> None:
         self.latest = latest
-        if self._bar is not None:
-            if self._bar.total != latest.total:
-                self._bar.reset(latest.total)
-            self._bar.n = latest.current
-            self._bar.set_description(f"{self.title}: {latest.phase}")
-            self._bar.refresh()
+        bar = self._bar
+        if bar is not None:
+            # Each of these may run other Qt events, the end of the work among them.
+            bar.total = latest.total
+            bar.update(latest.current - bar.n)
+            bar.set_description(f"{self.title}: {latest.phase}")
 
     def _close_bar(self, _: object = None) -> None:
         if self._bar is not None:

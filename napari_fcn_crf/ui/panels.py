@@ -47,40 +47,50 @@ class Panel(QScrollArea):
         return super().eventFilter(watched, event)
 
 
-def segment_panel(napari_viewer: napari.viewer.Viewer) -> Panel:
-    """Return the whole workflow in one dock."""
-    session = session_of(napari_viewer)
-    network = NetworkStep(session, 2)
-    return Panel(
-        [
-            AnnotateStep(session, 1),
-            network,
-            TrainStep(session, network, 3),
-            PredictStep(session, 4),
-            RefineStep(session, 5),
-        ]
-    )
+class SegmentPanel(Panel):
+    """The whole workflow in one dock."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        session = session_of(napari_viewer)
+        network = NetworkStep(session, 2)
+        super().__init__(
+            [
+                AnnotateStep(session, 1),
+                network,
+                TrainStep(session, network, 3),
+                PredictStep(session, 4),
+                RefineStep(session, 5),
+            ]
+        )
 
 
-def load_weights_panel(napari_viewer: napari.viewer.Viewer) -> Panel:
-    """Return the choice of network and weights."""
-    return Panel([NetworkStep(session_of(napari_viewer))])
+class LoadWeightsPanel(Panel):
+    """The choice of network and weights."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        super().__init__([NetworkStep(session_of(napari_viewer))])
 
 
-def train_panel(napari_viewer: napari.viewer.Viewer) -> Panel:
-    """Return everything that training needs."""
-    session = session_of(napari_viewer)
-    network = NetworkStep(session)
-    return Panel([AnnotateStep(session), network, TrainStep(session, network)])
+class TrainPanel(Panel):
+    """Everything that training needs."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        session = session_of(napari_viewer)
+        network = NetworkStep(session)
+        super().__init__([AnnotateStep(session), network, TrainStep(session, network)])
 
 
-def predict_panel(napari_viewer: napari.viewer.Viewer) -> Panel:
-    """Return the prediction of an image with a trained or opened model."""
-    session = session_of(napari_viewer)
-    return Panel([ImageStep(session), PredictStep(session)])
+class PredictPanel(Panel):
+    """The prediction of an image with a trained or opened model."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        session = session_of(napari_viewer)
+        super().__init__([ImageStep(session), PredictStep(session)])
 
 
-def refine_panel(napari_viewer: napari.viewer.Viewer) -> Panel:
-    """Return the refinement of a probability layer."""
-    session = session_of(napari_viewer)
-    return Panel([ImageStep(session), RefineStep(session)])
+class RefinePanel(Panel):
+    """The refinement of a probability layer."""
+
+    def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
+        session = session_of(napari_viewer)
+        super().__init__([ImageStep(session), RefineStep(session)])

@@ -231,6 +231,8 @@ class Session(QObject):
 
 def session_of(viewer: Viewer) -> Session:
     """Return the session that lives in a viewer's window, made on first use."""
+    # Plugins are given a proxy that hides private attributes, the window's among them.
+    viewer = getattr(viewer, "__wrapped__", viewer)
     window = viewer.window._qt_window
     found = window.findChild(Session)
     return found if found is not None else Session(viewer, window)

@@ -7,7 +7,7 @@ import psutil
 import pytest
 from napari.utils.notifications import notification_manager
 
-from napari_fcn_crf.ui.panels import segment_panel
+from napari_fcn_crf.ui.panels import SegmentPanel
 from napari_fcn_crf.ui.session import Session, session_of
 
 JOB_TIMEOUT_MS = 180_000
@@ -17,6 +17,12 @@ def wait_until_idle(qtbot, session: Session, timeout: int = JOB_TIMEOUT_MS) -> N
     """Wait until the session's work is over and the steps show it."""
     qtbot.waitUntil(lambda: session.activity is None, timeout=timeout)
     qtbot.wait(50)
+
+
+def click(qtbot, run_button) -> None:
+    """Click a step's button as soon as it can be clicked."""
+    qtbot.waitUntil(run_button.button.isEnabled)
+    run_button.button.click()
 
 
 def compute_processes() -> list[psutil.Process]:
@@ -42,7 +48,7 @@ def viewer(make_napari_viewer, qtbot):
 @pytest.fixture
 def panel(viewer, qtbot):
     """The whole workflow, docked."""
-    panel = segment_panel(viewer)
+    panel = SegmentPanel(viewer)
     viewer.window.add_dock_widget(panel, name="FCN-CRF")
     qtbot.wait(50)
     return panel

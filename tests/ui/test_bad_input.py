@@ -12,7 +12,7 @@ from napari_fcn_crf.settings import CRFSettings, TrainingSettings
 from napari_fcn_crf.ui import actions
 from napari_fcn_crf.ui.refine_step import RefineStep
 from napari_fcn_crf.ui.train_step import TrainStep
-from tests.ui.conftest import wait_until_idle
+from tests.ui.conftest import click, wait_until_idle
 
 
 def _arrays(viewer):
@@ -21,7 +21,7 @@ def _arrays(viewer):
 
 def _train_is_refused(viewer, panel, session, qtbot, notes, expected):
     before = _arrays(viewer)
-    panel.steps[TrainStep].train_button.button.click()
+    click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
     assert len(notes()) == 1
     for word in expected:
@@ -105,7 +105,7 @@ def test_a_layer_that_is_no_probabilities(viewer, panel, session, qtbot, notes, 
     stack = viewer.add_image(np.full((3, 64, 64), 7.0), name="stack", contrast_limits=(0, 9))
     session.choose_image(viewer.layers["squares"])
     panel.steps[RefineStep].source_choice._choose(stack)
-    panel.steps[RefineStep].refine_button.button.click()
+    click(qtbot, panel.steps[RefineStep].refine_button)
     wait_until_idle(qtbot, session)
     assert len(notes()) == 1
     assert "robabilities" in notes()[0]
@@ -133,7 +133,7 @@ def test_full_disk_while_saving_leaves_no_file(
     viewer.add_image(image, name="squares")
     viewer.add_labels(labels, name="strokes")
     panel.steps[TrainStep].iterations.value = 1
-    panel.steps[TrainStep].train_button.button.click()
+    click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
 
     def full(source, target):

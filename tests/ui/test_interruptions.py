@@ -11,7 +11,7 @@ from napari_fcn_crf.ui import layers
 from napari_fcn_crf.ui.predict_step import PredictStep
 from napari_fcn_crf.ui.session import session_of
 from napari_fcn_crf.ui.train_step import TrainStep
-from tests.ui.conftest import JOB_TIMEOUT_MS, compute_processes, wait_until_idle
+from tests.ui.conftest import JOB_TIMEOUT_MS, click, compute_processes, wait_until_idle
 
 
 @pytest.fixture
@@ -38,18 +38,18 @@ def _cancel(qtbot, session) -> float:
 def test_cancel_keeps_what_was_learnt(viewer, panel, session, squares, qtbot):
     train = panel.steps[TrainStep]
     train.iterations.value = 5000
-    train.train_button.button.click()
+    click(qtbot, train.train_button)
     _wait_for_loss(qtbot, session)
     qtbot.wait(500)
     assert _cancel(qtbot, session) < 1.5
     assert 1 <= len(session.model.card.losses) < 5000
-    panel.steps[PredictStep].predict_button.button.click()
+    click(qtbot, panel.steps[PredictStep].predict_button)
     wait_until_idle(qtbot, session)
     assert viewer.layers["squares probabilities"].data.shape == (2, 64, 64)
 
 
 def test_cancel_while_the_process_starts(viewer, panel, session, squares, qtbot, notes):
-    panel.steps[TrainStep].train_button.button.click()
+    click(qtbot, panel.steps[TrainStep].train_button)
     qtbot.wait(200)
     assert _cancel(qtbot, session) < 1.5
     assert session.model is None
@@ -59,7 +59,7 @@ def test_cancel_while_the_process_starts(viewer, panel, session, squares, qtbot,
 def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qtbot, notes):
     train = panel.steps[TrainStep]
     train.iterations.value = 5000
-    train.train_button.button.click()
+    click(qtbot, train.train_button)
     _wait_for_loss(qtbot, session)
     for process in compute_processes():
         process.kill()
@@ -67,23 +67,23 @@ def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qt
     assert any("ended unexpectedly" in note for note in notes())
 
     train.iterations.value = 2
-    train.train_button.button.click()
+    click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
     assert len(session.model.card.losses) == 2
 
 
 def test_closing_the_viewer_while_training_ends_the_process(make_napari_viewer, two_squares, qtbot):
-    from napari_fcn_crf.ui.panels import segment_panel
+    from napari_fcn_crf.ui.panels import SegmentPanel
 
     viewer = make_napari_viewer()
     image, labels = two_squares
     viewer.add_image(image, name="squares")
     viewer.add_labels(labels)
-    panel = segment_panel(viewer)
+    panel = SegmentPanel(viewer)
     viewer.window.add_dock_widget(panel)
     session = session_of(viewer)
     panel.steps[TrainStep].iterations.value = 5000
-    panel.steps[TrainStep].train_button.button.click()
+    click(qtbot, panel.steps[TrainStep].train_button)
     _wait_for_loss(qtbot, session)
     processes = compute_processes()
     assert processes
@@ -96,7 +96,7 @@ def test_closing_the_viewer_while_training_ends_the_process(make_napari_viewer, 
 def test_second_start_is_refused(viewer, panel, session, squares, qtbot):
     train = panel.steps[TrainStep]
     train.iterations.value = 5000
-    train.train_button.button.click()
+    click(qtbot, train.train_button)
     assert not panel.steps[PredictStep].predict_button.button.isEnabled()
     with pytest.raises(ValueError, match="still running"):
         session.run("refine", "Refining", lambda report: None, lambda: None, lambda result: None)
@@ -106,7 +106,7 @@ def test_second_start_is_refused(viewer, panel, session, squares, qtbot):
 def test_deleting_the_image_while_training(viewer, panel, session, squares, qtbot):
     train = panel.steps[TrainStep]
     train.iterations.value = 5
-    train.train_button.button.click()
+    click(qtbot, train.train_button)
     viewer.layers.remove(squares[0])
     wait_until_idle(qtbot, session)
     assert len(session.model.card.losses) == 5
@@ -116,9 +116,9 @@ def test_deleting_the_image_while_training(viewer, panel, session, squares, qtbo
 
 def test_results_of_a_closed_image_are_not_shown(viewer, panel, session, squares, qtbot, notes):
     panel.steps[TrainStep].iterations.value = 2
-    panel.steps[TrainStep].train_button.button.click()
+    click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
-    panel.steps[PredictStep].predict_button.button.click()
+    click(qtbot, panel.steps[PredictStep].predict_button)
     viewer.layers.remove(squares[0])
     wait_until_idle(qtbot, session)
     assert "'squares' was closed; its prediction is not shown." in notes()

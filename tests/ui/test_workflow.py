@@ -13,7 +13,7 @@ from napari_fcn_crf.ui.predict_step import PredictStep
 from napari_fcn_crf.ui.refine_step import RefineStep
 from napari_fcn_crf.ui.session import session_of
 from napari_fcn_crf.ui.train_step import TrainStep
-from tests.ui.conftest import wait_until_idle
+from tests.ui.conftest import click, wait_until_idle
 
 HEAVY = ("keras", "tensorflow", "torch", "jax")
 
@@ -33,16 +33,14 @@ def test_sample_to_refined_labels(viewer, qtbot, tmp_path):
     train.iterations.value = 12
     losses = []
     session.progressed.connect(lambda latest: losses.append(latest.loss))
-    train.train_button.button.click()
+    click(qtbot, train.train_button)
     assert train.train_button.button.text() == "Cancel"
     wait_until_idle(qtbot, session)
     assert len([loss for loss in losses if loss is not None]) == 12
     assert session.model.card.class_values == (1, 2)
     assert len(session.model.card.losses) == 12
 
-    predict = panel.steps[PredictStep].predict_button.button
-    assert predict.isEnabled()
-    predict.click()
+    click(qtbot, panel.steps[PredictStep].predict_button)
     wait_until_idle(qtbot, session)
     probabilities = viewer.layers["cat probabilities"]
     assert probabilities.data.shape == (2, 300, 451)
@@ -50,7 +48,7 @@ def test_sample_to_refined_labels(viewer, qtbot, tmp_path):
     np.testing.assert_allclose(probabilities.data.sum(axis=0), 1, atol=1e-5)
     assert tuple(probabilities.contrast_limits) == (0, 1)
 
-    panel.steps[RefineStep].refine_button.button.click()
+    click(qtbot, panel.steps[RefineStep].refine_button)
     wait_until_idle(qtbot, session)
     refined = viewer.layers["cat refined"]
     assert refined.data.shape == (300, 451)
@@ -69,7 +67,7 @@ def test_opening_every_widget_imports_nothing_heavy():
     code = """
 import sys
 from napari_fcn_crf.ui import panels
-bad = [n for n in ("keras", "tensorflow", "torch", "jax", "numba") if n in sys.modules]
+bad = [n for n in ("keras", "tensorflow", "torch", "jax") if n in sys.modules]
 print(bad)
 sys.exit(bool(bad))
 """
