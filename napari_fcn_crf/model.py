@@ -79,8 +79,9 @@ class ModelCard:
             )
         values = np.asarray(self.class_values)
         fits = values.min() >= -(2**31) and values.max() < 2**31
-        labels: npt.NDArray[np.integer] = values.astype(np.int32 if fits else np.int64)
-        return labels[array.argmax(axis=0)]
+        values = values.astype(np.int32 if fits else np.int64)
+        labels: npt.NDArray[np.integer] = values[array.argmax(axis=0)]
+        return labels
 
     def to_json(self) -> str:
         """Return the card as JSON text."""
