@@ -15,6 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 BASE = {
     "annotations",
     "files",
+    "image_files",
     "images",
     "metrics",
     "model",
@@ -33,7 +34,11 @@ MAY_USE = {
     "crf": {"crf", *BASE},
     "pipeline": {"fcn", "crf", *BASE},
     "compute": {"compute", "pipeline", "fcn", *BASE},
-    "cli": {"pipeline", "compute", *BASE},
+    "__main__": {"cli"},
+    "cli": {"cli_options", "compute", "demo", "pipeline", *BASE},
+    "cli_options": BASE,
+    "demo": {"demo_figure", "pipeline", *BASE},
+    "demo_figure": BASE,
     "ui": {"ui", "pipeline", "compute", *BASE},
 }
 """Which parts of the package each part may import; "" is the package itself."""

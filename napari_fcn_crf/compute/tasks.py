@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import sys
 import traceback
@@ -15,6 +14,7 @@ from typing import Any
 import numpy.typing as npt
 from appose import NDArray, SharedMemory
 
+from napari_fcn_crf.compute import backend
 from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.shared import attached, create_block
 from napari_fcn_crf.progress import Cancelled, Progress
@@ -30,24 +30,7 @@ _result: SharedMemory | None = None
 def load_backend() -> None:
     """Import Keras and its backend; what is in the way of that, `hello` tells."""
     global _backend_problem
-    backend = os.environ["KERAS_BACKEND"]
-    title = BACKEND_TITLES[backend]  # type: ignore[index]
-    try:
-        importlib.import_module("keras")
-        importlib.import_module("napari_fcn_crf.pipeline")
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        _backend_problem = (
-            f"Computing with {title} needs the package {package!r}, but {sys.executable} does not "
-            f"have it. Install it there (python -m pip install {package}), or choose another "
-            "backend or interpreter in the settings."
-        )
-    except Exception as error:  # noqa: BLE001 - a driver's or a DLL's failure has any type
-        traceback.print_exc()
-        _backend_problem = (
-            f"{title} could not be loaded ({_first_line(error)}). Install it anew, or choose "
-            "another backend or interpreter in the settings."
-        )
+    _backend_problem = backend.load()
 
 
 def run(task: Any, function: str, request: dict[str, Any]) -> None:
@@ -214,7 +197,7 @@ def _describe(error: Exception) -> tuple[str, str]:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "error", f"The disk is full: {error.filename} could not be written. Free some space."
     return "error", (
-        f"The compute process could not finish ({_first_line(error)}). Look into the log."
+        f"The compute process could not finish ({backend.first_line(error)}). Look into the log."
     )
 
 
@@ -222,8 +205,3 @@ def _is_ours(error: Exception) -> bool:
     """Return whether this package raised it, whose messages are written for the user."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return str(frame.f_globals.get("__name__", "")).startswith(f"{__name__.partition('.')[0]}.")
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().partition("\n")[0][:200]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__

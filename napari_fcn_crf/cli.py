@@ -1,0 +1,311 @@
+"""The command line: train, predict and refine on files and folders."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import napari_fcn_crf
+from napari_fcn_crf.cli_options import OneLineParser, add_settings, read_settings
+from napari_fcn_crf.compute import backend
+from napari_fcn_crf.compute.errors import ComputeError
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
+from napari_fcn_crf.settings import (
+    ComputeSettings,
+    CRFSettings,
+    PredictionSettings,
+    TrainingSettings,
+)
+
+if TYPE_CHECKING:
+    from io import TextIOWrapper
+
+_EXAMPLES = """
+examples:
+  napari-fcn-crf demo --view
+  napari-fcn-crf train cell.tif cell_labels.tif -o cells.keras --iterations 200
+  napari-fcn-crf predict cells.keras plate1/*.tif -o results
+  napari-fcn-crf refine plate1/a1.tif results/a1_probabilities.tif -o results
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0, 2 for bad input, 130 for Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        # A Windows console may not have the letters of a file's name or of the help.
+        cast("TextIOWrapper", stream).reconfigure(errors="replace")
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except (ValueError, TypeError, OSError, MemoryError, ComputeError) as error:
+        # One line, whatever the message holds.
+        print(f"napari-fcn-crf: {' '.join(_sentence(error).split())}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, Cancelled):
+        print("napari-fcn-crf: stopped.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = OneLineParser(
+        prog="napari-fcn-crf",
+        description=(
+            "Segment images with a fully convolutional network trained on your own\n"
+            "annotation, and refine the result with a dense CRF."
+        ),
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=napari_fcn_crf.__version__)
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, dest="command"
+    )
+
+    demo = _command(commands, "demo", _demo, "train, predict and refine on the sample cat")
+    demo.add_argument(
+        "--output",
+        "-o",
+        type=Path,
+        default=Path("napari-fcn-crf-demo"),
+        metavar="FOLDER",
+        help="where the results go (default: %(default)s)",
+    )
+    demo.add_argument("--view", action="store_true", help="show the results in napari")
+    _add_device(demo)
+
+    train = _command(commands, "train", _train, "train a network on images and their labels")
+    train.add_argument(
+        "pairs",
+        nargs="+",
+        metavar="IMAGE LABELS",
+        help="an image (TIFF, PNG, JPEG) and its label image (TIFF, PNG); more such pairs follow",
+    )
+    train.add_argument(
+        "--output", "-o", type=Path, required=True, metavar="MODEL.keras", help="the model file"
+    )
+    train.add_argument(
+        "--paper",
+        action="store_true",
+        help="start from the settings of the tutorial's run: VGG-16, ten steps, summed loss",
+    )
+    add_settings(train, "network and training", TrainingSettings)
+    _add_device(train)
+
+    predict = _command(commands, "predict", _predict, "predict images with a trained model")
+    predict.add_argument("model", type=Path, metavar="MODEL", help="a .keras file from `train`")
+    predict.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
+    _add_output_folder(predict, "IMAGE_probabilities.tif and IMAGE_labels.tif")
+    add_settings(predict, "prediction", PredictionSettings)
+    _add_device(predict)
+
+    refine = _command(commands, "refine", _refine, "refine probabilities with the dense CRF")
+    refine.add_argument("image", type=Path, metavar="IMAGE")
+    refine.add_argument(
+        "probabilities",
+        type=Path,
+        metavar="PROBABILITIES",
+        help="a TIFF stack of one plane a class, as `predict` writes it",
+    )
+    _add_output_folder(refine, "IMAGE_refined.tif and IMAGE_refined_probabilities.tif")
+    add_settings(refine, "CRF", CRFSettings)
+
+    devices = _command(commands, "devices", _devices, "list what can compute")
+    add_settings(devices, "backend", ComputeSettings, ("backend", "interpreter"))
+    return parser
+
+
+def _command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], None], text: str
+) -> argparse.ArgumentParser:
+    description = f"{text[0].upper()}{text[1:]}."
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=description)
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    add_settings(parser, "device", ComputeSettings, ("device", "backend", "memory_growth"))
+
+
+def _add_output_folder(parser: argparse.ArgumentParser, files: str) -> None:
+    parser.add_argument(
+        "--output",
+        "-o",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help=f"where {files} go; made if there is none",
+    )
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from napari_fcn_crf import demo
+
+    backend.load_here(read_settings(arguments, ComputeSettings))
+    demo.run(arguments.output)
+    if arguments.view:
+        demo.view(arguments.output)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    from napari_fcn_crf import image_files, pipeline
+
+    if len(arguments.pairs) % 2:
+        raise ValueError(
+            f"Each image needs its label image behind it, but {len(arguments.pairs)} files were "
+            "given. Give them as IMAGE LABELS IMAGE LABELS ..."
+        )
+    base = TrainingSettings.paper() if arguments.paper else TrainingSettings()
+    settings = read_settings(arguments, TrainingSettings, base)
+    output = _model_file(arguments.output)
+    images = [image_files.read_image(path) for path in arguments.pairs[::2]]
+    labels = [image_files.read_labels(path) for path in arguments.pairs[1::2]]
+    backend.load_here(read_settings(arguments, ComputeSettings))
+    with _stop_on_interrupt() as should_stop, _bar() as on_progress:
+        model = pipeline.train(
+            images,
+            labels,
+            settings,
+            on_progress=on_progress,
+            should_stop=should_stop,
+            checkpoint_path=output,
+        )
+    losses = model.card.losses
+    classes = ", ".join(map(str, model.card.class_values))
+    print(
+        f"{len(losses)} steps, loss {losses[0]:.4g} to {losses[-1]:.4g}, labels {classes}. "
+        f"Wrote {output}"
+    )
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    from napari_fcn_crf import image_files, pipeline
+    from napari_fcn_crf.model import read_card
+
+    settings = read_settings(arguments, PredictionSettings)
+    read_card(arguments.model)
+    _check_distinct(arguments.images)
+    # The first is read before the backend loads, so that a mistake shows at once.
+    first = image_files.read_image(arguments.images[0])
+    folder = _folder(arguments.output)
+    backend.load_here(read_settings(arguments, ComputeSettings))
+    model = pipeline.load_model(arguments.model)
+    for number, path in enumerate(arguments.images):
+        image = image_files.read_image(path) if number else first
+        with _bar(path.name) as on_progress:
+            probabilities = pipeline.predict(model, image, settings, on_progress=on_progress)
+        image_files.write_probabilities(
+            folder / f"{path.stem}_probabilities.tif", probabilities, model.card.class_values
+        )
+        image_files.write_labels(folder / f"{path.stem}_labels.tif", model.to_labels(probabilities))
+    count = len(arguments.images)
+    print(f"{count} image{'s' if count > 1 else ''} predicted. Wrote {folder}")
+
+
+def _refine(arguments: argparse.Namespace) -> None:
+    import numpy as np
+
+    from napari_fcn_crf import image_files, pipeline
+
+    settings = read_settings(arguments, CRFSettings)
+    image = image_files.read_image(arguments.image)
+    read = image_files.read_probabilities(arguments.probabilities)
+    folder = _folder(arguments.output)
+    with _bar(arguments.image.name) as on_progress:
+        marginals = pipeline.refine(image, read.values, settings, on_progress=on_progress)
+    class_values = np.asarray(read.class_values, np.int32)
+    changed = np.mean(marginals.argmax(axis=0) != read.values.argmax(axis=0))
+    stem = arguments.image.stem
+    image_files.write_labels(folder / f"{stem}_refined.tif", class_values[marginals.argmax(axis=0)])
+    image_files.write_probabilities(
+        folder / f"{stem}_refined_probabilities.tif", marginals, read.class_values
+    )
+    print(f"{changed:.1%} of the pixels changed. Wrote {folder}")
+
+
+def _devices(arguments: argparse.Namespace) -> None:
+    from napari_fcn_crf.compute.devices import list_devices
+
+    for device in list_devices(read_settings(arguments, ComputeSettings)):
+        free = "" if device.free_bytes is None else f"{device.free_bytes / 2**30:.1f} GiB free"
+        print(f"{device.name:8}{device.label:40}{free}".rstrip())
+
+
+def _model_file(path: Path) -> Path:
+    if path.suffix != ".keras":
+        raise ValueError(
+            f"A model is a file that ends in .keras, but the output is {path.name}. "
+            f"Name it {path.with_suffix('.keras').name}."
+        )
+    _folder(path.parent)
+    return path
+
+
+def _folder(path: Path) -> Path:
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"Expected a folder for the results, but {path} is a file.")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _check_distinct(images: list[Path]) -> None:
+    seen: dict[str, Path] = {}
+    for path in images:
+        if path.stem in seen:
+            raise ValueError(
+                f"The results are named after the images, but {seen[path.stem]} and {path} have "
+                "the same name. Predict them into two folders."
+            )
+        if not path.is_file():
+            raise ValueError(f"Expected an image, but there is no file {path}.")
+        seen[path.stem] = path
+
+
+@contextmanager
+def _bar(description: str | None = None) -> Iterator[OnProgress]:
+    """Give a callback that draws a progress bar on a terminal, and nothing elsewhere."""
+    from tqdm import tqdm
+
+    with tqdm(desc=description, disable=None, leave=False) as bar:
+
+        def show(progress: Progress) -> None:
+            if description is None:
+                bar.set_description_str(progress.phase, refresh=False)
+            if progress.loss is not None:
+                bar.set_postfix_str(f"loss {progress.loss:.4g}", refresh=False)
+            bar.total = progress.total or None
+            bar.update(progress.current - bar.n)
+
+        yield show
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Give a function that tells whether Ctrl-C was pressed; pressed again, it ends at once."""
+    pressed = False
+
+    def interrupt(number: int, frame: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    if isinstance(error, MemoryError):
+        return str(error) or "There is not enough memory. Use a smaller image."
+    return str(error)

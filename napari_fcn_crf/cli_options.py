@@ -1,0 +1,75 @@
+"""Command line options made from the settings: names, choices, defaults and help stand there."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import textwrap
+from collections.abc import Sequence
+from dataclasses import MISSING, fields
+from types import UnionType
+from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+
+S = TypeVar("S")
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, without the usage above it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and exit with code 2."""
+        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def add_settings(
+    parser: argparse.ArgumentParser,
+    title: str,
+    settings: type[Any],
+    names: Sequence[str] | None = None,
+) -> None:
+    """Add an option for each field of a settings class, or for those named, under a title."""
+    group = parser.add_argument_group(title)
+    hints = get_type_hints(settings)
+    texts = _documented(settings)
+    for field in fields(settings):
+        if names is not None and field.name not in names:
+            continue
+        default = "" if field.default in (None, MISSING, "") else f" Default: {field.default}."
+        options: dict[str, Any] = {
+            # What is not given is left to the settings class.
+            "default": argparse.SUPPRESS,
+            "help": (texts.get(field.name, "") + default).replace("%", "%%"),
+        }
+        hint = hints[field.name]
+        if hint is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        elif get_origin(hint) is Literal:
+            options["choices"] = get_args(hint)
+        else:
+            options["type"] = kind = str if get_origin(hint) in (Union, UnionType) else hint
+            options["metavar"] = {int: "N", float: "X"}.get(kind, field.name.upper())
+        group.add_argument(f"--{field.name.replace('_', '-')}", **options)
+
+
+def read_settings(arguments: argparse.Namespace, settings: type[S], base: S | None = None) -> S:
+    """Make settings from the options that were given; the others are as in `base`.
+
+    Raises
+    ------
+    ValueError
+        If a value is outside its range.
+    """
+    names = [field.name for field in fields(settings)]  # type: ignore[arg-type]
+    values = {} if base is None else {name: getattr(base, name) for name in names}
+    given = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
+    return settings(**(values | given))
+
+
+def _documented(settings: type[Any]) -> dict[str, str]:
+    """Return the text of each parameter in a class's numpydoc docstring."""
+    lines = textwrap.dedent("    " + (settings.__doc__ or "")).partition("Parameters\n")[2]
+    section = re.split(r"\n\n\w+\n-+\n", lines)[0]
+    entries = re.findall(r"^(\w+) : .*\n((?:    .*\n?)+)", section, flags=re.MULTILINE)
+    return {name: " ".join(text.split()) for name, text in entries}
