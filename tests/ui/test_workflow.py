@@ -21,7 +21,7 @@ HEAVY = ("keras", "tensorflow", "torch", "jax")
 def test_sample_to_refined_labels(viewer, qtbot, tmp_path):
     viewer.open_sample("napari-fcn-crf", "cat_scribbles")
     _, panel = viewer.window.add_plugin_dock_widget(
-        "napari-fcn-crf", "Segment (paint, train, predict, refine)"
+        "napari-fcn-crf", "Segment"
     )
     session = session_of(viewer)
     assert session.image.name == "cat"
