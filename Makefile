@@ -9,7 +9,7 @@
 .NOTPARALLEL:
 .SILENT:
 .DELETE_ON_ERROR:
-.PHONY: demo test lint clean
+.PHONY: demo test system-packages lint clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,10 +21,13 @@ demo: $(VENV)/.installed
 	$(BIN)/napari-fcn-crf demo $(ARGS)
 
 # TensorFlow and the graphics driver do not bear each other in one process, hence two runs.
-test: lint
-	sh scripts/system_packages.sh $(BIN)/python display
+test: system-packages lint
 	$(BIN)/python -m pytest --ignore=tests/ui $(ARGS)
 	$(XVFB) $(BIN)/python -m pytest tests/ui $(ARGS)
+
+# Before anything that takes minutes.
+system-packages: | $(BIN)/python
+	sh scripts/system_packages.sh $(BIN)/python compiler display
 
 lint: $(VENV)/.installed-for-tests
 	$(BIN)/ruff check .
