@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,11 +20,9 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         If the folder cannot be written or the disk is full; nothing is left behind then.
     """
     target = Path(target)
-    handle, name = tempfile.mkstemp(
-        prefix=f".{target.stem}-", suffix=target.suffix, dir=target.parent
-    )
-    os.close(handle)
-    temporary = Path(name)
+    # Not tempfile, which would make a file that only its owner can read.
+    temporary = target.with_name(f".{target.stem}-{uuid.uuid4().hex}{target.suffix}")
+    temporary.touch(exist_ok=False)
     try:
         yield temporary
         # Windows flushes only files opened for writing.
