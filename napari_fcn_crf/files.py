@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_RANDOM_CHARACTERS = 8
+
 
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
@@ -21,7 +23,9 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     """
     target = Path(target)
     # Not tempfile, which would make a file that only its owner can read.
-    temporary = target.with_name(f".{target.stem}-{uuid.uuid4().hex}{target.suffix}")
+    temporary = target.with_name(
+        f".{target.stem}-{uuid.uuid4().hex[:_RANDOM_CHARACTERS]}{target.suffix}"
+    )
     temporary.touch(exist_ok=False)
     try:
         yield temporary
@@ -37,6 +41,6 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 def remove_unfinished(target: str | Path) -> None:
     """Remove what `atomic_path` left beside `target` when its process was killed while writing."""
     target = Path(target)
-    # Eight random characters, as tempfile makes them.
-    for path in target.parent.glob(f".{glob.escape(target.stem)}-{'?' * 8}{target.suffix}"):
+    random = "?" * _RANDOM_CHARACTERS
+    for path in target.parent.glob(f".{glob.escape(target.stem)}-{random}{target.suffix}"):
         path.unlink(missing_ok=True)
