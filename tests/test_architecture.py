@@ -14,6 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 BASE = {
     "annotations",
+    "cleanup",
     "files",
     "image_files",
     "images",
@@ -23,6 +24,7 @@ BASE = {
     "record",
     "samples",
     "settings",
+    "uncertainty",
 }
 """Modules that all others build on."""
 
