@@ -5,11 +5,23 @@ from __future__ import annotations
 import glob
 import os
 import uuid
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 _RANDOM_CHARACTERS = 8
+
+ZIP_ERRORS = (
+    OSError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+    # An encrypted member, and a compression that Python does not know (NotImplementedError).
+    RuntimeError,
+)
+"""What reading a damaged zip file may raise."""
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.files import ZIP_ERRORS
 from napari_fcn_crf.images import IntensityMapping
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
 
@@ -164,7 +165,7 @@ def read_card(path: str | Path) -> ModelCard:
             f"{path.name} is a Keras model, but not one saved by napari-fcn-crf: it does not say "
             "which classes it knows. Choose a model saved here, or train one."
         ) from error
-    except (zipfile.BadZipFile, OSError, EOFError, UnicodeDecodeError) as error:
+    except (*ZIP_ERRORS, UnicodeDecodeError) as error:
         raise ValueError(
             f"Expected a .keras model file, but {path.name} cannot be read as one ({error}). "
             "It may be truncated; choose another file."

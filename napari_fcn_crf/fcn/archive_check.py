@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from napari_fcn_crf.files import ZIP_ERRORS
 from napari_fcn_crf.model import CARD_MEMBER
 
 WEIGHTS_MEMBER = "model.weights.h5"
@@ -58,12 +59,12 @@ def check_archive(path: Path) -> None:
             for info in archive.infolist():
                 _check_member(path, info)
             config = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, OSError, EOFError, UnicodeDecodeError) as error:
+    except (*ZIP_ERRORS, KeyError) as error:
         raise ValueError(
             f"Expected a .keras model file, but {path.name} cannot be read as one ({error}). "
             "It may be truncated; choose another file."
         ) from error
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError(
             f"The network in {path.name} is damaged: its description is not JSON. "
             "Choose another file."

@@ -8,6 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
+INPUT_SPREAD = 64.0
+"""Typical standard deviation of a photograph's channel on the 0-255 scale."""
+
 
 def initialise(network: Any, seed: int, skip: Collection[str] = ()) -> None:
     """Draw the kernels of a network's trainable convolutions; biases stay zero.
@@ -23,9 +26,12 @@ def initialise(network: Any, seed: int, skip: Collection[str] = ()) -> None:
     Notes
     -----
     Kernels in front of a rectifier are uniform in `±sqrt(6 / fan_in)` (He), those without an
-    activation in `±sqrt(6 / (fan_in + fan_out))` (Glorot). Numpy draws the 134 million numbers of
-    the full VGG-16 about ten times faster than Keras' truncated normal, and the same on each
-    backend. Each layer has a generator of its own, so its numbers do not depend on `skip`.
+    activation in `±sqrt(6 / (fan_in + fan_out))` (Glorot). Both keep the size of what goes in, so
+    the first kernel is divided by the spread of 0-255 images: without it the first losses were near
+    100, and a hundred steps on a photograph reached an IoU of 0.86 instead of 0.93. Numpy draws the
+    134 million numbers of the full VGG-16 several times faster than Keras' truncated normal, and
+    the same on each backend. Each layer has a generator of its own, so its numbers do not depend on
+    `skip`.
 
     References
     ----------
@@ -43,6 +49,8 @@ def initialise(network: Any, seed: int, skip: Collection[str] = ()) -> None:
         fan_in, fan_out = rows * columns * inputs, rows * columns * outputs
         rectified = layer.activation is keras.activations.relu
         limit = np.sqrt(6 / (fan_in if rectified else fan_in + fan_out))
+        if layer.name == "block1_conv1":
+            limit /= INPUT_SPREAD
         generator = np.random.Generator(np.random.SFC64([seed, index]))
         kernel = generator.random(layer.kernel.shape, np.float32)
         kernel *= np.float32(2 * limit)

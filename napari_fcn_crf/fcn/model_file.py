@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from napari_fcn_crf.fcn.archive_check import check_archive
-from napari_fcn_crf.files import atomic_path
+from napari_fcn_crf.files import ZIP_ERRORS, atomic_path
 from napari_fcn_crf.model import CARD_MEMBER, ModelCard, read_card
 
 
@@ -52,7 +52,7 @@ def load(path: str | Path) -> tuple[Any, ModelCard]:
     check_archive(path)
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+    except (*ZIP_ERRORS, ValueError, TypeError, LookupError, AttributeError) as error:
         raise ValueError(
             f"The network in {path.name} cannot be read ({type(error).__name__}). The file may be "
             "damaged; choose another one."

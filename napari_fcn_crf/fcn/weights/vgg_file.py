@@ -18,11 +18,12 @@ from napari_fcn_crf.fcn.weights.layers import CLASSIFIER, CONVOLUTIONS, FULLY_CO
 from napari_fcn_crf.fcn.weights.npz import npz_tensors
 from napari_fcn_crf.fcn.weights.tensors import Convention, WeightsError, not_weights
 from napari_fcn_crf.fcn.widths import WIDTHS, VGGWidths
+from napari_fcn_crf.files import ZIP_ERRORS
 from napari_fcn_crf.settings import Backbone
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK\x03\x04"
-_READ_ERRORS = (OSError, EOFError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile)
+_READ_ERRORS = (*ZIP_ERRORS, KeyError, ValueError)
 
 
 @dataclass(frozen=True)

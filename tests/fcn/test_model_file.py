@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from napari_fcn_crf.fcn import archive_check, model_file
+from napari_fcn_crf.fcn.network import build_network
+from napari_fcn_crf.images import IntensityMapping
+from napari_fcn_crf.model import CARD_MEMBER, ModelCard
+from napari_fcn_crf.settings import TrainingSettings
+
+
+@pytest.fixture(scope="module")
+def network() -> Any:
+    return build_network(TrainingSettings(), 3, 2)[0]
+
+
+@pytest.fixture(scope="module")
+def card() -> ModelCard:
+    return ModelCard(
+        class_values=(3, 7),
+        class_names=("grass", "cat"),
+        channels=3,
+        intensity=IntensityMapping((0.0, 0.5, 1.0), (255.0, 1e-3, 65535.0)),
+        training=TrainingSettings(iterations=7),
+        losses=(1.5, 0.1 + 0.2),
+        record={"seed": 0, "versions": {"keras": keras.__version__}},
+    )
+
+
+@pytest.fixture
+def saved(network: Any, card: ModelCard, tmp_path: Path) -> Path:
+    path = tmp_path / "cat.keras"
+    model_file.save(network, card, path)
+    return path
+
+
+IMAGE = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
+
+
+def test_round_trip_is_exact(network: Any, card: ModelCard, saved: Path) -> None:
+    loaded, loaded_card = model_file.load(saved)
+    assert loaded_card == card
+    np.testing.assert_array_equal(loaded.predict_on_batch(IMAGE), network.predict_on_batch(IMAGE))
+
+
+def test_plain_keras_loads_it_without_this_package(network: Any, saved: Path) -> None:
+    np.save(saved.with_name("image.npy"), IMAGE)
+    script = """
+import os, sys
+sys.modules["napari_fcn_crf"] = None
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import keras, numpy as np
+model = keras.saving.load_model("cat.keras", safe_mode=True)
+np.save("logits.npy", model.predict_on_batch(np.load("image.npy")))
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=saved.parent, check=True, timeout=120)
+    np.testing.assert_array_equal(
+        np.load(saved.with_name("logits.npy")), network.predict_on_batch(IMAGE)
+    )
+
+
+def test_nothing_in_it_is_pickled_or_an_optimizer(saved: Path) -> None:
+    with zipfile.ZipFile(saved) as archive:
+        assert set(archive.namelist()) == {
+            "metadata.json",
+            "config.json",
+            "model.weights.h5",
+            CARD_MEMBER,
+        }
+        config = json.loads(archive.read("config.json"))
+    assert not config.get("compile_config")
+    # 1.3 million numbers of 4 bytes, and no moments of Adam's.
+    assert saved.stat().st_size < 6e6
+
+
+def test_another_ending_is_refused(network: Any, card: ModelCard, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"must end in \.keras, but it is 'cat\.h5'"):
+        model_file.save(network, card, tmp_path / "cat.h5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_there(network: Any, card: ModelCard, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="could not be written"):
+        model_file.save(network, card, tmp_path / "missing" / "cat.keras")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a process's files")
+@pytest.mark.parametrize("limit", [1000, 100_000, 3_000_000])
+def test_a_full_disk_leaves_the_old_model(
+    network: Any, card: ModelCard, saved: Path, limit: int
+) -> None:
+    import resource
+    import signal
+
+    before = saved.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # Python ignores the signal, so that writing beyond the limit fails as on a full disk.
+    assert signal.getsignal(signal.SIGXFSZ) == signal.SIG_IGN
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    try:
+        with pytest.raises(ValueError, match="could not be written"):
+            model_file.save(network, card, saved)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert saved.read_bytes() == before
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def rewrite(path: Path, **members: bytes) -> None:
+    """Replace members of a zip file; their names' dots are given as underscores."""
+    with zipfile.ZipFile(path) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    contents |= {name.replace("_json", ".json"): data for name, data in members.items()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in contents.items():
+            archive.writestr(name, data)
+
+
+def test_a_lambda_layer_is_refused_before_keras_sees_it(card: ModelCard, tmp_path: Path) -> None:
+    path = tmp_path / "lambda.keras"
+    image = keras.Input((None, None, 3))
+    keras.Model(image, keras.layers.Lambda(lambda x: x[..., :2])(image)).save(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(CARD_MEMBER, card.to_json())
+    with pytest.raises(ValueError, match="could run code from the file"):
+        model_file.load(path)
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"module": "os", "class_name": "system", "config": {}},
+        {"module": "builtins", "class_name": "function", "config": "eval"},
+        {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "x"}},
+        {"module": "keras_evil.layers", "class_name": "Conv2D", "config": {}},
+        {"class_name": "__lambda__", "config": {}},
+        {"module": "keras.layers", "class_name": "Conv2D", "registered_name": "evil>Conv2D"},
+        {"module": "keras.layers", "class_name": ["Conv2D"], "config": {}},
+        {"module": None, "class_name": "subprocess>Popen", "config": {}},
+    ],
+)
+def test_other_classes_are_refused_wherever_they_hide(saved: Path, hostile: dict) -> None:
+    with zipfile.ZipFile(saved) as archive:
+        config = json.loads(archive.read("config.json"))
+    config["config"]["layers"][1]["config"]["offset"] = [hostile]
+    rewrite(saved, config_json=json.dumps(config).encode())
+    with pytest.raises(ValueError, match="could run code from the file"):
+        model_file.load(saved)
+
+
+def test_a_zip_bomb_is_not_unpacked(saved: Path) -> None:
+    rewrite(saved, config_json=b" " * (17 * 2**20))
+    with pytest.raises(ValueError, match=r"config\.json in cat\.keras unpacks to 17825792 bytes"):
+        model_file.load(saved)
+
+
+def test_unknown_members_are_refused(saved: Path) -> None:
+    with zipfile.ZipFile(saved, "a") as archive:
+        archive.writestr("assets/../../evil.py", "print()")
+    with pytest.raises(ValueError, match="which no model saved here does"):
+        model_file.load(saved)
+
+
+@pytest.mark.parametrize("config", [b"{", b"[" * 100_000, b"\xff", b"{}", b"[]", b"null"])
+def test_a_damaged_configuration(saved: Path, config: bytes) -> None:
+    rewrite(saved, config_json=config)
+    with pytest.raises(ValueError, match=r"damaged|cannot be read"):
+        model_file.load(saved)
+
+
+def test_a_model_of_plain_keras_has_no_card(network: Any, tmp_path: Path) -> None:
+    path = tmp_path / "plain.keras"
+    network.save(path)
+    with pytest.raises(ValueError, match="not one saved by napari-fcn-crf"):
+        model_file.load(path)
+
+
+def test_card_and_network_must_agree(network: Any, card: ModelCard, saved: Path) -> None:
+    text = card.to_json().replace('"channels": 3', '"channels": 1')
+    rewrite(saved, **{CARD_MEMBER.replace(".json", "_json"): text.encode()})
+    with pytest.raises(ValueError, match="speaks of 1 channels and 2 classes"):
+        model_file.load(saved)
+
+
+def test_truncated_and_flipped_files_are_refused_or_read(saved: Path, tmp_path: Path) -> None:
+    content = saved.read_bytes()
+    generator = np.random.default_rng(0)
+    victim = tmp_path / "victim.keras"
+    victim.write_bytes(content[: len(content) // 2])
+    with pytest.raises(ValueError, match="cannot be read"):
+        model_file.load(victim)
+    for _ in range(20):
+        damaged = bytearray(content)
+        for position in len(content) - 1 - generator.integers(0, 8000, 3):
+            damaged[position] ^= int(generator.integers(1, 256))
+        victim.write_bytes(damaged)
+        try:
+            loaded, _ = model_file.load(victim)
+        except ValueError:
+            continue
+        assert loaded.count_params() == 1_298_642
+
+
+def test_limits_leave_room_for_the_full_network() -> None:
+    full_network_with_adam = 3 * 134_285_122 * 4
+    assert archive_check._SIZE_LIMITS[archive_check.WEIGHTS_MEMBER] > full_network_with_adam
