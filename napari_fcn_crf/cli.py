@@ -166,6 +166,8 @@ def _train(arguments: argparse.Namespace) -> None:
     output = _model_file(arguments.output)
     images = [image_files.read_image(path) for path in arguments.pairs[::2]]
     labels = [image_files.read_labels(path) for path in arguments.pairs[1::2]]
+    # What is wrong with them shows before the backend loads, which takes seconds.
+    pipeline.check_training_input(images, labels, settings)
     backend.load_here(read_settings(arguments, ComputeSettings))
     with _stop_on_interrupt() as should_stop, _bar() as on_progress:
         model = pipeline.train(
@@ -189,10 +191,11 @@ def _predict(arguments: argparse.Namespace) -> None:
     from napari_fcn_crf.model import read_card
 
     settings = read_settings(arguments, PredictionSettings)
-    read_card(arguments.model)
     _check_distinct(arguments.images)
-    # The first is read before the backend loads, so that a mistake shows at once.
+    # Mistakes in the first show before the backend loads, which takes seconds.
+    card = read_card(arguments.model)
     first = image_files.read_image(arguments.images[0])
+    pipeline.check_prediction_input(card, first)
     folder = _folder(arguments.output)
     backend.load_here(read_settings(arguments, ComputeSettings))
     model = pipeline.load_model(arguments.model)
@@ -201,9 +204,9 @@ def _predict(arguments: argparse.Namespace) -> None:
         with _bar(path.name) as on_progress:
             probabilities = pipeline.predict(model, image, settings, on_progress=on_progress)
         image_files.write_probabilities(
-            folder / f"{path.stem}_probabilities.tif", probabilities, model.card.class_values
+            folder / f"{path.stem}_probabilities.tif", probabilities, card.class_values
         )
-        image_files.write_labels(folder / f"{path.stem}_labels.tif", model.to_labels(probabilities))
+        image_files.write_labels(folder / f"{path.stem}_labels.tif", card.to_labels(probabilities))
     count = len(arguments.images)
     print(f"{count} image{'s' if count > 1 else ''} predicted. Wrote {folder}")
 

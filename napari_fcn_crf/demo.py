@@ -23,7 +23,7 @@ from napari_fcn_crf.metrics import class_iou, pixel_accuracy
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
 
-SETTINGS = TrainingSettings(labels="mask", iterations=60)
+SETTINGS = TrainingSettings(labels="mask", iterations=40)
 """Enough steps for a good cat in well under a minute on two cores."""
 
 CAT = 1

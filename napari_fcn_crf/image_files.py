@@ -48,26 +48,14 @@ class Probabilities:
 
 
 def read_image(path: str | Path) -> npt.NDArray[Any]:
-    """Read a TIFF, PNG, JPEG or any other image that scikit-image reads.
+    """Read a TIFF, a PNG, a JPEG or anything else that Pillow reads.
 
     Raises
     ------
     ValueError
         If it cannot be read; the message names the file.
     """
-    path = _existing(path, "an image")
-    try:
-        if path.suffix.lower() in _TIFF:
-            import tifffile
-
-            image: npt.NDArray[Any] = tifffile.imread(path)
-        else:
-            from skimage.io import imread
-
-            image = imread(path)
-    except _DECODING as error:
-        raise _unreadable(path, "an image") from error
-    return image
+    return _read(_existing(path, "an image"), "an image", palette_as_colour=True)
 
 
 def read_labels(path: str | Path) -> npt.NDArray[np.integer]:
@@ -84,7 +72,7 @@ def read_labels(path: str | Path) -> npt.NDArray[np.integer]:
             f"Labels must be exact, but {path.name} is a JPEG, which changes the values. "
             "Save them as PNG or TIFF."
         )
-    labels = read_image(path) if path.suffix.lower() in _TIFF else _read_palette_or_gray(path)
+    labels = _read(path, "a label image", palette_as_colour=False)
     if labels.ndim == 3 and labels.shape[-1] in (3, 4):
         raise ValueError(
             f"Labels must be one number a pixel, but {path.name} is a colour image. "
@@ -158,15 +146,19 @@ def _write_tiff(path: str | Path, array: npt.NDArray[Any], metadata: dict[str, A
         )
 
 
-def _read_palette_or_gray(path: Path) -> npt.NDArray[Any]:
-    """Read a label image whose colours, if any, are a palette: the indices are the labels."""
+def _read(path: Path, kind: str, palette_as_colour: bool) -> npt.NDArray[Any]:
+    """Read a file; a palette's indices are what labels are stored as, and images are not."""
+    import tifffile
     from PIL import Image
 
     try:
+        if path.suffix.lower() in _TIFF:
+            return np.asarray(tifffile.imread(path))
         with Image.open(path) as file:
-            return np.asarray(file)
-    except _DECODING as error:
-        raise _unreadable(path, "a label image") from error
+            has_palette = file.mode in ("P", "PA")
+            return np.asarray(file.convert("RGB") if has_palette and palette_as_colour else file)
+    except (*_DECODING, Image.DecompressionBombError) as error:
+        raise _unreadable(path, kind) from error
 
 
 def _existing(path: str | Path, kind: str) -> Path:

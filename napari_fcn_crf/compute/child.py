@@ -24,7 +24,7 @@ from napari_fcn_crf.compute.job import Job
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import ComputeSettings
 
-CANCEL_GRACE_S = 0.8
+CANCEL_GRACE_S = 0.7
 """How long a task may take to end by itself after it was asked to."""
 
 _POLL_S = 0.02
@@ -59,6 +59,7 @@ class Child:
                 f"({error.strerror}). Choose a Python interpreter in the settings."
             ) from error
         self._is_ready = False
+        self._was_killed = False
 
     @property
     def pid(self) -> int:
@@ -68,7 +69,7 @@ class Child:
     @property
     def is_alive(self) -> bool:
         """Whether the process still runs."""
-        return bool(self._service.is_alive())
+        return not self._was_killed and bool(self._service.is_alive())
 
     @property
     def is_ready(self) -> bool:
@@ -153,6 +154,7 @@ class Child:
 
     def kill(self) -> None:
         """End the process now; harmless if it has ended already."""
+        self._was_killed = True
         self._service.end()
 
     def log(self) -> str:
@@ -163,6 +165,8 @@ class Child:
         deadline = None
         while not is_over.wait(_POLL_S):
             if not self.is_alive:
+                if job.cancel_requested.is_set():
+                    raise Cancelled
                 is_over.wait(0.5)  # its last words may still be on the way
                 return
             if not job.cancel_requested.is_set():
@@ -170,14 +174,15 @@ class Child:
             if deadline is None:
                 deadline = time.monotonic() + grace_s
                 if grace_s:
-                    task.cancel()
+                    with suppress(OSError, ValueError):  # it ended in between
+                        task.cancel()
             if time.monotonic() >= deadline:
                 self.kill()
                 raise Cancelled
 
     def _ended(self, task_began: bool) -> ChildEndedError:
         self.kill()  # frees its pipes
-        code = self._service._process.returncode
+        code = self._service._process.wait()
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         return ChildEndedError(
             f"The compute process ended unexpectedly ({how}; out of memory?). "
@@ -236,10 +241,11 @@ class _Service(Service):  # type: ignore[misc]
         self._process.kill()
         with suppress(OSError):  # what it was never sent
             self._process.stdin.close()
-        readers = zip(self._threads, (self._process.stdout, self._process.stderr), strict=False)
-        for thread, pipe in readers:
+        for thread, pipe in zip(
+            self._threads, (self._process.stdout, self._process.stderr, None), strict=True
+        ):
             thread.join(_READER_END_S)
-            if not thread.is_alive():
+            if pipe is not None and not thread.is_alive():
                 pipe.close()
 
 

@@ -15,7 +15,12 @@ from typing import Any
 
 import psutil
 
-from napari_fcn_crf.compute.environment import NO_WINDOW, child_command, compute_environment
+from napari_fcn_crf.compute.environment import (
+    NO_WINDOW,
+    child_command,
+    compute_environment,
+    find_interpreter,
+)
 from napari_fcn_crf.compute.errors import ComputeError
 from napari_fcn_crf.progress import Cancelled, ShouldStop
 from napari_fcn_crf.settings import ComputeSettings
@@ -59,6 +64,7 @@ def list_devices(
     ComputeError
         If the backend does not answer.
     """
+    find_interpreter(settings)
     gpus = _ask_backend(settings, should_stop) if _may_have_gpu() else []
     memory = _nvidia_free_bytes()
     if len(memory) != len(gpus):

@@ -90,4 +90,5 @@ class Job(Generic[T]):
         except BaseException as error:  # noqa: BLE001 - `result` raises it where it is wanted
             self._outcome.set_exception(error)
         finally:
+            del self._work  # and with it the images
             self._events.put(None)

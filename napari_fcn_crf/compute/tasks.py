@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dis
 import errno
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy.typing as npt
@@ -202,6 +204,18 @@ def _describe(error: Exception) -> tuple[str, str]:
 
 
 def _is_ours(error: Exception) -> bool:
-    """Return whether this package raised it, whose messages are written for the user."""
-    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
-    return str(frame.f_globals.get("__name__", "")).startswith(f"{__name__.partition('.')[0]}.")
+    """Return whether a `raise` of this package raised it, whose messages are for the user.
+
+    What numpy raises from C shows no frame of its own, hence the look at the instruction.
+    """
+    *_, last = _entries(error.__traceback__)
+    code, position = last.tb_frame.f_code.co_code, last.tb_lasti
+    module = str(last.tb_frame.f_globals.get("__name__", ""))
+    is_in_package = module.startswith(f"{__name__.partition('.')[0]}.")
+    return is_in_package and dis.opname[code[position]] == "RAISE_VARARGS"
+
+
+def _entries(entry: TracebackType | None) -> Iterator[TracebackType]:
+    while entry is not None:
+        yield entry
+        entry = entry.tb_next

@@ -1,0 +1,60 @@
+"""The devices that are listed."""
+
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from napari_fcn_crf.compute.devices import list_devices
+from napari_fcn_crf.compute.errors import ComputeError
+from napari_fcn_crf.progress import Cancelled
+from napari_fcn_crf.settings import DEVICES, ComputeSettings
+
+FAKE_NVIDIA = """#!/bin/sh
+echo "0, GPU-aaa, 81000"
+echo "1, GPU-bbb, 500"
+"""
+
+
+def test_the_processor_comes_first_with_its_threads_and_free_memory() -> None:
+    first, *gpus = list_devices(ComputeSettings())
+    assert first.name == "cpu"
+    assert first.label.startswith("CPU, ")
+    assert "thread" in first.label
+    assert 0 < first.free_bytes <= psutil.virtual_memory().total
+    assert {gpu.name for gpu in gpus} <= set(DEVICES)
+
+
+@pytest.fixture
+def seeming_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A driver's tool on the path, so that the backend is asked."""
+    if sys.platform == "win32" or shutil.which("nvidia-smi"):
+        pytest.skip("stands for a driver's tool on a machine that has none")
+    program = tmp_path / "nvidia-smi"
+    program.write_text(FAKE_NVIDIA)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+
+
+@pytest.mark.usefixtures("seeming_gpus")
+def test_a_driver_is_not_believed_the_backend_is() -> None:
+    assert [device.name for device in list_devices(ComputeSettings())] == ["cpu"]
+
+
+@pytest.mark.usefixtures("seeming_gpus")
+def test_asking_the_backend_can_be_cancelled() -> None:
+    with pytest.raises(Cancelled):
+        list_devices(ComputeSettings(), should_stop=lambda: True)
+    assert not [child for child in psutil.Process().children() if "devices" in child.cmdline()]
+
+
+@pytest.mark.usefixtures("seeming_gpus")
+def test_a_backend_that_is_not_installed_is_an_error_with_its_log() -> None:
+    if importlib.util.find_spec("jax"):
+        pytest.skip("jax is installed here")
+    with pytest.raises(ComputeError, match="could not name its devices") as raised:
+        list_devices(ComputeSettings(backend="jax"))
+    assert "No module named 'jax'" in raised.value.details

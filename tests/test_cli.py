@@ -1,0 +1,197 @@
+"""The commands, on real files; bad input gives one line and exit code 2."""
+
+import argparse
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_fcn_crf import cli, image_files
+from napari_fcn_crf.cli_options import add_settings, read_settings
+from napari_fcn_crf.settings import (
+    ComputeSettings,
+    CRFSettings,
+    PredictionSettings,
+    TrainingSettings,
+)
+
+ALL_SETTINGS = [TrainingSettings, PredictionSettings, CRFSettings, ComputeSettings]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, as a user would."""
+    command = [sys.executable, "-m", "napari_fcn_crf", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240)
+
+
+@pytest.fixture
+def files(tmp_path: Path, tiny_image: np.ndarray, tiny_labels: np.ndarray) -> Path:
+    """A folder with an image, its labels, and things that are wrong."""
+    tifffile.imwrite(tmp_path / "cat.tif", tiny_image)
+    image_files.write_labels(tmp_path / "cat_labels.tif", tiny_labels)
+    image_files.write_labels(tmp_path / "small_labels.tif", tiny_labels[:50])
+    image_files.write_labels(tmp_path / "one_class.tif", np.minimum(tiny_labels, 1))
+    image_files.write_labels(tmp_path / "empty.tif", tiny_labels * 0)
+    image_files.write_probabilities(
+        tmp_path / "cat_probabilities.tif", np.full((2, 60, 70), 0.5, np.float32), (3, 7)
+    )
+    (tmp_path / "text.tif").write_text("no image")
+    (tmp_path / "text.keras").write_text("no model")
+    return tmp_path
+
+
+@pytest.mark.parametrize("settings", ALL_SETTINGS)
+def test_every_setting_is_an_option_with_help_and_no_default_of_its_own(settings: type) -> None:
+    parser = argparse.ArgumentParser()
+    add_settings(parser, "settings", settings)
+    assert read_settings(parser.parse_args([]), settings) == settings()
+    options = {action.dest: action for action in parser._actions}
+    for field in fields(settings):
+        assert options[field.name].help, field.name
+        if field.default not in (None, ""):
+            assert f"Default: {field.default}." in options[field.name].help
+
+
+def test_options_override_the_base_and_only_that() -> None:
+    parser = argparse.ArgumentParser()
+    add_settings(parser, "settings", TrainingSettings)
+    arguments = parser.parse_args(["--iterations", "3", "--labels", "scribbles"])
+    paper = TrainingSettings.paper()
+    settings = read_settings(arguments, TrainingSettings, paper)
+    assert (settings.iterations, settings.labels) == (3, "scribbles")
+    assert settings.learning_rate == paper.learning_rate
+    assert settings.backbone == paper.backbone
+
+
+@pytest.mark.parametrize("command", ["demo", "train", "predict", "refine", "devices"])
+def test_help_tells_of_every_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--help"], [command, "--help"]):
+        with pytest.raises(SystemExit) as ended:
+            cli.main(arguments)
+        assert ended.value.code == 0
+        assert command in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "COMMAND"),
+        ("segment", "invalid choice: 'segment'"),
+        ("train cat.tif cat_labels.tif", "--output"),
+        ("train cat.tif -o m.keras", "IMAGE LABELS"),
+        ("train cat.tif cat_labels.tif -o m.h5", "ends in .keras"),
+        ("train none.tif cat_labels.tif -o m.keras", "there is no file"),
+        ("train text.tif cat_labels.tif -o m.keras", "text.tif cannot be read"),
+        ("train cat.tif small_labels.tif -o m.keras", "the labels are 50 x 70"),
+        ("train cat.tif one_class.tif -o m.keras", "only label 1 was found"),
+        ("train cat.tif empty.tif -o m.keras", "the labels are empty"),
+        ("train cat.tif cat_labels.tif -o m.keras --iterations 0", "iterations must be"),
+        ("train cat.tif cat_labels.tif -o m.keras --iterations many", "invalid int value"),
+        ("train cat.tif cat_labels.tif -o m.keras --device gpu", "device must be one of"),
+        ("predict text.keras cat.tif -o out", "text.keras cannot be read"),
+        ("predict none.keras cat.tif -o out", "there is no file"),
+        ("predict text.keras cat.tif cat.tif -o out", "the same name"),
+        ("refine cat.tif cat_labels.tif -o out", "Expected a TIFF file of probabilities"),
+        ("refine cat.tif cat_probabilities.tif -o text.tif", "is a file"),
+        ("refine small_labels.tif cat_probabilities.tif -o out", "their shape is (2, 60, 70)"),
+        ("devices --interpreter none/python", "there is no program none/python"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(
+    files: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: str,
+    message: str,
+) -> None:
+    monkeypatch.chdir(files)
+    before = {path.name for path in files.iterdir()}
+    try:
+        code = cli.main(arguments.split())
+    except SystemExit as ended:
+        code = ended.code
+    out, err = capsys.readouterr()
+    assert code == 2
+    assert message in err
+    assert err.startswith("napari-fcn-crf")
+    assert err.count("\n") == 1
+    assert out == ""
+    made = {path.name for path in files.iterdir()} - before
+    assert made <= {"out"}
+
+
+def test_train_predict_and_refine_on_files(files: Path, tiny_image: np.ndarray) -> None:
+    model, results = files / "cat.keras", files / "results"
+    trained = run(
+        *("train", files / "cat.tif", files / "cat_labels.tif", "-o", model),
+        *("--iterations", 3, "--device", "cpu"),
+    )
+    assert (trained.returncode, trained.stderr) == (0, "")
+    assert "3 steps" in trained.stdout
+    assert "labels 3, 7" in trained.stdout
+
+    tifffile.imwrite(files / "other.tif", tiny_image[::-1])
+    predicted = run(
+        *("predict", model, files / "cat.tif", files / "other.tif", "-o", results),
+        *("--device", "cpu"),
+    )
+    assert (predicted.returncode, predicted.stderr) == (0, "")
+    probabilities = image_files.read_probabilities(results / "cat_probabilities.tif")
+    assert probabilities.values.shape == (2, 60, 70)
+    assert probabilities.class_values == (3, 7)
+    labels = image_files.read_labels(results / "cat_labels.tif")
+    np.testing.assert_array_equal(labels, np.array([3, 7])[probabilities.values.argmax(axis=0)])
+    assert (results / "other_labels.tif").exists()
+
+    refined = run("refine", files / "cat.tif", results / "cat_probabilities.tif", "-o", results)
+    assert (refined.returncode, refined.stderr) == (0, "")
+    marginals = image_files.read_probabilities(results / "cat_refined_probabilities.tif")
+    np.testing.assert_allclose(marginals.values.sum(axis=0), 1, atol=1e-5)
+    assert set(np.unique(image_files.read_labels(results / "cat_refined.tif"))) <= {3, 7}
+
+
+def test_a_backend_that_is_not_installed_is_named(files: Path) -> None:
+    backend = "jax"
+    trained = run(
+        *("train", files / "cat.tif", files / "cat_labels.tif", "-o", files / "m.keras"),
+        *("--backend", backend),
+    )
+    if trained.returncode == 0:
+        pytest.skip("jax is installed here")
+    assert trained.returncode == 2
+    assert "needs the package 'jax'" in trained.stderr
+    assert trained.stderr.count("\n") == 1
+
+
+def test_devices_names_the_processor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["devices"]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("cpu")
+    assert "GiB free" in first
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another thing on Windows")
+def test_an_interrupted_training_keeps_what_was_learnt(files: Path) -> None:
+    import signal
+    import time
+
+    model = files / "cat.keras"
+    command = [sys.executable, "-m", "napari_fcn_crf", "train", "cat.tif", "cat_labels.tif"]
+    process = subprocess.Popen(
+        [*command, "-o", str(model), "--iterations", "1000000", "--device", "cpu"],
+        cwd=files,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not model.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert f"Wrote {model}" in out
