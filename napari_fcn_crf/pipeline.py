@@ -377,6 +377,11 @@ def _pairs(images: Arrays, labels: Arrays) -> list[_Pair]:
         checked = check_image(image)
         check_not_constant(checked)
         label_array = as_label_array(image_labels)
+        if label_array.ndim < 2:
+            raise ValueError(
+                "Labels need rows and columns, as the image has them, but their shape is "
+                f"{label_array.shape}. Choose a labels layer that was painted on this image."
+            )
         channels_last, spatial = split_channels(checked, label_array.shape)
         check_size(spatial)
         pairs.append((drop_alpha(channels_last), label_array))
@@ -433,7 +438,9 @@ def _with_channels(image: npt.NDArray[Any], channels: int) -> npt.NDArray[Any]:
     """Return an image as `(*spatial, channels)` for a model of that many channels."""
     looks_coloured = image.ndim >= 3 and image.shape[-1] in (3, 4)
     if channels == 1 and not looks_coloured:
-        return image[..., np.newaxis]
+        # Rows of a single pixel are no image: a last axis of one is the channel itself.
+        has_channel = image.ndim >= 3 and image.shape[-1] == 1
+        return image if has_channel else image[..., np.newaxis]
     if channels > 1 and image.ndim >= 3:
         without_alpha = drop_alpha(image) if channels == 3 else image
         if without_alpha.shape[-1] == channels:

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from napari_fcn_crf.annotations import (
+    IGNORE,
+    as_label_array,
+    check_trainable,
+    class_counts,
+    class_indices,
+    guess_label_mode,
+    merged_class_counts,
+    summarize,
+)
+
+LABELS = np.array([[0, 0, 0, 0], [7, 7, 0, 3], [0, 0, 0, 0]])
+
+
+def test_counts() -> None:
+    assert class_counts(LABELS, "scribbles") == {3: 1, 7: 2}
+    assert class_counts(LABELS, "mask") == {0: 9, 3: 1, 7: 2}
+
+
+@pytest.mark.parametrize("values", [[-5, 3], [0, 70_000], [2**40, -(2**40)]])
+def test_any_values_are_counted(values: list[int]) -> None:
+    assert class_counts(np.array([values]), "mask") == dict.fromkeys(sorted(values), 1)
+
+
+def test_counts_of_several_images_add_up() -> None:
+    assert merged_class_counts([LABELS, LABELS == 7], "scribbles") == {1: 2, 3: 1, 7: 2}
+
+
+def test_bool_and_unsigned_labels() -> None:
+    assert as_label_array(LABELS > 0).dtype.kind == "u"
+    assert class_counts(LABELS > 0, "mask") == {0: 9, 1: 3}
+
+
+def test_other_types_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"whole numbers, but their type is float64"):
+        as_label_array(LABELS / 2)
+
+
+def test_guess() -> None:
+    assert guess_label_mode(LABELS) == "scribbles"
+    assert guess_label_mode(LABELS == 7) == "mask"
+    assert guess_label_mode(np.zeros((4, 4), int)) == "mask"
+    assert guess_label_mode(np.array([[1, 2, 0, 0]])) == "mask"
+    assert guess_label_mode(np.array([[1, 2, 0, 0, 0]])) == "scribbles"
+
+
+@pytest.mark.parametrize(
+    ("counts", "mode", "sentence"),
+    [
+        ({}, "scribbles", "the labels are empty"),
+        ({0: 16}, "mask", "the labels are empty"),
+        ({4: 2}, "scribbles", r"only label 4 was found \(2 pixels\)\. Paint a few strokes"),
+        ({4: 2}, "mask", r"only label 4 was found \(2 pixels\)\. Paint a second class"),
+    ],
+)
+def test_what_cannot_be_trained_on(counts: dict[int, int], mode: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        check_trainable(counts, mode)
+
+
+def test_what_can_be_trained_on() -> None:
+    check_trainable({0: 5, 9: 1}, "mask")
+    check_trainable({1: 1, 2: 1}, "scribbles")
+
+
+@given(
+    hnp.arrays(np.int64, (5, 6), elements=st.integers(-3, 4)),
+    st.sampled_from(["scribbles", "mask"]),
+)
+def test_indices_lead_back_to_the_labels(labels: np.ndarray, mode: str) -> None:
+    values = tuple(class_counts(labels, mode))
+    if not values:
+        return
+    indices = class_indices(labels, values, mode)
+    annotated = indices != IGNORE
+    np.testing.assert_array_equal(annotated, (labels != 0) | (mode == "mask"))
+    np.testing.assert_array_equal(np.array(values)[indices[annotated]], labels[annotated])
+
+
+def test_unknown_values_are_ignored() -> None:
+    np.testing.assert_array_equal(
+        class_indices(np.array([1, 2, 3, 9]), (2, 3), "mask"), [IGNORE, 0, 1, IGNORE]
+    )
+
+
+def test_summary() -> None:
+    summary = summarize(LABELS, "scribbles")
+    assert summary.counts == {3: 1, 7: 2}
+    assert summary.annotated_fraction == pytest.approx(3 / 12)
+    assert summary.problem == ""
+    assert "only label 1" in summarize(LABELS == 7, "scribbles").problem

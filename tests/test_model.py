@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_fcn_crf.images import IntensityMapping
+from napari_fcn_crf.model import CARD_MEMBER, ModelCard, read_card
+from napari_fcn_crf.settings import CRFSettings, TrainingSettings
+
+CARD = ModelCard(
+    class_values=(-2, 0, 300),
+    class_names=("a", "background", "ä"),
+    channels=2,
+    intensity=IntensityMapping((0.1, -1e-300), (0.2, 1e300)),
+    training=TrainingSettings(weights=Path("vgg.h5"), iterations=3).__class__(
+        weights="vgg.h5", iterations=3
+    ),
+    crf=CRFSettings(bilateral_weight=0.1 + 0.2),
+    losses=(1.0, 1 / 3),
+    record={"seed": 1, "nested": {"a": [1, 2]}},
+)
+
+
+def write(path: Path, text: str) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(CARD_MEMBER, text)
+    return path
+
+
+def test_json_round_trip_is_exact() -> None:
+    assert ModelCard.from_json(CARD.to_json()) == CARD
+
+
+def test_reads_from_a_file(tmp_path: Path) -> None:
+    assert read_card(write(tmp_path / "m.keras", CARD.to_json())) == CARD
+
+
+def test_labels_are_the_users_own() -> None:
+    probabilities = np.zeros((3, 2, 2))
+    probabilities[[0, 1, 2, 2], [0, 0, 1, 1], [0, 1, 0, 1]] = 1
+    labels = CARD.to_labels(probabilities)
+    np.testing.assert_array_equal(labels, [[-2, 0], [300, 300]])
+    assert labels.dtype == np.int32
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 4), (4, 4, 3), (3,)])
+def test_probabilities_of_other_classes(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="Expected probabilities with 3 classes"):
+        CARD.to_labels(np.zeros(shape))
+
+
+def test_settings_this_version_does_not_know_are_left_out() -> None:
+    values = json.loads(CARD.to_json())
+    values["training"]["from_the_future"] = 1
+    assert ModelCard.from_json(json.dumps(values)) == CARD
+
+
+def test_a_newer_format() -> None:
+    values = json.loads(CARD.to_json()) | {"format_version": 99}
+    with pytest.raises(ValueError, match="newer version of napari-fcn-crf; update the plugin"):
+        ModelCard.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize("missing", ["class_values", "intensity", "training", "losses", "record"])
+def test_a_card_with_a_gap(missing: str) -> None:
+    values = json.loads(CARD.to_json())
+    del values[missing]
+    with pytest.raises(ValueError, match=f"description is damaged .*{missing}"):
+        ModelCard.from_json(json.dumps(values))
+
+
+def test_files_that_are_no_models(tmp_path: Path) -> None:
+    (tmp_path / "text.keras").write_text("no model")
+    with zipfile.ZipFile(tmp_path / "other.keras", "w") as archive:
+        archive.writestr("config.json", "{}")
+    cases = {
+        tmp_path: "is a folder",
+        tmp_path / "missing.keras": "there is no file",
+        tmp_path / "text.keras": "cannot be read as one",
+        tmp_path / "other.keras": "not one saved by napari-fcn-crf",
+        write(tmp_path / "broken.keras", "{"): "description is damaged",
+        write(tmp_path / "bomb.keras", " " * (17 * 2**20)): "more than the 16777216",
+    }
+    for path, sentence in cases.items():
+        with pytest.raises(ValueError, match=sentence):
+            read_card(path)
