@@ -16,9 +16,7 @@ CARD = ModelCard(
     class_names=("a", "background", "ä"),
     channels=2,
     intensity=IntensityMapping((0.1, -1e-300), (0.2, 1e300)),
-    training=TrainingSettings(weights=Path("vgg.h5"), iterations=3).__class__(
-        weights="vgg.h5", iterations=3
-    ),
+    training=TrainingSettings(weights="vgg.h5", iterations=3),
     crf=CRFSettings(bilateral_weight=0.1 + 0.2),
     losses=(1.0, 1 / 3),
     record={"seed": 1, "nested": {"a": [1, 2]}},
