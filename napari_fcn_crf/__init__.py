@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_fcn_crf.model import ModelCard
-    from napari_fcn_crf.pipeline import Model, load_model, predict, refine, save_model, train
+    from napari_fcn_crf.pipeline import Model, load_model, predict, save_model, train
     from napari_fcn_crf.progress import Progress
+    from napari_fcn_crf.refinement import refine
     from napari_fcn_crf.settings import (
         ComputeSettings,
         CRFSettings,
@@ -29,7 +30,7 @@ _HOME = {
     "TrainingSettings": "settings",
     "load_model": "pipeline",
     "predict": "pipeline",
-    "refine": "pipeline",
+    "refine": "refinement",
     "save_model": "pipeline",
     "train": "pipeline",
 }

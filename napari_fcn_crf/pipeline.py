@@ -6,7 +6,6 @@ Keras, numba and what they need are imported when a function is called, not with
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,11 +31,23 @@ from napari_fcn_crf.images import (
     split_channels,
 )
 from napari_fcn_crf.model import ModelCard
-from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
-from napari_fcn_crf.settings import CRFSettings, PredictionSettings, TrainingSettings
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, part_of
+from napari_fcn_crf.refinement import refine
+from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
 
 if TYPE_CHECKING:
     from napari_fcn_crf.fcn.training import Example
+
+__all__ = [
+    "Model",
+    "check_prediction_input",
+    "check_training_input",
+    "load_model",
+    "predict",
+    "refine",
+    "save_model",
+    "train",
+]
 
 Arrays = Any  # one array, or a list or tuple of arrays
 
@@ -186,110 +197,10 @@ def predict(
             model.network,
             model.card.intensity.apply(channels_last[index]),
             settings,
-            on_progress=_part_of(on_progress, done, len(indices)),
+            on_progress=part_of(on_progress, done, len(indices)),
             should_stop=should_stop,
         )
     return probabilities
-
-
-def refine(
-    image: npt.ArrayLike,
-    probabilities: npt.ArrayLike,
-    settings: CRFSettings | None = None,
-    on_progress: OnProgress | None = None,
-    should_stop: ShouldStop | None = None,
-) -> npt.NDArray[np.float32]:
-    """Return the marginals of a fully connected CRF over an image's pixels.
-
-    Parameters
-    ----------
-    image : array, shape `(*spatial)` or `(*spatial, channels)`
-    probabilities : array, shape `(n_classes, *spatial)`
-        The network's, or any other classifier's.
-    settings : CRFSettings, optional
-    on_progress : callable, optional
-        Called with a `Progress` after each mean-field iteration.
-    should_stop : callable, optional
-        Asked after each iteration.
-
-    Returns
-    -------
-    array of float32, shape `(n_classes, *spatial)`
-        Summing to one over the classes. Stacks are refined plane by plane.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If image or probabilities are not what they should be; the message says why.
-    Cancelled
-        If `should_stop` turned true.
-    """
-    settings = settings or CRFSettings()
-    array = check_image(image)
-    unary = check_probabilities(probabilities, array.shape)
-    channels_last, spatial = split_channels(array, unary.shape[1:])
-    channels_last = drop_alpha(channels_last)
-    intensity = IntensityMapping.fit(channels_last)
-
-    from napari_fcn_crf.crf.dense_crf import DenseCRF
-
-    indices = list(planes(spatial))
-    marginals = np.empty(unary.shape, np.float32)
-    for done, index in enumerate(indices):
-        report = _part_of(on_progress, done, len(indices))
-
-        def on_iteration(iteration: int, total: int, report: OnProgress | None = report) -> None:
-            if report is not None:
-                report(Progress("Refining", iteration, total))
-
-        on_iteration(0, settings.iterations)
-        crf = DenseCRF(intensity.apply(channels_last[index]), settings)
-        refined = crf.infer(
-            _plane(unary, index), on_iteration=on_iteration, should_stop=should_stop
-        )
-        if should_stop is not None and should_stop():
-            raise Cancelled
-        _plane(marginals, index)[...] = refined
-    return marginals
-
-
-def check_probabilities(
-    probabilities: npt.ArrayLike, image_shape: tuple[int, ...]
-) -> npt.NDArray[np.float32]:
-    """Return probabilities as float32 `(n_classes, *spatial)`, or say what is wrong with them.
-
-    Parameters
-    ----------
-    probabilities : array
-    image_shape : tuple of int
-        `(*spatial)` or `(*spatial, channels)`.
-
-    Raises
-    ------
-    ValueError
-        If they are not finite, negative, or of another shape than the image.
-    """
-    array = np.asarray(probabilities)
-    expected = "Expected probabilities, one plane a class on the first axis, but "
-    remedy = " Choose the layer that Predict made from this image."
-    if array.dtype.kind not in "buif":
-        raise ValueError(f"{expected}the type is {array.dtype}.{remedy}")
-    spatial = array.shape[1:]
-    if not array.size or len(spatial) < 2 or spatial not in (image_shape, image_shape[:-1]):
-        raise ValueError(
-            f"{expected}their shape is {array.shape} and the image's is {image_shape}.{remedy}"
-        )
-    if not np.isfinite(array).all():
-        raise ValueError(f"{expected}some values are NaN or infinite.{remedy}")
-    if array.min() < 0:
-        raise ValueError(f"{expected}the lowest value is {array.min():.3g}, below 0.{remedy}")
-    total = array.sum(axis=0, dtype=np.float64)
-    if not np.allclose(total, 1, atol=1e-2):
-        raise ValueError(
-            f"{expected}their sum over the classes goes from {total.min():.3g} to "
-            f"{total.max():.3g} instead of being 1.{remedy}"
-        )
-    return array.astype(np.float32)
 
 
 def save_model(model: Model, path: str | Path) -> None:
@@ -450,17 +361,3 @@ def _with_channels(image: npt.NDArray[Any], channels: int) -> npt.NDArray[Any]:
         f"The model was trained on images with {channels} channels, but this image has {found} "
         f"(its shape is {image.shape}). Choose an image like those, or train a new model."
     )
-
-
-def _part_of(
-    on_progress: OnProgress | None, done: int, n_planes: int
-) -> Callable[[Progress], None] | None:
-    """Report the progress within one plane as progress over all of them."""
-    if on_progress is None or n_planes == 1:
-        return on_progress
-
-    def report(progress: Progress) -> None:
-        current = done * progress.total + progress.current
-        on_progress(replace(progress, current=current, total=n_planes * progress.total))
-
-    return report

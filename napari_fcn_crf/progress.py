@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -32,3 +32,17 @@ ShouldStop = Callable[[], bool]
 
 class Cancelled(Exception):
     """The caller's `should_stop` turned true before there was anything to return."""
+
+
+def part_of(
+    on_progress: OnProgress | None, done: int, n_parts: int
+) -> Callable[[Progress], None] | None:
+    """Report the progress within one of several parts as progress over all of them."""
+    if on_progress is None or n_parts == 1:
+        return on_progress
+
+    def report(progress: Progress) -> None:
+        current = done * progress.total + progress.current
+        on_progress(replace(progress, current=current, total=n_parts * progress.total))
+
+    return report

@@ -21,6 +21,7 @@ BASE = {
     "metrics",
     "model",
     "partial",
+    "presets",
     "progress",
     "record",
     "samples",
@@ -37,14 +38,15 @@ MAY_USE = {
     **dict.fromkeys(BASE, BASE),
     "fcn": {"fcn", *BASE},
     "crf": {"crf", *BASE},
-    "pipeline": {"fcn", "crf", *BASE},
+    "refinement": {"crf", *BASE},
+    "pipeline": {"fcn", "refinement", *BASE},
     "compute": {"compute", "pipeline", "fcn", *BASE},
     "__main__": {"cli"},
     "cli": {"cli_options", "compute", "demo", "pipeline", *BASE},
     "cli_options": BASE,
     "demo": {"demo_figure", "pipeline", *BASE},
     "demo_figure": BASE,
-    "ui": {"ui", "pipeline", "compute", *BASE},
+    "ui": {"ui", "pipeline", "refinement", "compute", *BASE},
 }
 """Which parts of the package each part may import; "" is the package itself."""
 

@@ -1,0 +1,160 @@
+"""Refine probabilities with the dense CRF: planes, stacks and volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_fcn_crf.images import (
+    IntensityMapping,
+    check_image,
+    drop_alpha,
+    planes,
+    split_channels,
+)
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, part_of
+from napari_fcn_crf.settings import CRFSettings
+
+Probabilities = npt.NDArray[np.float32]
+OnPlane = Callable[[tuple[int, ...], Probabilities], None]
+
+
+def refine(
+    image: npt.ArrayLike,
+    probabilities: npt.ArrayLike,
+    settings: CRFSettings | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+    *,
+    annotated: npt.ArrayLike | None = None,
+    volume_spacing: Sequence[float] | None = None,
+    on_plane: OnPlane | None = None,
+) -> Probabilities:
+    """Return the marginals of a fully connected CRF over an image's pixels.
+
+    Parameters
+    ----------
+    image : array, shape `(*spatial)` or `(*spatial, channels)`
+    probabilities : array, shape `(n_classes, *spatial)`
+        The network's, or any other classifier's.
+    settings : CRFSettings, optional
+    on_progress : callable, optional
+        Called with a `Progress` after each mean-field iteration.
+    should_stop : callable, optional
+        Asked after each iteration.
+    annotated : array of int, shape `spatial`, optional
+        Class index of pixels whose class is certain and stays; negative where it is not.
+    volume_spacing : sequence of float, one an axis, optional
+        Refine a 3-D stack as one volume whose pixels have this size; by default it is refined plane
+        by plane.
+    on_plane : callable, optional
+        Called with each plane's index and marginals `(n_classes, rows, columns)` as it is done.
+
+    Returns
+    -------
+    array of float32, shape `(n_classes, *spatial)`
+        Summing to one over the classes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If image or probabilities are not what they should be; the message says why.
+    Cancelled
+        If `should_stop` turned true.
+    """
+    settings = settings or CRFSettings()
+    array = check_image(image)
+    unary = check_probabilities(probabilities, array.shape)
+    channels_last, spatial = split_channels(array, unary.shape[1:])
+    channels_last = drop_alpha(channels_last)
+    intensity = IntensityMapping.fit(channels_last)
+    if volume_spacing is not None and len(spatial) != 3:
+        raise ValueError(
+            f"A volume has three axes, but this image has {len(spatial)}. Refine it plane by plane."
+        )
+    fixed = None if annotated is None else np.asarray(annotated)
+    indices = [()] if volume_spacing is not None else list(planes(spatial))
+    marginals = np.empty(unary.shape, np.float32)
+    for done, index in enumerate(indices):
+        report = part_of(on_progress, done, len(indices))
+        part: Any = (slice(None), *index)
+        marginals[part] = _refine_part(
+            intensity.apply(channels_last[index]),
+            unary[part],
+            settings,
+            None if fixed is None else fixed[index],
+            volume_spacing,
+            report,
+            should_stop,
+        )
+        if on_plane is not None:
+            on_plane(index, marginals[part])
+    return marginals
+
+
+def _refine_part(
+    image: npt.NDArray[np.float32],
+    unary: Probabilities,
+    settings: CRFSettings,
+    annotated: npt.NDArray[np.integer] | None,
+    spacing: Sequence[float] | None,
+    on_progress: OnProgress | None,
+    should_stop: ShouldStop | None,
+) -> Probabilities:
+    """Refine one plane, or a whole volume."""
+    from napari_fcn_crf.crf.dense_crf import DenseCRF
+
+    def on_iteration(iteration: int, total: int) -> None:
+        if on_progress is not None:
+            on_progress(Progress("Refining", iteration, total))
+
+    on_iteration(0, settings.iterations)
+    crf = DenseCRF(image, settings, spacing=spacing)
+    refined: Probabilities = crf.infer(
+        unary, on_iteration=on_iteration, should_stop=should_stop, clamped=annotated
+    )
+    if should_stop is not None and should_stop():
+        raise Cancelled
+    return refined
+
+
+def check_probabilities(
+    probabilities: npt.ArrayLike, image_shape: tuple[int, ...]
+) -> npt.NDArray[np.float32]:
+    """Return probabilities as float32 `(n_classes, *spatial)`, or say what is wrong with them.
+
+    Parameters
+    ----------
+    probabilities : array
+    image_shape : tuple of int
+        `(*spatial)` or `(*spatial, channels)`.
+
+    Raises
+    ------
+    ValueError
+        If they are not finite, negative, or of another shape than the image.
+    """
+    array = np.asarray(probabilities)
+    expected = "Expected probabilities, one plane a class on the first axis, but "
+    remedy = " Choose the layer that Predict made from this image."
+    if array.dtype.kind not in "buif":
+        raise ValueError(f"{expected}the type is {array.dtype}.{remedy}")
+    spatial = array.shape[1:]
+    if not array.size or len(spatial) < 2 or spatial not in (image_shape, image_shape[:-1]):
+        raise ValueError(
+            f"{expected}their shape is {array.shape} and the image's is {image_shape}.{remedy}"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{expected}some values are NaN or infinite.{remedy}")
+    if array.min() < 0:
+        raise ValueError(f"{expected}the lowest value is {array.min():.3g}, below 0.{remedy}")
+    total = array.sum(axis=0, dtype=np.float64)
+    if not np.allclose(total, 1, atol=1e-2):
+        raise ValueError(
+            f"{expected}their sum over the classes goes from {total.min():.3g} to "
+            f"{total.max():.3g} instead of being 1.{remedy}"
+        )
+    return array.astype(np.float32)
