@@ -55,6 +55,8 @@ def pool(features: Any, name: str) -> Any:
 def vgg16_features(image: Any, widths: VGGWidths) -> dict[str, Any]:
     """Return the outputs of the five poolings, "pool1" (stride 2) to "pool5" (stride 32).
 
+    What goes into each pooling is there too: "conv1" (stride 1) to "conv5" (stride 16).
+
     Parameters
     ----------
     image : tensor, shape `(batch, rows, columns, channels)`
@@ -69,29 +71,31 @@ def vgg16_features(image: Any, widths: VGGWidths) -> dict[str, Any]:
     width1, width2, width3, width4, width5 = widths.blocks
 
     x = convolution(image, width1, 3, "block1_conv1")
-    x = convolution(x, width1, 3, "block1_conv2")
-    pool1 = pool(x, "pool1")
+    conv1 = convolution(x, width1, 3, "block1_conv2")
+    pool1 = pool(conv1, "pool1")
 
     x = convolution(pool1, width2, 3, "block2_conv1")
-    x = convolution(x, width2, 3, "block2_conv2")
-    pool2 = pool(x, "pool2")
+    conv2 = convolution(x, width2, 3, "block2_conv2")
+    pool2 = pool(conv2, "pool2")
 
     x = convolution(pool2, width3, 3, "block3_conv1")
     x = convolution(x, width3, 3, "block3_conv2")
-    x = convolution(x, width3, 3, "block3_conv3")
-    pool3 = pool(x, "pool3")
+    conv3 = convolution(x, width3, 3, "block3_conv3")
+    pool3 = pool(conv3, "pool3")
 
     x = convolution(pool3, width4, 3, "block4_conv1")
     x = convolution(x, width4, 3, "block4_conv2")
-    x = convolution(x, width4, 3, "block4_conv3")
-    pool4 = pool(x, "pool4")
+    conv4 = convolution(x, width4, 3, "block4_conv3")
+    pool4 = pool(conv4, "pool4")
 
     x = convolution(pool4, width5, 3, "block5_conv1")
     x = convolution(x, width5, 3, "block5_conv2")
-    x = convolution(x, width5, 3, "block5_conv3")
-    pool5 = pool(x, "pool5")
+    conv5 = convolution(x, width5, 3, "block5_conv3")
+    pool5 = pool(conv5, "pool5")
 
-    return {"pool1": pool1, "pool2": pool2, "pool3": pool3, "pool4": pool4, "pool5": pool5}
+    convolutions = {"conv1": conv1, "conv2": conv2, "conv3": conv3, "conv4": conv4, "conv5": conv5}
+    poolings = {"pool1": pool1, "pool2": pool2, "pool3": pool3, "pool4": pool4, "pool5": pool5}
+    return convolutions | poolings
 
 
 def vgg16_classifier(pool5: Any, widths: VGGWidths, dropout: float, seed: int) -> Any:

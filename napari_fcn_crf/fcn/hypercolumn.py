@@ -1,0 +1,110 @@
+"""Hypercolumns: every pixel is classified from all levels of the backbone at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from napari_fcn_crf.fcn.vgg16 import vgg16_classifier, vgg16_features
+from napari_fcn_crf.fcn.widths import VGGWidths
+
+UNITS = 96
+"""Filters that all levels are projected to."""
+
+NORMALISATION = "hyper_norm"
+SCORE = "hyper_score"
+
+Level = list[tuple[Any, int]]
+"""Tensors of one level, each with its stride."""
+
+
+def hypercolumn(image: Any, widths: VGGWidths, n_classes: int, dropout: float, seed: int) -> Any:
+    """Return the logits `(batch, rows, columns, n_classes)` of a hypercolumn network.
+
+    Parameters
+    ----------
+    image : tensor, shape `(batch, rows, columns, channels)`
+        With the means subtracted; rows and columns multiples of 32.
+    widths : VGGWidths
+    n_classes : int
+    dropout : float
+        Fraction of fc6 and fc7 units dropped while training.
+    seed : int
+        Of dropout.
+
+    Notes
+    -----
+    With levels `f_l`, projections `P_l` (1x1 convolutions) and bilinear upsampling `U_l`, a pixel's
+    hypercolumn is `relu(sum_l U_l P_l f_l)`. It is standardised, so that weak features count as
+    much as strong ones, and scored by one more 1x1 convolution.
+
+    References
+    ----------
+    Hariharan, Arbeláez, Girshick and Malik, "Hypercolumns for object segmentation and fine-grained
+    localization", CVPR 2015, https://doi.org/10.1109/CVPR.2015.7298642
+    """
+    levels = hypercolumn_levels(image, widths, dropout, seed)
+    column = join_levels(levels, upsample_bilinear)
+    column = keras.layers.BatchNormalization(
+        axis=-1, epsilon=1e-6, trainable=False, name=NORMALISATION
+    )(column)
+    return keras.layers.Conv2D(
+        n_classes, 1, kernel_initializer="zeros", data_format="channels_last", name=SCORE
+    )(column)
+
+
+def hypercolumn_levels(
+    image: Any, widths: VGGWidths, dropout: float, seed: int
+) -> dict[str, Level]:
+    """Return the levels that make up a hypercolumn, fine to coarse.
+
+    "image" is the image at strides 1 to 32, averaged; "conv1" to "conv5" and "fc7" are the
+    backbone's.
+    """
+    features = vgg16_features(image, widths)
+    fc7 = vgg16_classifier(features["pool5"], widths, dropout, seed)
+    pyramid: Level = [(image, 1)]
+    for stride in (2, 4, 8, 16, 32):
+        average = keras.layers.AveragePooling2D(
+            stride, data_format="channels_last", name=f"average{stride}"
+        )
+        pyramid.append((average(image), stride))
+    convolutions = {
+        f"conv{block}": [(features[f"conv{block}"], 2 ** (block - 1))] for block in range(1, 6)
+    }
+    return {"image": pyramid, **convolutions, "fc7": [(fc7, 32)]}
+
+
+def join_levels(levels: dict[str, Level]) -> Any:
+    """Return `relu(sum_l U_l P_l f_l)` of the levels from `hypercolumn_levels`."""
+    projected = []
+    for name, tensors in levels.items():
+        project = keras.layers.Conv2D(
+            UNITS,
+            1,
+            use_bias=name == "image",
+            kernel_initializer="zeros",
+            data_format="channels_last",
+            name=f"hyper_{name}",
+        )
+        if len(tensors) == 1:
+            # Projecting first is the same, and cheaper on the coarse grid.
+            tensor, stride = tensors[0]
+            projected.append(upsample_bilinear(project(tensor), stride, name))
+        else:
+            parts = [upsample_bilinear(tensor, stride, name) for tensor, stride in tensors]
+            projected.append(project(keras.layers.Concatenate(name=f"{name}_levels")(parts)))
+    return keras.layers.ReLU(name="hyper_relu")(keras.layers.Add(name="hyper_sum")(projected))
+
+
+def upsample_bilinear(tensor: Any, stride: int, name: str) -> Any:
+    """Enlarge a tensor by a factor, bilinearly."""
+    if stride == 1:
+        return tensor
+    return keras.layers.UpSampling2D(
+        stride,
+        data_format="channels_last",
+        interpolation="bilinear",
+        name=f"{name}_upsampled{stride}",
+    )(tensor)

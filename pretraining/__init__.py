@@ -1,0 +1,1 @@
+"""How the bundled backbone was made: generated scenes, meta-learning on strokes, export."""
