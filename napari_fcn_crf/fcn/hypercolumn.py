@@ -45,7 +45,7 @@ def hypercolumn(image: Any, widths: VGGWidths, n_classes: int, dropout: float, s
     localization", CVPR 2015, https://doi.org/10.1109/CVPR.2015.7298642
     """
     levels = hypercolumn_levels(image, widths, dropout, seed)
-    column = join_levels(levels, upsample_bilinear)
+    column = join_levels(levels)
     column = keras.layers.BatchNormalization(
         axis=-1, epsilon=1e-6, trainable=False, name=NORMALISATION
     )(column)
