@@ -12,7 +12,7 @@ from napari_fcn_crf.crf.dense_crf import DenseCRF
 from napari_fcn_crf.settings import CRFSettings
 
 MAXIMUM_PX = 1024 * 1024
-"""Larger regions are sampled every second, third ... pixel: a preview is no larger than a screen."""
+"""Larger regions are sampled more coarsely: a preview is no sharper than a screen."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,289 @@
+"""Kernels of the mean field: log-odds of the unary, and one whole iteration in one pass.
+
+An iteration reads each pixel once: its messages are sliced from the lattices, its marginals
+updated, and these splatted for the next iteration, while slots and weights are in the cache.
+No image of messages or marginals is ever written in between.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from ._compile import kernel
+from ._lattice_kernels import slice_line, splat_line
+
+Array = Any
+
+_LOG2_E = np.float32(1.4426950408889634)
+# ln 2 in two parts, the first with few digits: n ln 2 is then exact in float32.
+_LN2_HIGH = np.float32(0.693359375)
+_LN2_LOW = np.float32(-2.12194440e-4)
+_ROUND = np.float32(12582912.0)
+
+
+@kernel(fastmath={"contract"})
+def exponentials(values: Array) -> None:
+    """Replace values in (-inf, 0] by their exponentials, to a relative 2e-7; below -87 by 1e-38.
+
+    Written out because the compiler makes vector code of it, and does not of the library's.
+    """
+    for i in range(values.size):
+        x = max(values[i], np.float32(-87))
+        whole = (x * _LOG2_E + _ROUND) - _ROUND
+        r = x - whole * _LN2_HIGH
+        r -= whole * _LN2_LOW
+        series = np.float32(1 / 720)
+        series = series * r + np.float32(1 / 120)
+        series = series * r + np.float32(1 / 24)
+        series = series * r + np.float32(1 / 6)
+        series = series * r + np.float32(1 / 2)
+        series = series * r + np.float32(1)
+        series = series * r + np.float32(1)
+        power = np.int32((np.int32(whole) + np.int32(127)) << np.int32(23))
+        values[i] = series * np.int32(power).view(np.float32)
+
+
+@kernel(fastmath={"contract"})
+def logarithms(values: Array) -> None:
+    """Replace positive normal float32 values by their natural logarithms, to 2e-7."""
+    for i in range(values.size):
+        bits = np.float32(values[i]).view(np.int32)
+        # The mantissa is taken from [1/sqrt 2, sqrt 2), where the series converges fast.
+        exponent = np.int32((bits - np.int32(0x3F3504F3)) >> np.int32(23))
+        x = np.int32(bits - (exponent << np.int32(23))).view(np.float32)
+        y = (x - np.float32(1)) / (x + np.float32(1))
+        square = y * y
+        series = np.float32(2 / 9)
+        series = series * square + np.float32(2 / 7)
+        series = series * square + np.float32(2 / 5)
+        series = series * square + np.float32(2 / 3)
+        series = series * square + np.float32(2)
+        # Not in two parts like the exponential: |exponent ln 2| is at most 12 for a probability.
+        values[i] = np.float32(exponent) * np.float32(0.6931471805599453) + y * series
+
+
+@kernel
+def _log_odds_line(probabilities: Array, least: Any, logs: Array, odds: Array) -> Any:
+    """Do `log_odds` for a line of pixels: probabilities (classes, n) to odds (n, channels)."""
+    classes, n = probabilities.shape
+    total = np.zeros(n, np.float32)
+    worst = np.float32(0)
+    invalid = False
+    for c in range(classes):
+        for i in range(n):
+            p = probabilities[c, i]
+            invalid |= not (p >= np.float32(0) and p <= np.float32(3e38))
+            total[i] += p
+    for i in range(n):
+        worst = max(worst, abs(total[i] - np.float32(1)))
+        invalid |= not total[i] > np.float32(0)
+        total[i] = np.float32(1) / total[i]
+    for c in range(classes):
+        for i in range(n):
+            logs[c, i] = min(max(probabilities[c, i] * total[i], least), np.float32(1))
+    logarithms(logs.reshape(logs.size))
+    for c in range(odds.shape[1]):
+        for i in range(n):
+            odds[i, c] = logs[c, i] - logs[classes - 1, i]
+    return np.float32(np.nan) if invalid else worst
+
+
+@kernel(parallel=True)
+def log_odds(probabilities: Array, least: Any, odds: Array, off: Array) -> None:
+    """Write log p_c - log p_last of every class, and per row how far sums are from one.
+
+    Parameters
+    ----------
+    probabilities : float32 array, shape (classes, planes, rows, columns)
+    least : float32
+        Probabilities below it are taken for it.
+    odds : float32 array, shape (planes, rows, columns, channels)
+        With one channel less than classes, the last class' odds, which are 0, are left out.
+    off : float32 array, shape (planes * rows,)
+        The largest |sum - 1| of a row; NaN where a probability is negative or not a number.
+    """
+    classes, planes, rows, columns = probabilities.shape
+    for line in prange(planes * rows):
+        z, y = line // rows, line % rows
+        logs = np.empty((classes, columns), np.float32)
+        off[line] = _log_odds_line(probabilities[:, z, y], least, logs, odds[z, y])
+
+
+@kernel(fastmath={"contract"})
+def _softmax_line(logits: Array, rest: Array, has_rest: bool) -> None:
+    """Replace `n` pixels' logits (n, channels) by marginals; `rest` becomes the last class'.
+
+    With `has_rest`, the last class is not among the channels and its logit is 0.
+    """
+    n, channels = logits.shape
+    for i in range(n):
+        top = np.float32(0) if has_rest else logits[i, 0]
+        for c in range(channels):
+            top = max(top, logits[i, c])
+        for c in range(channels):
+            logits[i, c] -= top
+        rest[i] = -top
+    exponentials(logits.reshape(n * channels))
+    exponentials(rest)
+    for i in range(n):
+        total = rest[i] if has_rest else np.float32(0)
+        for c in range(channels):
+            total += logits[i, c]
+        inverse = np.float32(1) / total
+        for c in range(channels):
+            logits[i, c] *= inverse
+        rest[i] *= inverse
+
+
+@kernel(fastmath={"contract"})
+def _add_messages(
+    lattice: Any,
+    factor: Any,
+    of_tile: Array,
+    z: int,
+    y: int,
+    left: int,
+    message: Array,
+    logits: Array,
+) -> None:
+    """Add `factor` n_i (K q)_i to the logits (n, channels) of a line of pixels."""
+    slots, weights, normalisation, _ = lattice
+    right = left + logits.shape[0]
+    slice_line(slots[z, y, left:right], weights[z, y, left:right], of_tile, message)
+    for i in range(logits.shape[0]):
+        scale = factor * normalisation[z, y, left + i]
+        for c in range(logits.shape[1]):
+            logits[i, c] += scale * message[i, c]
+
+
+@kernel(fastmath={"contract"})
+def _spread(
+    lattice: Any, z: int, y: int, left: int, values: Array, scaled: Array, of_tile: Array
+) -> None:
+    """Splat n_i times the values (n, channels) of a line of pixels."""
+    slots, weights, normalisation, _ = lattice
+    right = left + values.shape[0]
+    for i in range(values.shape[0]):
+        scale = normalisation[z, y, left + i]
+        for c in range(values.shape[1]):
+            scaled[i, c] = scale * values[i, c]
+    splat_line(slots[z, y, left:right], weights[z, y, left:right], scaled, of_tile)
+
+
+@kernel(fastmath={"contract"})
+def _update_tile(
+    tile: int,
+    odds: Array,
+    penalties: Array,
+    boxes: Array,
+    smoothness: Any,
+    appearance: Any,
+    factors: Any,
+    sums: Any,
+    receive: bool,
+    spread: bool,
+    write: bool,
+    marginals: Array,
+) -> Any:
+    """Do `update` for one tile; return its largest change of a marginal."""
+    channels = odds.shape[3]
+    potts = penalties.size == 0
+    left, right = boxes[tile, 4], boxes[tile, 5]
+    n = right - left
+    logits = np.empty((n, channels), np.float32)
+    buffer = np.empty((n, channels), np.float32)
+    messages = np.empty((n, channels), np.float32)
+    rest = np.empty(n, np.float32)
+    old_s = sums[0][smoothness[3][tile] : smoothness[3][tile + 1]]
+    old_a = sums[1][appearance[3][tile] : appearance[3][tile + 1]]
+    new_s = np.zeros(old_s.shape if spread else (0, channels), np.float32)
+    new_a = np.zeros(old_a.shape if spread else (0, channels), np.float32)
+    largest = np.float32(0)
+    for z in range(boxes[tile, 0], boxes[tile, 1]):
+        for y in range(boxes[tile, 2], boxes[tile, 3]):
+            logits[:] = odds[z, y, left:right]
+            received = logits if potts else messages
+            if not potts:
+                messages[:] = np.float32(0)
+            if receive and factors[0] != 0:
+                _add_messages(smoothness, factors[0], old_s, z, y, left, buffer, received)
+            if receive and factors[1] != 0:
+                _add_messages(appearance, factors[1], old_a, z, y, left, buffer, received)
+            if not potts:
+                for i in range(n):
+                    for c in range(channels):
+                        for other in range(channels):
+                            logits[i, c] -= penalties[c, other] * messages[i, other]
+            _softmax_line(logits, rest, potts)
+            if write:
+                for c in range(marginals.shape[0]):
+                    for i in range(n):
+                        q = logits[i, c] if c < channels else rest[i]
+                        largest = max(largest, abs(q - marginals[c, z, y, left + i]))
+                        marginals[c, z, y, left + i] = q
+            if spread:
+                if potts:
+                    for i in range(n):
+                        for c in range(channels):
+                            logits[i, c] -= rest[i]
+                if factors[0] != 0:
+                    _spread(smoothness, z, y, left, logits, buffer, new_s)
+                if factors[1] != 0:
+                    _spread(appearance, z, y, left, logits, buffer, new_a)
+    if spread:
+        old_s[:] = new_s
+        old_a[:] = new_a
+    return largest
+
+
+@kernel(parallel=True)
+def update(
+    odds: Array,
+    penalties: Array,
+    boxes: Array,
+    smoothness: Any,
+    appearance: Any,
+    factors: Any,
+    sums: Any,
+    receive: bool,
+    spread: bool,
+    write: bool,
+    marginals: Array,
+    change: Array,
+) -> None:
+    """Run one iteration: q_i ∝ exp(log-odds_i + Σ_k factor_k n_i (K_k q)_i).
+
+    Parameters
+    ----------
+    odds : float32 array, shape (planes, rows, columns, channels)
+    penalties : float32 array, shape (channels, channels) or (0, 0)
+        μ; empty for Potts, whose channels are q_c - q_last, one less than classes.
+    boxes : the tiles
+    smoothness, appearance : (slots, weights, normalisation, starts) of the lattices
+    factors : two float32; a lattice of factor 0 is not looked at
+    sums : two float32 arrays, shape (slots, channels)
+        Blurred sums on entry, splatted ones on return.
+    receive, spread, write : bool
+        Whether messages are received, the new marginals splatted, and written.
+    marginals : float32 array, shape (classes, planes, rows, columns)
+    change : float32 array, one a tile
+        With `write`: largest change of a marginal from what `marginals` held.
+    """
+    for tile in prange(boxes.shape[0]):
+        change[tile] = _update_tile(
+            np.int64(tile),
+            odds,
+            penalties,
+            boxes,
+            smoothness,
+            appearance,
+            factors,
+            sums,
+            receive,
+            spread,
+            write,
+            marginals,
+        )

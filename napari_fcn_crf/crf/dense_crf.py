@@ -1,0 +1,312 @@
+"""The fully connected CRF of one image: lattices built once, inference as often as one likes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from ..settings import CRFSettings
+from . import reference
+from ._compile import parallel_section
+from .features import Features, appearance, positions
+from .lattice import PermutohedralLattice, tile_boxes
+from .mean_field import OnIteration, ShouldStop, mean_field
+from .unary import check_probabilities, clamp, log_odds
+
+Floats = npt.NDArray[np.float32]
+Kind = Literal["smoothness", "appearance"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+class DenseCRF:
+    """A fully connected CRF on an image.
+
+    Parameters
+    ----------
+    image : array of real numbers, shape (rows, columns, channels), or with planes before
+        On the scale of 0 to 255 that the intensity sigma is in.
+    settings : CRFSettings
+    spacing : sequence of float, one a spatial axis, optional
+        Size of a pixel along each axis in units of the last one's; the sigmas are in those units.
+        A volume of planes three columns' width apart has (3, 1, 1).
+    channel_sigmas : sequence of float, one a channel, optional
+        Intensity sigmas instead of the settings' single one.
+    threads : int, optional
+        By default as many as processors, within the container's quota.
+
+    Raises
+    ------
+    TypeError
+        If the image is not an array of real numbers.
+    ValueError
+        If it has another number of axes, no pixels, or values that are not finite.
+
+    Notes
+    -----
+    The energy of a labelling x is
+
+        E(x) = Σ_i -log p_i(x_i) + Σ_{i<j} μ(x_i, x_j) [w1 exp(-|p_i-p_j|²/2θα² - |I_i-I_j|²/2θβ²)
+                                                       + w2 exp(-|p_i-p_j|²/2θγ²)]
+
+    with positions p, intensities I, and each kernel normalised symmetrically. Positions are in the
+    order (plane,) row, column: the lattice's error depends on it, so it matters for agreement.
+    Lattices depend on image and sigmas alone and are built when they are first needed.
+
+    References
+    ----------
+    Krähenbühl and Koltun, "Efficient inference in fully connected CRFs with Gaussian edge
+    potentials", NIPS 2011, https://doi.org/10.48550/arXiv.1210.5644
+    """
+
+    def __init__(
+        self,
+        image: Any,
+        settings: CRFSettings,
+        *,
+        spacing: Sequence[float] | None = None,
+        channel_sigmas: Sequence[float] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self.settings = settings
+        self._image = _check_image(image)
+        self._spatial_shape = self._image.shape[:-1]
+        axes = len(self._spatial_shape)
+        self._spacing = _check_lengths("spacing", spacing, axes, "spatial axis") or (1.0,) * axes
+        channels = self._image.shape[-1]
+        self._channel_sigmas = _check_lengths("channel_sigmas", channel_sigmas, channels, "channel")
+        self._threads = threads
+        self._volume = self._image.reshape((1, *self._image.shape)[-4:])
+        self._boxes = tile_boxes(self._volume.shape[:3], axes + channels)
+        self._lattices: dict[Kind, tuple[tuple[float, ...], PermutohedralLattice]] = {}
+
+    def infer(
+        self,
+        probabilities: Any,
+        settings: CRFSettings | None = None,
+        *,
+        on_iteration: OnIteration | None = None,
+        should_stop: ShouldStop | None = None,
+        compatibility: Any = None,
+        clamped: Any = None,
+        tolerance: float = 0.0,
+    ) -> Floats:
+        """Return the marginals of every pixel, float32, shape (classes, *spatial), summing to one.
+
+        Parameters
+        ----------
+        probabilities : array of real numbers, shape (classes, *spatial)
+            Of the classes, summing to one at each pixel.
+        settings : CRFSettings, optional
+            Others than those given at first; lattices are kept as far as the sigmas are the same.
+        on_iteration : callable, optional
+            Called with the iterations done and in all.
+        should_stop : callable, optional
+            Asked between iterations; when it returns True, one more ends the work.
+        compatibility : array, shape (classes, classes), optional
+            Penalty of each label beside each other, symmetric; by default 1 off the diagonal,
+            0 on it (Potts).
+        clamped : int array, shape (*spatial), optional
+            Class index of pixels whose class is certain; -1 where it is free.
+        tolerance : float
+            Stop when no marginal changes by more than this.
+
+        Raises
+        ------
+        TypeError
+            If probabilities or clamped pixels have another type.
+        ValueError
+            If a shape or a value is wrong; the message says which.
+        ImportError
+            If the engine is "pydensecrf" and it is not installed.
+        """
+        settings = settings or self.settings
+        given = check_probabilities(probabilities, self._spatial_shape)
+        classes = len(given)
+        penalties = _check_compatibility(compatibility, classes)
+        volume = given.reshape(classes, *self._volume.shape[:3])
+        fixed = _check_clamped(clamped, self._spatial_shape, classes)
+        channels = classes if penalties is not None else classes - 1
+        with parallel_section(self._threads) as threads:
+            odds = log_odds(volume, channels)
+            if fixed is not None:
+                clamp(odds, fixed.reshape(volume.shape[1:]), classes)
+            if (
+                classes == 1
+                or not settings.iterations
+                or not any(_weight(kind, settings) for kind in KINDS)
+            ):
+                marginals = volume / volume.sum(axis=0)
+            elif settings.engine == "pydensecrf":
+                marginals = self._infer_by_reference(volume, settings, penalties)
+            else:
+                marginals = self._infer(
+                    odds,
+                    classes,
+                    settings,
+                    penalties,
+                    threads,
+                    tolerance=tolerance,
+                    on_iteration=on_iteration,
+                    should_stop=should_stop,
+                )
+        if fixed is not None:
+            certain = np.arange(classes).reshape(-1, *(1,) * fixed.ndim) == fixed
+            marginals = np.where(fixed >= 0, certain, marginals.reshape(given.shape))
+        return np.asarray(marginals, np.float32).reshape(given.shape)
+
+    def _infer(
+        self,
+        odds: Floats,
+        classes: int,
+        settings: CRFSettings,
+        penalties: Floats | None,
+        threads: int,
+        **control: Any,
+    ) -> Floats:
+        marginals = np.empty((classes, *odds.shape[:3]), np.float32)
+        mean_field(
+            odds,
+            marginals,
+            self._boxes,
+            self._lattice("smoothness", settings, threads),
+            self._lattice("appearance", settings, threads),
+            settings.iterations,
+            penalties=penalties,
+            **control,
+        )
+        return marginals
+
+    def _infer_by_reference(
+        self, probabilities: Floats, settings: CRFSettings, penalties: Floats | None
+    ) -> Floats:
+        kernels = [
+            (self._features(kind, settings).table(), weight)
+            for kind in KINDS
+            if (weight := _weight(kind, settings))
+        ]
+        flat = probabilities.reshape(len(probabilities), -1)
+        marginals = reference.infer(kernels, flat, settings.iterations, penalties)
+        return marginals.reshape(probabilities.shape)
+
+    def _features(self, kind: Kind, settings: CRFSettings) -> Features:
+        if kind == "smoothness":
+            return positions(self._spatial_shape, self._sigmas_px(settings.gaussian_sigma_px))
+        channels = self._volume.shape[3]
+        intensity = self._channel_sigmas or (settings.bilateral_sigma_intensity,) * channels
+        return appearance(self._volume, self._sigmas_px(settings.bilateral_sigma_px), intensity)
+
+    def _sigmas_px(self, sigma: float) -> tuple[float, ...]:
+        return tuple(sigma * self._spacing[-1] / step for step in self._spacing)
+
+    def _lattice(
+        self, kind: Kind, settings: CRFSettings, threads: int
+    ) -> tuple[PermutohedralLattice | None, float]:
+        """Return a kernel's lattice, built if the kept one has other sigmas, and its weight."""
+        weight = _weight(kind, settings)
+        if not weight:
+            return None, 0.0
+        sigmas = _sigmas(kind, settings)
+        kept = self._lattices.get(kind)
+        if kept is None or kept[0] != sigmas:
+            # The old one goes first: there may not be memory for two.
+            kept = None
+            self._lattices.pop(kind, None)
+            lattice = PermutohedralLattice(self._features(kind, settings), self._boxes, threads)
+            self._lattices[kind] = kept = sigmas, lattice
+        return kept[1], weight
+
+
+def _weight(kind: Kind, settings: CRFSettings) -> float:
+    return settings.gaussian_weight if kind == "smoothness" else settings.bilateral_weight
+
+
+def _sigmas(kind: Kind, settings: CRFSettings) -> tuple[float, ...]:
+    if kind == "smoothness":
+        return (settings.gaussian_sigma_px,)
+    return settings.bilateral_sigma_px, settings.bilateral_sigma_intensity
+
+
+def _check_image(image: Any) -> Floats:
+    array = np.asarray(image)
+    if array.dtype.kind not in "buif":
+        raise TypeError(
+            f"An image must hold real numbers, but this one's type is {array.dtype}. "
+            "Convert it first, e.g. image.astype('float32')."
+        )
+    if array.ndim not in (3, 4) or array.size == 0:
+        raise ValueError(
+            "An image for the CRF must be (rows, columns, channels) or (planes, rows, columns, "
+            f"channels), with pixels in it, but its shape is {array.shape}. Add an axis for the "
+            "channels if it has none, e.g. image[..., None]."
+        )
+    array = np.ascontiguousarray(array, np.float32)
+    if not np.isfinite(array.sum(dtype=np.float64)):
+        raise ValueError(
+            "An image must have finite values only, but some of this one's are NaN or infinite. "
+            "Fill them first, e.g. with numpy.nan_to_num."
+        )
+    return array
+
+
+def _check_lengths(
+    name: str, values: Sequence[float] | None, count: int, of_what: str
+) -> tuple[float, ...] | None:
+    if values is None:
+        return None
+    checked = tuple(map(float, values))
+    if len(checked) != count or not all(0 < value < np.inf for value in checked):
+        raise ValueError(
+            f"{name} must be {count} numbers above 0, one a {of_what}, but is {values!r}."
+        )
+    return checked
+
+
+def _check_compatibility(compatibility: Any, classes: int) -> Floats | None:
+    if compatibility is None:
+        return None
+    matrix = np.asarray(compatibility, np.float32)
+    if matrix.shape != (classes, classes) or not np.isfinite(matrix).all():
+        raise ValueError(
+            f"compatibility must be a finite matrix of {classes} x {classes} penalties, one for "
+            f"each pair of classes, but its shape is {matrix.shape}."
+        )
+    if not np.allclose(matrix, matrix.T):
+        raise ValueError(
+            "compatibility must be symmetric, since two pixels have no order, but is not. "
+            "Use the mean of it and its transpose."
+        )
+    return matrix
+
+
+def _check_clamped(
+    clamped: Any, shape: tuple[int, ...], classes: int
+) -> npt.NDArray[np.integer[Any]] | None:
+    if clamped is None:
+        return None
+    array = np.asarray(clamped)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"clamped must hold class indices, but its type is {array.dtype}.")
+    if array.shape != shape:
+        raise ValueError(
+            f"clamped must have the image's shape {shape}, but its shape is {array.shape}."
+        )
+    low, high = int(array.min()), int(array.max())
+    if low < -1 or high >= classes:
+        raise ValueError(
+            f"clamped must be class indices from 0 to {classes - 1}, or -1 for free pixels, but "
+            f"goes from {low} to {high}."
+        )
+    return array
+
+
+def warm_up() -> None:
+    """Load the kernels, or compile them once on this computer, so that the first Refine is fast.
+
+    Takes a minute at worst, can run in any thread, and covers 2-D gray and RGB images.
+    """
+    probabilities = np.full((2, 4, 4), 0.5, np.float32)
+    for channels in (1, 3):
+        DenseCRF(np.zeros((4, 4, channels), np.float32), CRFSettings()).infer(probabilities)

@@ -1,0 +1,196 @@
+"""The permutohedral lattice: Gaussian filtering of high-dimensional features in linear time."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _lattice_kernels as kernels
+from .features import Features
+
+Floats = npt.NDArray[np.float32]
+Boxes = npt.NDArray[np.int64]
+
+# Slots of a tile are numbered with 16 bits.
+_MOST_SLOTS_OF_A_TILE = 65536
+_TILE_COLUMNS = 128
+_TILE_ROWS = 64
+_LONGEST_KEY = 2**63
+
+
+class PermutohedralLattice:
+    """Filters values at the pixels of an image by a Gaussian of unit variance over their features.
+
+    Parameters
+    ----------
+    features : Features
+    boxes : int array, shape (tiles, 6), optional
+        The tiles, see `tile_boxes`; lattices that are used together share them.
+    threads : int
+        How many threads number the vertices; has no influence on results.
+
+    Notes
+    -----
+    The filter approximates v'_i = Σ_j k(f_i, f_j) v_j with k(f, g) = exp(-|f - g|² / 2): features
+    are elevated to the hyperplane x·1 = 0 of d + 1 dimensions, every value is *splatted* to the
+    d + 1 vertices of the simplex around it with barycentric weights, the vertices are *blurred*
+    with (1/2, 1, 1/2) along each of the d + 1 axes, and values are *sliced* back with the same
+    weights. The sum includes j = i.
+
+    `normalisation` is n_i = (Σ_j k(f_i, f_j))^-½, so that n_i Σ_j k(f_i, f_j) n_j v_j is the
+    symmetrically normalised filter of Krähenbühl and Koltun (2013).
+
+    References
+    ----------
+    Adams, Baek and Davis, "Fast high-dimensional filtering using the permutohedral lattice",
+    Computer Graphics Forum 29(2), 2010, https://doi.org/10.1111/j.1467-8659.2009.01645.x
+
+    Krähenbühl and Koltun, "Parameter learning and convergent inference for dense random fields",
+    ICML 2013, https://proceedings.mlr.press/v28/kraehenbuehl13.html
+    """
+
+    def __init__(self, features: Features, boxes: Boxes | None = None, threads: int = 1) -> None:
+        shape, d = features.image.shape[:3], features.dimensions
+        self.boxes = tile_boxes(shape, d) if boxes is None else boxes
+        # The constant of the blur: without it, weights would sum to more than a Gaussian's.
+        self.gain = np.float32(1 / (1 + 2.0**-d))
+        self.slots = np.empty((*shape, d + 1), np.uint16)
+        self.weights = np.empty((*shape, d + 1), np.float32)
+        multipliers = key_multipliers(*features.bounds())
+        self.starts = np.empty(len(self.boxes) + 1, np.int64)
+        slot_keys = kernels.number_vertices(
+            features.axes,
+            features.image,
+            features.sigmas,
+            elevation_scale(d),
+            multipliers,
+            self.boxes,
+            threads,
+            self.slots,
+            self.weights,
+            self.starts,
+        )
+        self.vertex_of = np.empty(self.starts[-1], np.int32)
+        more_keys = _keys_of_zero(multipliers) if math.prod(shape) % 4 else slot_keys[:0]
+        keys, table = kernels.merge_slots(slot_keys, more_keys, self.vertex_of)
+        self.neighbours = np.full((d + 1, keys.size, 2), keys.size, np.int32)
+        kernels.find_neighbours(keys, table, multipliers, self.neighbours)
+        del slot_keys, table, keys
+        self.group_starts = np.empty(self.neighbours.shape[1] + 1, np.int64)
+        self.grouped = np.empty(self.vertex_of.size, np.int32)
+        kernels.group_slots(self.vertex_of, self.group_starts, self.grouped)
+        ones = np.ones((*shape, 1), np.float32)
+        self.normalisation = (1 / np.sqrt(self.filter(ones)[..., 0] + np.float32(1e-20))).astype(
+            np.float32
+        )
+
+    @property
+    def vertices(self) -> int:
+        """Number of vertices of the lattice."""
+        return int(self.neighbours.shape[1])
+
+    def filter(self, values: Floats) -> Floats:
+        """Return the filtered values, without normalisation.
+
+        Parameters
+        ----------
+        values : float32 array, shape (planes, rows, columns, channels)
+        """
+        sums = np.empty((self.vertex_of.size, values.shape[3]), np.float32)
+        filtered = np.empty_like(values)
+        place = (self.slots, self.weights, self.boxes, self.starts)
+        kernels.splat(values, *place, sums)
+        self.blur(sums)
+        kernels.slice_(sums, *place, filtered)
+        filtered *= self.gain
+        return filtered
+
+    def blur(self, sums: Floats) -> None:
+        """Replace the slots' sums (slots, channels) by the blurred ones, in place."""
+        kernels.blur(sums, self.vertex_of, self.group_starts, self.grouped, self.neighbours)
+
+
+def elevation_scale(d: int) -> Floats:
+    """Return the diagonal that makes the blur's variance one in features (p. 5 and 6)."""
+    axis = np.arange(d)
+    # Rounded in between as the reference does: points on a border fall to the same side.
+    deviation = np.float64(np.float32(math.sqrt(2 / 3) * (d + 1)))
+    return np.asarray(1 / np.sqrt((axis + 2) * (axis + 1)) * deviation, np.float32)
+
+
+def tile_boxes(shape: tuple[int, ...], d: int) -> Boxes:
+    """Cut an image (planes, rows, columns) into boxes of at most 65536 slots, of nearly one size.
+
+    Returns
+    -------
+    int64 array, shape (tiles, 6)
+        First and last + 1 plane, row and column of each, in raster order.
+    """
+    pixels = max(1, _MOST_SLOTS_OF_A_TILE // (d + 1))
+    columns = min(_TILE_COLUMNS, shape[2], pixels)
+    rows = min(_TILE_ROWS, shape[1], pixels // columns)
+    planes = min(shape[0], pixels // (rows * columns))
+    cuts = []
+    for length, side in zip(shape, (planes, rows, columns), strict=True):
+        count = -(-length // side)
+        edges = np.arange(count + 1) * length // count
+        cuts.append(np.stack([edges[:-1], edges[1:]], axis=1))
+    grids = np.meshgrid(*(np.arange(len(cut)) for cut in cuts), indexing="ij")
+    boxes = [cut[grid.ravel()] for cut, grid in zip(cuts, grids, strict=True)]
+    return np.concatenate(boxes, axis=1).astype(np.int64)
+
+
+def key_multipliers(
+    low: npt.NDArray[np.float64], high: npt.NDArray[np.float64]
+) -> npt.NDArray[np.int64]:
+    """Return multipliers m that make Σ_i c_i m_i a key of the vertex with coordinates c.
+
+    Parameters
+    ----------
+    low, high : float arrays, length d
+        Bounds of the features; 0 is taken for one of them in any case.
+
+    Returns
+    -------
+    int64 array, length d + 2
+        m_0 to m_(d-1), then 0 for the last coordinate, which follows from the others, then Σ m.
+
+    Notes
+    -----
+    A vertex of remainder r has c_i = (d + 1) y_i + r. With y_i in a range of W_i integers, W_i a
+    multiple of d + 1, and m_i = W_0 ... W_(i-1), the key is (d + 1) Σ y_i m_i + r Σ m_i, and since
+    Σ m_i = 1 modulo d + 1, it gives back r and then all y: no two vertices share a key as long as
+    (d + 1) W_0 ... W_(d-1) fits 64 bits. If it does not, m are fixed random odd numbers: then
+    any two of M vertices share a key with a chance below M² / 2^63, one in 10^5 for ten million.
+    """
+    d = low.size
+    size = d + 1
+    scale = elevation_scale(d).astype(np.float64)
+    widths = (np.maximum(high, 0) - np.minimum(low, 0)) * scale
+    product, multipliers = 1, []
+    for i in range(d):
+        # Coordinate i: - i times scaled feature i - 1, plus all scaled features from i on.
+        extent = widths[i:].sum() + (i * widths[i - 1] if i else 0.0)
+        multipliers.append(product)
+        # Rounding, bringing back to the plane, remainders and the blur's steps reach further.
+        product *= size * math.ceil((extent / size + 8) / size)
+    if size * product > _LONGEST_KEY:
+        generator = np.random.default_rng(20111212)
+        multipliers = [int(m) | 1 for m in generator.integers(2**62, size=d)]
+    total = sum(multipliers) % 2**64
+    signed = total - 2**64 if total >= 2**63 else total
+    return np.array([*multipliers, 0, signed], np.int64)
+
+
+def _keys_of_zero(multipliers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the keys of the d + 1 vertices around the feature vector zero.
+
+    The reference fills up its last block of four pixels with such vectors. Their vertices hold
+    nothing of their own, but blurring takes steps over them, and near them that shows.
+    """
+    coordinates, total = multipliers[:-1], multipliers[-1]
+    size = coordinates.size
+    drops = np.concatenate([[0], np.cumsum(coordinates[::-1])[:-1]])
+    return np.asarray(np.arange(size) * total - size * drops, np.int64)

@@ -1,0 +1,127 @@
+"""Mean-field inference: marginals that agree with the unary and with pixels near and alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _mean_field_kernels as kernels
+from .lattice import Boxes, PermutohedralLattice
+
+Floats = npt.NDArray[np.float32]
+OnIteration = Callable[[int, int], None]
+ShouldStop = Callable[[], bool]
+
+
+def mean_field(
+    odds: Floats,
+    marginals: Floats,
+    boxes: Boxes,
+    smoothness: tuple[PermutohedralLattice | None, float],
+    appearance: tuple[PermutohedralLattice | None, float],
+    iterations: int,
+    *,
+    penalties: Floats | None = None,
+    tolerance: float = 0.0,
+    on_iteration: OnIteration | None = None,
+    should_stop: ShouldStop | None = None,
+) -> int:
+    """Fill the marginals after some iterations; return how many were run.
+
+    Parameters
+    ----------
+    odds : float32 array, shape (planes, rows, columns, channels)
+        log p_c - log p_last.
+    marginals : float32 array, shape (classes, planes, rows, columns)
+        Overwritten.
+    boxes : int64 array, shape (tiles, 6)
+        The lattices' tiles.
+    smoothness, appearance : (lattice, weight)
+        The kernels and their weights; None, or a weight of 0, leaves one out.
+    iterations : int
+        At least 1.
+    penalties : float32 array, shape (classes, classes), optional
+        Label compatibility μ; Potts without it.
+    tolerance : float
+        Stop when no marginal changes by more in an iteration.
+    on_iteration : callable, optional
+        Called with the iterations done and in all.
+    should_stop : callable, optional
+        Asked before each iteration but the first; when it returns True, that iteration is the last.
+
+    Notes
+    -----
+    Iteration t + 1 sets, at every pixel i and for every class c,
+
+        q_i(c) ∝ exp(log p_i(c) - Σ_c' μ(c, c') Σ_k w_k n_i Σ_j k_k(f_i, f_j) n_j q_j(c'))
+
+    from the marginals of iteration t, starting at q = p (Krähenbühl and Koltun 2011, algorithm 1;
+    normalised symmetrically as in their 2013 paper; the sums include j = i, as in their code).
+    With Potts, μ(c, c') = 1 for c ≠ c'. Then all that is filtered is q_j(c) - q_j(last): the filter
+    is linear, and the differences of the exponents are all the softmax needs. Two classes cost one
+    filter.
+
+    References
+    ----------
+    Krähenbühl and Koltun, "Efficient inference in fully connected CRFs with Gaussian edge
+    potentials", NIPS 2011, https://doi.org/10.48550/arXiv.1210.5644
+    """
+    pairs = (smoothness, appearance)
+    lattices = [lattice if weight else None for lattice, weight in pairs]
+    channels = odds.shape[3]
+    arguments = [_kernel_arguments(lattice, len(boxes)) for lattice in lattices]
+    sums = tuple(
+        np.empty((lattice.vertex_of.size if lattice else 0, channels), np.float32)
+        for lattice in lattices
+    )
+    factors = tuple(
+        np.float32(weight * lattice.gain) if lattice else np.float32(0)
+        for lattice, (_, weight) in zip(lattices, pairs, strict=True)
+    )
+    if penalties is None:
+        penalties = np.empty((0, 0), np.float32)
+    change = np.empty(len(boxes), np.float32)
+
+    def update(receive: bool, spread: bool, write: bool) -> None:
+        kernels.update(
+            odds,
+            penalties,
+            boxes,
+            *arguments,
+            factors,
+            sums,
+            receive,
+            spread,
+            write,
+            marginals,
+            change,
+        )
+
+    marginals[:] = 0
+    update(receive=False, spread=True, write=tolerance > 0)
+    for iteration in range(1, iterations + 1):
+        for lattice, values in zip(lattices, sums, strict=True):
+            if lattice is not None:
+                lattice.blur(values)
+        stopped = iteration > 1 and should_stop is not None and should_stop()
+        last = stopped or iteration == iterations
+        update(receive=True, spread=not last, write=last or tolerance > 0)
+        if on_iteration is not None:
+            on_iteration(iteration, iterations)
+        if last or (tolerance > 0 and change.max() <= tolerance):
+            break
+    return iteration
+
+
+def _kernel_arguments(lattice: PermutohedralLattice | None, tiles: int) -> tuple[Any, ...]:
+    if lattice is not None:
+        return lattice.slots, lattice.weights, lattice.normalisation, lattice.starts
+    return (
+        np.empty((0, 0, 0, 0), np.uint16),
+        np.empty((0, 0, 0, 0), np.float32),
+        np.empty((0, 0, 0), np.float32),
+        np.zeros(tiles + 1, np.int64),
+    )

@@ -1,0 +1,111 @@
+"""The unary: what the network says about each pixel, as log-odds against the last class."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _mean_field_kernels as kernels
+
+Floats = npt.NDArray[np.float32]
+
+# The reference's: no network is surer than 1 in 100 000, and log 0 is no number.
+LEAST_PROBABILITY = np.float32(1e-5)
+_SUM_TOLERANCE = 1e-3
+# Log-odds of a clamped pixel; no message is ever near it, and its exponential is exactly 0.
+_CERTAIN = np.float32(1e6)
+
+
+def check_probabilities(
+    probabilities: Any, spatial_shape: tuple[int, ...]
+) -> npt.NDArray[np.float32]:
+    """Return probabilities as float32, shape (classes, *spatial), or say what is wrong.
+
+    Raises
+    ------
+    TypeError
+        If they are not real numbers.
+    ValueError
+        If their shape is not one or more classes of the image's.
+    """
+    array = np.asarray(probabilities)
+    if array.dtype.kind not in "buif":
+        raise TypeError(
+            f"Probabilities must be real numbers, but their type is {array.dtype}. "
+            "Convert them first, e.g. probabilities.astype('float32')."
+        )
+    if array.ndim != len(spatial_shape) + 1 or array.shape[1:] != spatial_shape or not len(array):
+        raise ValueError(
+            f"Probabilities must be (classes, *image), that is (classes, "
+            f"{', '.join(map(str, spatial_shape))}), but their shape is {array.shape}. "
+            "Choose the probabilities that were predicted from this image."
+        )
+    return np.ascontiguousarray(array, np.float32)
+
+
+def log_odds(probabilities: Floats, channels: int) -> Floats:
+    """Return log p_c - log p_last, shape (planes, rows, columns, channels).
+
+    Parameters
+    ----------
+    probabilities : float32 array, shape (classes, planes, rows, columns)
+        Normalised over the classes, and taken for 1e-5 where they are below it.
+    channels : int
+        The number of classes, or one less to leave out the last class' odds, which are 0.
+
+    Warns
+    -----
+    UserWarning
+        If probabilities of some pixel sum to something else than one.
+
+    Raises
+    ------
+    ValueError
+        If a probability is negative, infinite or NaN, or all of a pixel's are 0.
+
+    Notes
+    -----
+    The unary energy is -log p_c. What all classes of a pixel have in common cancels in its
+    marginals, so energies are kept relative to the last class'.
+    """
+    shape = probabilities.shape[1:]
+    odds = np.empty((*shape, channels), np.float32)
+    off = np.empty(shape[0] * shape[1], np.float32)
+    kernels.log_odds(probabilities, LEAST_PROBABILITY, odds, off)
+    worst = float(off.max())
+    if np.isnan(worst):
+        raise ValueError(
+            "Probabilities must be numbers from 0 to 1 of which each pixel has some above 0, but "
+            "some are negative, infinite or NaN, or all 0. Predict them again."
+        )
+    if worst > _SUM_TOLERANCE:
+        warnings.warn(
+            f"Probabilities of a pixel must sum to 1, but some sums are {worst:.3g} off. They were "
+            "divided by their sums.",
+            stacklevel=4,
+        )
+    return odds
+
+
+def clamp(odds: Floats, clamped: npt.NDArray[np.integer[Any]], classes: int) -> None:
+    """Make pixels' classes certain, in place.
+
+    Parameters
+    ----------
+    odds : float32 array, shape (planes, rows, columns, channels)
+    clamped : int array, shape (planes, rows, columns)
+        The class of each pixel; -1 where it is free.
+    classes : int
+    """
+    channels = odds.shape[3]
+    fixed = clamped >= 0
+    odds[fixed] = -_CERTAIN
+    if channels == classes:
+        odds[fixed, clamped[fixed]] = 0
+    else:
+        last = fixed & (clamped == classes - 1)
+        other = fixed & ~last
+        odds[other, clamped[other]] = _CERTAIN

@@ -1,0 +1,120 @@
+"""The built-in engine gives pydensecrf's answers, and is no farther from the exact ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pydensecrf import densecrf
+from pydensecrf.utils import unary_from_softmax
+
+from napari_fcn_crf.crf.dense_crf import DenseCRF
+from napari_fcn_crf.settings import CRFSettings
+
+from .cases import (
+    by_lattice_in_float64,
+    by_pydensecrf,
+    by_summation,
+    noise,
+    photograph,
+    probabilities,
+)
+
+
+def _agree(image, given, settings):
+    """Check for the same marginals to 1e-4, and the same labels.
+
+    Where a pixel is about to change sides, iterations multiply rounding errors, pydensecrf's own
+    ones beyond 1e-4. There the lattices in float64 decide: ours must be the nearer one.
+    """
+    crf = DenseCRF(image, settings)
+    ours, theirs = crf.infer(given), by_pydensecrf(image, given, settings)
+    if np.abs(ours - theirs).max() > 1e-4:
+        exact = by_lattice_in_float64(crf, given)
+        assert np.abs(ours - exact).max() < np.abs(theirs - exact).max()
+        theirs = exact
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-4)
+    assert (ours.argmax(axis=0) == theirs.argmax(axis=0)).mean() >= 0.9999
+
+
+@pytest.mark.parametrize("iterations", [1, 5, 20])
+@pytest.mark.parametrize("classes", [2, 3, 21])
+@pytest.mark.parametrize(
+    "image",
+    [photograph(64, 81), noise(53, 64), np.full((50, 61, 3), 77, np.uint8)],
+    ids=["photograph", "noise", "constant"],
+)
+def test_marginals_are_pydensecrfs(image, classes, iterations):
+    given = probabilities(classes, image.shape[:2])
+    _agree(image, given, CRFSettings(iterations=iterations))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 211), (211, 1), (2, 3), (37, 41), (150, 203)])
+def test_any_size_agrees(shape):
+    _agree(noise(*shape), probabilities(3, shape), CRFSettings())
+
+
+@pytest.mark.parametrize(
+    ("gaussian", "bilateral", "intensity"),
+    [(0.3, 0.5, 0.5), (1, 1, 2), (3, 80, 13), (500, 1000, 300), (1e4, 1e4, 1e4), (0.5, 200, 1)],
+)
+def test_any_sigmas_agree(gaussian, bilateral, intensity):
+    settings = CRFSettings(
+        gaussian_sigma_px=gaussian,
+        bilateral_sigma_px=bilateral,
+        bilateral_sigma_intensity=intensity,
+    )
+    # With a sigma below a pixel, a pixel hears above all itself, and each iteration multiplies
+    # rounding errors by the weight: many iterations go with small weights here.
+    gentle = replace(settings, gaussian_weight=1, bilateral_weight=1)
+    for image in (photograph(70, 91), noise(70, 91)):
+        _agree(image, probabilities(2, (70, 91)), replace(settings, iterations=1))
+        _agree(image, probabilities(3, (70, 91)), gentle)
+
+
+def test_gray_and_many_channels_agree():
+    image = noise(40, 50)
+    five = np.concatenate([image, image[::-1, :, :2]], axis=2)
+    given = probabilities(3, (40, 50))
+    _agree(image[..., :1], given, CRFSettings())
+    _agree(five, given, CRFSettings(bilateral_sigma_intensity=60))
+
+
+def test_a_volume_agrees():
+    volume = noise(6 * 20, 25).reshape(6, 20, 25, 3)
+    given = probabilities(3, (6, 20, 25))
+    _agree(volume, given, CRFSettings(gaussian_sigma_px=3, bilateral_sigma_px=6))
+
+
+def test_parameters_mean_what_they_mean_in_pydensecrf():
+    # Its own pixel grid has the column first, so it is given the transposed image.
+    image, given = photograph(40, 52), probabilities(2, (40, 52))
+    crf = densecrf.DenseCRF2D(40, 52, 2)
+    crf.setUnaryEnergy(unary_from_softmax(given.transpose(0, 2, 1)))
+    crf.addPairwiseGaussian(sxy=10, compat=3)
+    transposed = np.ascontiguousarray(image.transpose(1, 0, 2))
+    crf.addPairwiseBilateral(sxy=50, srgb=20, rgbim=transposed, compat=10)
+    theirs = np.array(crf.inference(5)).reshape(2, 52, 40).transpose(0, 2, 1)
+    ours = DenseCRF(image, CRFSettings()).infer(given)
+    np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("image", [photograph(32, 32), noise(32, 32)], ids=["photograph", "noise"])
+def test_ours_is_no_farther_from_the_exact_sum(image):
+    given = probabilities(3, (32, 32))
+    settings = CRFSettings(gaussian_sigma_px=3, bilateral_sigma_px=12)
+    exact = by_summation(image, given, settings)
+    ours = np.abs(DenseCRF(image, settings).infer(given) - exact)
+    theirs = np.abs(by_pydensecrf(image, given, settings) - exact)
+    # Both are a lattice's distance away, and the same one up to rounding.
+    assert ours.mean() <= theirs.mean() + 1e-6
+    assert ours.max() <= theirs.max() + 1e-4
+    assert ours.mean() < 0.1
+
+
+def test_the_reference_runs_through_the_same_call():
+    image, given = photograph(30, 40), probabilities(3, (30, 40))
+    settings = CRFSettings(engine="pydensecrf")
+    same = DenseCRF(image, settings).infer(given)
+    np.testing.assert_allclose(same, by_pydensecrf(image, given, settings), atol=1e-6)
