@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_type_hints
 
-Architecture = Literal["fcn32s"]
+Architecture = Literal["fcn32s", "fcn16s", "fcn8s", "largefov"]
 Backbone = Literal["vgg16-compact", "vgg16"]
 LabelMode = Literal["scribbles", "mask"]
 LossReduction = Literal["mean", "sum"]
@@ -54,8 +54,9 @@ class TrainingSettings(_Settings):
 
     Parameters
     ----------
-    architecture : {"fcn32s"}
-        The fully convolutional network on top of the backbone.
+    architecture : {"fcn32s", "fcn16s", "fcn8s", "largefov"}
+        The fully convolutional network on top of the backbone: class scores at stride 32; joined by
+        those of stride 16, or 16 and 8; or at stride 8 by convolutions with holes.
     backbone : {"vgg16-compact", "vgg16"}
         VGG-16, or the same thirteen convolutions at a quarter of the width with a 3x3 fc6 of 256.
     weights : path, optional

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-
 from napari_fcn_crf.fcn.upsampling import upsample
-from napari_fcn_crf.fcn.vgg16 import vgg16_classifier, vgg16_features
+from napari_fcn_crf.fcn.vgg16 import score, vgg16_classifier, vgg16_features
 from napari_fcn_crf.fcn.widths import VGGWidths
 
 
@@ -32,7 +30,4 @@ def fcn32s(image: Any, widths: VGGWidths, n_classes: int, dropout: float, seed: 
     """
     pools = vgg16_features(image, widths)
     fc7 = vgg16_classifier(pools["pool5"], widths, dropout, seed)
-    scores = keras.layers.Conv2D(
-        n_classes, 1, kernel_initializer="zeros", data_format="channels_last", name="fc8"
-    )(fc7)
-    return upsample(scores, 32, "upsample32")
+    return upsample(score(fc7, n_classes, "fc8"), 32, "upsample32")

@@ -43,7 +43,8 @@ def initialise(network: Any, seed: int, skip: Collection[str] = ()) -> None:
     for index, layer in enumerate(network.layers):
         if not isinstance(layer, keras.layers.Conv2D) or not layer.trainable:
             continue
-        if layer.name in skip:
+        # Skip connections start silent, as their paper has it.
+        if layer.name in skip or layer.name.startswith("score_pool"):
             continue
         rows, columns, inputs, outputs = layer.kernel.shape
         fan_in, fan_out = rows * columns * inputs, rows * columns * outputs

@@ -6,17 +6,24 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
+from napari_fcn_crf.fcn.adaptation import adapt
+from napari_fcn_crf.fcn.fcn8s import fcn8s
+from napari_fcn_crf.fcn.fcn16s import fcn16s
 from napari_fcn_crf.fcn.fcn32s import fcn32s
 from napari_fcn_crf.fcn.initialisation import initialise
+from napari_fcn_crf.fcn.largefov import largefov
 from napari_fcn_crf.fcn.vgg16 import IMAGENET_MEANS, preprocess
 from napari_fcn_crf.fcn.weights import VGGFile, open_weights
 from napari_fcn_crf.fcn.widths import WIDTHS
 from napari_fcn_crf.settings import Architecture, TrainingSettings
 
-HEADS: dict[Architecture, Callable[..., Any]] = {"fcn32s": fcn32s}
+HEADS: dict[Architecture, Callable[..., Any]] = {
+    "fcn32s": fcn32s,
+    "fcn16s": fcn16s,
+    "fcn8s": fcn8s,
+    "largefov": largefov,
+}
 
 
 def build_network(settings: TrainingSettings, channels: int, n_classes: int) -> tuple[Any, str]:
@@ -51,23 +58,10 @@ def build_network(settings: TrainingSettings, channels: int, n_classes: int) -> 
         initialise(network, settings.seed, skip=file.names)
         for name in file.names:
             layer = network.get_layer(name)
-            kernel, bias = file.read(name)
-            layer.kernel.assign(spread_channels(kernel, layer.kernel.shape[2]))
+            kernel, bias = adapt(*file.read(name), tuple(layer.kernel.shape))
+            layer.kernel.assign(kernel)
             layer.bias.assign(bias)
         return network, file.describe()
-
-
-def spread_channels(kernel: npt.NDArray[np.float32], channels: int) -> npt.NDArray[np.float32]:
-    """Return conv1_1's kernel for images of another number of channels.
-
-    The mean over red, green and blue, so scaled that an image whose channels are all equal gives
-    the same response as before. Kernels that fit are returned as they are.
-    """
-    inputs = kernel.shape[2]
-    if inputs == channels:
-        return kernel
-    shared = kernel.sum(axis=2, keepdims=True) / channels
-    return np.repeat(shared, channels, axis=2)
 
 
 def _assemble(

@@ -47,10 +47,11 @@ def bilinear_kernel(factor: int, n_classes: int) -> npt.NDArray[np.float32]:
     return kernel
 
 
-def upsample(logits: Any, factor: int, name: str) -> Any:
-    """Enlarge a tensor `(batch, rows, columns, n_classes)` by a factor, with a fixed kernel.
+def upsample(logits: Any, factor: int, name: str, *, trainable: bool = False) -> Any:
+    """Enlarge a tensor `(batch, rows, columns, n_classes)` by a factor.
 
-    A plain Keras layer whose kernel is a constant weight: a saved model needs none of our code.
+    A plain Keras layer whose kernel is a weight, constant unless it is `trainable`: a saved model
+    needs none of our code.
     """
     n_classes = logits.shape[-1]
     layer = keras.layers.Conv2DTranspose(
@@ -61,7 +62,7 @@ def upsample(logits: Any, factor: int, name: str) -> Any:
         use_bias=False,
         kernel_initializer="zeros",
         data_format="channels_last",
-        trainable=False,
+        trainable=trainable,
         name=name,
     )
     enlarged = layer(logits)

@@ -52,10 +52,10 @@ def pool(features: Any, name: str) -> Any:
     )
 
 
-def vgg16_features(image: Any, widths: VGGWidths) -> dict[str, Any]:
-    """Return the outputs of the five poolings, "pool1" (stride 2) to "pool5" (stride 32).
+def vgg16_to_conv4(image: Any, widths: VGGWidths) -> dict[str, Any]:
+    """Return what goes into the first four poolings and what comes out of the first three.
 
-    What goes into each pooling is there too: "conv1" (stride 1) to "conv5" (stride 16).
+    "conv1" (stride 1) to "conv4" (stride 8), and "pool1" (stride 2) to "pool3" (stride 8).
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def vgg16_features(image: Any, widths: VGGWidths) -> dict[str, Any]:
     Simonyan and Zisserman, "Very deep convolutional networks for large-scale image recognition",
     configuration D, ICLR 2015, https://doi.org/10.48550/arXiv.1409.1556
     """
-    width1, width2, width3, width4, width5 = widths.blocks
+    width1, width2, width3, width4, _ = widths.blocks
 
     x = convolution(image, width1, 3, "block1_conv1")
     conv1 = convolution(x, width1, 3, "block1_conv2")
@@ -86,16 +86,40 @@ def vgg16_features(image: Any, widths: VGGWidths) -> dict[str, Any]:
     x = convolution(pool3, width4, 3, "block4_conv1")
     x = convolution(x, width4, 3, "block4_conv2")
     conv4 = convolution(x, width4, 3, "block4_conv3")
-    pool4 = pool(conv4, "pool4")
+
+    convolutions = {"conv1": conv1, "conv2": conv2, "conv3": conv3, "conv4": conv4}
+    return convolutions | {"pool1": pool1, "pool2": pool2, "pool3": pool3}
+
+
+def vgg16_features(image: Any, widths: VGGWidths) -> dict[str, Any]:
+    """Return the outputs of the five poolings, "pool1" (stride 2) to "pool5" (stride 32).
+
+    What goes into each pooling is there too: "conv1" (stride 1) to "conv5" (stride 16).
+
+    Parameters
+    ----------
+    image : tensor, shape `(batch, rows, columns, channels)`
+        With the means subtracted.
+    widths : VGGWidths
+    """
+    features = vgg16_to_conv4(image, widths)
+    width5 = widths.blocks[4]
+
+    pool4 = pool(features["conv4"], "pool4")
 
     x = convolution(pool4, width5, 3, "block5_conv1")
     x = convolution(x, width5, 3, "block5_conv2")
     conv5 = convolution(x, width5, 3, "block5_conv3")
     pool5 = pool(conv5, "pool5")
 
-    convolutions = {"conv1": conv1, "conv2": conv2, "conv3": conv3, "conv4": conv4, "conv5": conv5}
-    poolings = {"pool1": pool1, "pool2": pool2, "pool3": pool3, "pool4": pool4, "pool5": pool5}
-    return convolutions | poolings
+    return features | {"conv5": conv5, "pool4": pool4, "pool5": pool5}
+
+
+def score(features: Any, n_classes: int, name: str) -> Any:
+    """Return class scores: a 1x1 convolution without an activation."""
+    return keras.layers.Conv2D(
+        n_classes, 1, kernel_initializer="zeros", data_format="channels_last", name=name
+    )(features)
 
 
 def vgg16_classifier(pool5: Any, widths: VGGWidths, dropout: float, seed: int) -> Any:

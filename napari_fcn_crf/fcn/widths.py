@@ -19,14 +19,19 @@ class VGGWidths:
         Filters of fc6 and fc7.
     fc6_kernel : int
         Side of fc6's kernel.
+    largefov_fc : int
+        Filters of fc6 and fc7 in the atrous network, whose fc6 is always 3x3.
     """
 
     blocks: tuple[int, int, int, int, int]
     fc: int
     fc6_kernel: int
+    largefov_fc: int
 
 
 WIDTHS: dict[Backbone, VGGWidths] = {
-    "vgg16": VGGWidths(blocks=(64, 128, 256, 512, 512), fc=4096, fc6_kernel=7),
-    "vgg16-compact": VGGWidths(blocks=(16, 32, 64, 128, 128), fc=256, fc6_kernel=3),
+    "vgg16": VGGWidths(blocks=(64, 128, 256, 512, 512), fc=4096, fc6_kernel=7, largefov_fc=1024),
+    "vgg16-compact": VGGWidths(
+        blocks=(16, 32, 64, 128, 128), fc=256, fc6_kernel=3, largefov_fc=256
+    ),
 }
