@@ -20,9 +20,7 @@ HEAVY = ("keras", "tensorflow", "torch", "jax")
 
 def test_sample_to_refined_labels(viewer, qtbot, tmp_path):
     viewer.open_sample("napari-fcn-crf", "cat_scribbles")
-    _, panel = viewer.window.add_plugin_dock_widget(
-        "napari-fcn-crf", "Segment"
-    )
+    _, panel = viewer.window.add_plugin_dock_widget("napari-fcn-crf", "Segment")
     session = session_of(viewer)
     assert session.image.name == "cat"
     assert session.annotation.name == "cat scribbles"
@@ -53,7 +51,8 @@ def test_sample_to_refined_labels(viewer, qtbot, tmp_path):
     refined = viewer.layers["cat refined"]
     assert refined.data.shape == (300, 451)
     assert set(np.unique(refined.data)) <= {1, 2}
-    assert panel.steps[RefineStep].verdict.text().endswith("of the pixels changed.")
+    assert "of the pixels changed." in panel.steps[RefineStep].compare.text.text()
+    assert not viewer.layers["cat predicted"].visible
     assert refined.metadata["napari_fcn_crf"]["record"]["crf"]["iterations"] == 5
 
     session.save_model(tmp_path / "cat.keras")
