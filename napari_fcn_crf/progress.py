@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -18,12 +19,18 @@ class Progress:
         Steps done and steps in all; a total of 0 means that it is not known.
     loss : float, optional
         Training loss before this step.
+    unit : str
+        Of the steps, where it is not a count: "s".
+    partial : object, optional
+        A part of the result, to be shown while the rest is computed.
     """
 
     phase: str
     current: int = 0
     total: int = 0
     loss: float | None = None
+    unit: str = ""
+    partial: Any = None
 
 
 OnProgress = Callable[[Progress], None]

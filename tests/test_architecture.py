@@ -46,7 +46,7 @@ MAY_USE = {
     "cli_options": BASE,
     "demo": {"demo_figure", "pipeline", *BASE},
     "demo_figure": BASE,
-    "ui": {"ui", "pipeline", "refinement", "compute", *BASE},
+    "ui": {"ui", "pipeline", "refinement", "crf", "compute", *BASE},
 }
 """Which parts of the package each part may import; "" is the package itself."""
 

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import numpy as np
-from napari.layers import Image
 from napari.utils.notifications import show_info
 
 from napari_fcn_crf import pipeline
 from napari_fcn_crf.compute.job import Job
-from napari_fcn_crf.metrics import changed_fraction
 from napari_fcn_crf.model import ModelCard, read_card
-from napari_fcn_crf.progress import OnProgress
-from napari_fcn_crf.settings import CRFSettings, TrainingSettings
+from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui import layers
-from napari_fcn_crf.ui.session import Session, WeightsChoice
-
-
-def _chosen_image(session: Session) -> Image:
-    if session.image is None:
-        raise ValueError(
-            "An image layer is needed, but none is open. Open one with File > Open, or try "
-            "File > Open Sample > FCN-CRF."
-        )
-    return session.image
+from napari_fcn_crf.ui.session import Session, WeightsChoice, require_image
 
 
 def load_weights(session: Session, path: Path) -> None:
@@ -41,7 +28,7 @@ def load_weights(session: Session, path: Path) -> None:
 
 def train(session: Session, settings: TrainingSettings) -> None:
     """Train a network on the chosen image and labels."""
-    image = _chosen_image(session)
+    image = require_image(session)
     annotation = session.annotation
     if annotation is None:
         raise ValueError(
@@ -70,7 +57,7 @@ def train(session: Session, settings: TrainingSettings) -> None:
 
 def predict(session: Session) -> None:
     """Predict the chosen image with the current model and add the probabilities."""
-    image = _chosen_image(session)
+    image = require_image(session)
     model = session.model
     if model is None:
         raise ValueError("Predicting needs a model, but there is none yet. Press Train first.")
@@ -80,9 +67,9 @@ def predict(session: Session) -> None:
         if image not in session.viewer.layers:
             show_info(f"'{image.name}' was closed; its prediction is not shown.")
             return
-        session.probabilities = layers.add_probabilities(
-            session.viewer, image, probabilities, model.card
-        )
+        layer = layers.add_probabilities(session.viewer, image, probabilities, model.card)
+        session.sources = (layer,)
+        session.refined = None
 
     def start() -> Job[np.ndarray]:
         array = np.asarray(pixels)
@@ -90,41 +77,6 @@ def predict(session: Session) -> None:
         return session.service.predict(model.path, array)
 
     session.run_job("predict", "Predicting", start, keep)
-
-
-def refine(session: Session, settings: CRFSettings) -> None:
-    """Refine the chosen probabilities with the dense CRF and add the labels."""
-    image = _chosen_image(session)
-    source = session.probabilities
-    if source is None:
-        raise ValueError(
-            "Refining needs a probability layer, but none is chosen. Press Predict first, or "
-            "choose one."
-        )
-    pixels, probabilities = layers.layer_array(image), layers.layer_array(source)
-    noted = layers.our_metadata(source)
-    stop = threading.Event()
-
-    def work(on_progress: OnProgress) -> tuple[np.ndarray, float]:
-        before = np.asarray(probabilities)
-        marginals = pipeline.refine(
-            np.asarray(pixels), before, settings, on_progress=on_progress, should_stop=stop.is_set
-        )
-        # Classes of another tool's probabilities are numbered from 1, so that each shows a colour.
-        values = np.asarray(noted.get("class_values", range(1, len(before) + 1)))
-        chosen = marginals.argmax(axis=0)
-        return values[chosen], changed_fraction(before.argmax(axis=0), chosen)
-
-    def keep(result: tuple[np.ndarray, float]) -> None:
-        labels, changed = result
-        if image not in session.viewer.layers:
-            show_info(f"'{image.name}' was closed; its refinement is not shown.")
-            return
-        record = {**noted.get("record", {}), "crf": settings.to_dict(), "changed": changed}
-        layers.add_refined(session.viewer, image, labels, session.annotation, record)
-        session.changed_by_refining = changed
-
-    session.run("refine", "Refining", work, stop.set, keep)
 
 
 def open_model(session: Session, path: Path) -> None:

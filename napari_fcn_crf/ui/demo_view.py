@@ -31,6 +31,7 @@ def add_layers(viewer: Viewer, folder: Path) -> None:
             opacity=0.5,
             visible=name == "cat refined",
         )
+    viewer.dims.axis_labels = ("class", "row", "column")
     # The slider over the classes starts on the last one, the cat.
     viewer.dims.set_point(0, len(probabilities.values) - 1)
 

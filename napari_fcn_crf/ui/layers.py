@@ -14,6 +14,8 @@ from napari_fcn_crf.model import ModelCard
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from napari_fcn_crf.crf.region import Region
+
 METADATA_KEY = "napari_fcn_crf"
 
 
@@ -157,30 +159,112 @@ def add_refined(
     like: Labels | None,
     record: dict[str, Any],
 ) -> Labels:
-    """Add refined labels above everything of their image.
+    """Add refined labels above everything of their image."""
+    return add_result(viewer, image, labels, "refined", like, record)
 
-    The last result is replaced, unless the user has painted on it: then it stays.
-    """
-    name = f"{image.name} refined"
-    _remove_ours(viewer, name, "refined")
-    layer = Labels(
-        labels,
+
+def add_predicted(viewer: Viewer, image: Image, labels: np.ndarray, like: Labels | None) -> Labels:
+    """Add the labels before the refinement, hidden, for comparing."""
+    layer = add_result(viewer, image, labels, "predicted", like)
+    layer.visible = False
+    return layer
+
+
+def add_uncertainty(viewer: Viewer, image: Image, entropy: np.ndarray) -> Image:
+    """Add the entropy of a prediction above its image."""
+    name = f"{image.name} uncertainty"
+    _remove_ours(viewer, name, "uncertainty")
+    layer = Image(
+        entropy,
         name=name,
-        opacity=0.5,
-        metadata={
-            METADATA_KEY: {
-                "kind": "refined",
-                "image": image.name,
-                "checksum": _checksum(labels),
-                "record": record,
-            }
-        },
+        contrast_limits=(0, 1),
+        colormap="magma",
+        opacity=0.7,
+        metadata={METADATA_KEY: {"kind": "uncertainty", "image": image.name}},
         **spatial_metadata(image),
+    )
+    return _insert_above(viewer, image, layer)
+
+
+def add_changed(viewer: Viewer, before: Labels, after: Labels) -> Labels:
+    """Add a layer that marks the pixels in which two labels layers differ."""
+    name = f"{our_metadata(after)['image']} changed"
+    _remove_ours(viewer, name, "changed")
+    layer = Labels(
+        (np.asarray(before.data) != np.asarray(after.data)).astype(np.uint8),
+        name=name,
+        metadata={METADATA_KEY: {"kind": "changed"}},
+        **spatial_metadata(after),
+    )
+    viewer.add_layer(layer)
+    return layer
+
+
+def add_preview(viewer: Viewer, image: Image, like: Labels | None) -> Labels:
+    """Add an empty layer for what `place_region` shows; it cannot be painted on."""
+    layer = Labels(
+        np.zeros((1, 1), np.uint8),
+        name=f"{image.name} preview",
+        opacity=0.5,
+        metadata={METADATA_KEY: {"kind": "preview"}},
+        units=image.units[-2:],
+        axis_labels=image.axis_labels[-2:],
     )
     if like is not None:
         layer.colormap = like.colormap
     viewer.add_layer(layer)
     return layer
+
+
+def place_region(layer: Labels, image: Image, labels: np.ndarray, region: Region) -> None:
+    """Show labels of a region, sampled or not, where it lies in the image."""
+    place = spatial_metadata(image)
+    affine = place["affine"]
+    corner = np.zeros(image.ndim)
+    corner[-2:] = region.rows[0], region.columns[0]
+    moved = np.subtract(image.data_to_world(corner), image.data_to_world(np.zeros(image.ndim)))
+    layer.data = labels
+    # New data makes a layer editable again.
+    layer.editable = False
+    layer.scale = place["scale"][-2:] * region.step
+    layer.rotate = place["rotate"][-2:, -2:]
+    # Of a stack's shear only what lies in the plane: its last element.
+    layer.shear = place["shear"][-1:]
+    layer.translate = (place["translate"] + np.linalg.solve(affine[:-1, :-1], moved))[-2:]
+    layer.affine = affine[-3:, -3:]
+
+
+def add_result(
+    viewer: Viewer,
+    image: Image,
+    labels: np.ndarray,
+    kind: str,
+    like: Labels | None,
+    record: dict[str, Any] | None = None,
+) -> Labels:
+    """Add labels above everything of their image.
+
+    The last result of the same kind is replaced, unless the user has painted on it: then it stays.
+    """
+    name = f"{image.name} {kind}"
+    _remove_ours(viewer, name, kind)
+    layer = Labels(
+        labels,
+        name=name,
+        opacity=0.5,
+        metadata={METADATA_KEY: {"kind": kind, "image": image.name, "record": record or {}}},
+        **spatial_metadata(image),
+    )
+    note_checksum(layer)
+    if like is not None:
+        layer.colormap = like.colormap
+    viewer.add_layer(layer)
+    return layer
+
+
+def note_checksum(layer: Labels) -> None:
+    """Note what a labels layer holds, by which a later edit of the user's is known."""
+    our_metadata(layer)["checksum"] = _checksum(layer.data)
 
 
 def _remove_ours(viewer: Viewer, name: str, kind: str) -> None:

@@ -48,7 +48,7 @@ class PredictStep(Step):
         self.predict_button.show_state(
             problem,
             "Add a layer with each class's probability at every pixel.",
-            is_next=model is not None and session.probabilities is None,
+            is_next=model is not None and not session.sources,
         )
 
     def _on_open_clicked(self) -> None:

@@ -2,106 +2,127 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import threading
+from typing import Any, ClassVar
 
-from magicgui.widgets import ComboBox, Container, FloatSpinBox, SpinBox
-from qtpy.QtWidgets import QFormLayout
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QSpinBox
 
-from napari_fcn_crf.settings import CRFSettings
-from napari_fcn_crf.ui import actions, layers
-from napari_fcn_crf.ui.layer_choice import LayerChoice
+from napari_fcn_crf.ui import refine_actions
+from napari_fcn_crf.ui.check_section import CleanupSection, UncertaintySection
+from napari_fcn_crf.ui.compare import Compare
+from napari_fcn_crf.ui.crf_controls import CRFControls
+from napari_fcn_crf.ui.live_preview import LivePreview
+from napari_fcn_crf.ui.restriction import Restriction
+from napari_fcn_crf.ui.source_choice import SourceChoice
 from napari_fcn_crf.ui.step import RunButton, Step, collapsible
 
-_NAMES = (
-    ("gaussian_sigma_px", "Smoothness (px)", "Radius within which neighbours agree (θγ)."),
-    ("gaussian_weight", "Smoothness weight", "How strongly neighbours agree (w2)."),
-    ("bilateral_sigma_px", "Edge radius (px)", "How far alike pixels pull each other (θα)."),
-    (
-        "bilateral_sigma_intensity",
-        "Edge sensitivity",
-        "Grey levels, of 255, over which pixels still count as alike (θβ); less follows fainter "
-        "edges.",
-    ),
-    ("bilateral_weight", "Edge weight", "How strongly alike pixels pull each other (w1)."),
-)
+_TUNING_SECONDS = 20
 
 
 class RefineStep(Step):
-    """Refine a probability layer with a fully connected CRF."""
+    """Refine probabilities with a fully connected CRF, tune it, compare, correct."""
 
     title: ClassVar[str] = "Refine (CRF)"
 
     def build(self) -> None:
         session = self.session
-        self.source_choice = LayerChoice(
-            session,
-            layers.is_probabilities,
-            lambda: session.probabilities,
-            self._on_source_chosen,
-            "press Predict first",
-        )
+        self.source_choice = SourceChoice(session)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Source", self.source_choice)
         self.body.addLayout(form)
-        defaults = CRFSettings()
-        self._controls = {
-            name: FloatSpinBox(
-                value=getattr(defaults, name),
-                min=0 if name.endswith("weight") else 0.5,
-                max=1000,
-                step=1,
-                label=label,
-                tooltip=tooltip,
-            )
-            for name, label, tooltip in _NAMES
-        }
-        self._controls["iterations"] = SpinBox(
-            value=defaults.iterations,
-            min=0,
-            max=100,
-            label="Iterations",
-            tooltip="Of the mean field.",
-        )
-        self._controls["engine"] = ComboBox(
-            value=defaults.engine,
-            choices=["builtin", "pydensecrf"],
-            label="Engine",
-            tooltip="builtin needs nothing; pydensecrf is the reference, if it is installed.",
-        )
-        tune = collapsible("Tune")
-        self._tune = Container(widgets=list(self._controls.values()))
-        tune.addWidget(self._tune.native)
-        self.body.addWidget(tune)
+
         self.refine_button = RunButton(session, "refine", "Refine", self._on_refine_clicked)
         self.body.addWidget(self.refine_button)
-        self.verdict = self.add_text()
+        self.compare = Compare(session)
+        self.body.addWidget(self.compare)
 
-    def settings(self) -> CRFSettings:
-        """Return what the controls say."""
-        return CRFSettings(**{name: control.value for name, control in self._controls.items()})
+        self.controls = CRFControls()
+        self.restriction = Restriction(session)
+        self.preview = LivePreview(session, self.controls.settings, self.restriction.options)
+        self.preview_box = QCheckBox("Live preview of what is on the screen")
+        self.preview_box.setToolTip("Follow the sliders; Refine then does the whole image.")
+        self.tune_button = RunButton(session, "tune", "Tune on annotations", self._on_tune_clicked)
+        self.budget_s = QSpinBox()
+        self.budget_s.setRange(2, 600)
+        self.budget_s.setValue(_TUNING_SECONDS)
+        self.budget_s.setSuffix(" s")
+        self.budget_s.setToolTip("How long to search.")
+        tune = collapsible("Tune")
+        tune.addWidget(self.preview_box)
+        tune.addWidget(self.controls)
+        row = QHBoxLayout()
+        row.addWidget(self.tune_button, 1)
+        row.addWidget(self.budget_s)
+        tune.content().layout().addLayout(row)
+        self.body.addWidget(tune)
+        self.tuned = self.add_text()
+        self.tuned.hide()
+
+        for title, widget in (
+            ("Restrict", self.restriction),
+            ("Uncertainty", UncertaintySection(session, self.attempt)),
+            ("Clean up", CleanupSection(session, self.attempt)),
+        ):
+            section = collapsible(title)
+            section.addWidget(widget)
+            self.body.addWidget(section)
+        self.uncertainty, self.cleanup = (
+            self.findChild(UncertaintySection),
+            self.findChild(CleanupSection),
+        )
+
+        self.preview_box.toggled.connect(self.preview.set_enabled)
+        self.controls.changed.connect(self.preview.request)
+        self.restriction.changed.connect(self.preview.source_changed)
+        session.changed.connect(self.preview.source_changed)
+        session.progressed.connect(lambda latest: refine_actions.show_partial(session, latest))
+        # Compiling takes a while on a computer's first use; not on the first click.
+        threading.Thread(target=_warm_up, name="fcn-crf warm-up", daemon=True).start()
 
     def update_controls(self) -> None:
         session = self.session
         problem = ""
         if session.image is None:
             problem = "Open an image first."
-        elif session.probabilities is None:
-            problem = "Press Predict first, or choose a probability layer."
+        elif not session.sources:
+            problem = "Press Predict first, or choose a source."
         self.refine_button.show_state(
             problem,
             "Add a labels layer whose outlines follow the image's edges.",
-            is_next=session.changed_by_refining is None,
+            is_next=session.refined is None,
         )
-        changed = session.changed_by_refining
-        self.verdict.setVisible(changed is not None)
-        if changed is not None:
-            self.verdict.setText(f"{changed:.1%} of the pixels changed.")
-
-    def _on_source_chosen(self, layer: layers.Image) -> None:
-        self.session.probabilities = layer
-        self.session.changed_by_refining = None
-        self.session.notify_changed()
+        if not problem and session.annotation is None:
+            problem = "Paint some strokes of each class first."
+        self.tune_button.show_state(
+            problem, "Find the settings under which strokes that are held out are found.", False
+        )
 
     def _on_refine_clicked(self) -> None:
-        actions.refine(self.session, self.settings())
+        self.preview_box.setChecked(False)
+        refine_actions.refine(self.session, self.controls.settings(), self.restriction.options())
+
+    def _on_tune_clicked(self) -> None:
+        refine_actions.tune(
+            self.session,
+            self.controls.settings(),
+            self.restriction.options(),
+            self.budget_s.value(),
+            self._on_tuned,
+        )
+
+    def _on_tuned(self, result: Any) -> None:
+        unchanged = result.settings == self.controls.settings()
+        self.controls.set_settings(result.settings)
+        outcome = "the settings are as good as any found" if unchanged else "settings changed"
+        self.tuned.setText(
+            f"Held-out strokes: {result.score_before:.3f} → {result.score_after:.3f} after "
+            f"{result.trials} trials; {outcome}."
+        )
+        self.tuned.show()
+
+
+def _warm_up() -> None:
+    from napari_fcn_crf.crf.dense_crf import warm_up
+
+    warm_up()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -45,6 +45,27 @@ class WeightsChoice:
     description: str
 
 
+@dataclass(frozen=True)
+class Refined:
+    """The last refinement.
+
+    Parameters
+    ----------
+    predicted, refined : Labels
+        Before and after the CRF.
+    changed : float
+        Fraction of pixels that differ.
+    areas_before, areas_after : dict
+        Fraction of the pixels that each label value covers.
+    """
+
+    predicted: Labels
+    refined: Labels
+    changed: float
+    areas_before: dict[int, float]
+    areas_after: dict[int, float]
+
+
 class Session(QObject):
     """State of one viewer's segmentation; the steps show it and change it, and are told of changes.
 
@@ -62,8 +83,10 @@ class Session(QObject):
         self.label_mode: LabelMode = "scribbles"
         self.weights: WeightsChoice | None = None
         self.model: TrainedModel | None = None
-        self.probabilities: Image | None = None
-        self.changed_by_refining: float | None = None
+        self.sources: tuple[Layer, ...] = ()
+        self.refined: Refined | None = None
+        self.growing: Labels | None = None
+        self.uncertainty: Image | None = None
         self.activity: Activity | None = None
         self.service = ComputeService()
         self._folder = tempfile.TemporaryDirectory(
@@ -95,6 +118,11 @@ class Session(QObject):
         self.annotation = labels
         if labels is not None:
             self.label_mode = guess_label_mode(layer_array(labels))
+        self.notify_changed()
+
+    def choose_sources(self, sources: tuple[Layer, ...]) -> None:
+        """Refine other probabilities."""
+        self.sources = sources
         self.notify_changed()
 
     def choose_label_mode(self, mode: LabelMode) -> None:
@@ -224,9 +252,28 @@ class Session(QObject):
         annotations = layers_where(viewer, is_source_labels)
         if self.annotation not in annotations:
             self.choose_annotation(annotations[0] if annotations else None)
-        if self.probabilities is not None and self.probabilities not in viewer.layers:
-            self.probabilities = None
+        self.sources = tuple(layer for layer in self.sources if layer in viewer.layers)
+        if self.refined is not None and self.refined.refined not in viewer.layers:
+            self.refined = None
+        if self.uncertainty is not None and self.uncertainty not in viewer.layers:
+            self.uncertainty = None
         self.notify_changed()
+
+
+def require_image(session: Session) -> Image:
+    """Return the chosen image.
+
+    Raises
+    ------
+    ValueError
+        If none is open.
+    """
+    if session.image is None:
+        raise ValueError(
+            "An image layer is needed, but none is open. Open one with File > Open, or try "
+            "File > Open Sample > FCN-CRF."
+        )
+    return session.image
 
 
 def session_of(viewer: Viewer) -> Session:

@@ -178,7 +178,7 @@ def collapsible(title: str) -> QCollapsible:
 def _in_words(latest: Progress) -> str:
     text = latest.phase
     if latest.total:
-        text += f": {latest.current:,} of {latest.total:,}".replace(",", " ")
+        text += f": {latest.current:,} of {latest.total:,} {latest.unit}".replace(",", " ").rstrip()
     if latest.loss is not None:
         text += f", loss {latest.loss:.4g}"
     return text

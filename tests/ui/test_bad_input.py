@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
-from napari_fcn_crf.ui import actions
+from napari_fcn_crf.ui import actions, refine_actions
 from napari_fcn_crf.ui.refine_step import RefineStep
+from napari_fcn_crf.ui.refinement_input import RefinementOptions
 from napari_fcn_crf.ui.train_step import TrainStep
 from tests.ui.conftest import click, wait_until_idle
 
@@ -42,7 +43,7 @@ def test_no_layers(viewer, panel, session):
     with pytest.raises(ValueError, match="An image layer is needed"):
         actions.predict(session)
     with pytest.raises(ValueError, match="An image layer is needed"):
-        actions.refine(session, CRFSettings())
+        refine_actions.refine(session, CRFSettings(), RefinementOptions())
 
 
 def test_labels_of_another_shape(viewer, panel, session, qtbot, notes, two_squares):
@@ -104,7 +105,7 @@ def test_a_layer_that_is_no_probabilities(viewer, panel, session, qtbot, notes, 
     viewer.add_image(two_squares[0], name="squares")
     stack = viewer.add_image(np.full((3, 64, 64), 7.0), name="stack", contrast_limits=(0, 9))
     session.choose_image(viewer.layers["squares"])
-    panel.steps[RefineStep].source_choice._choose(stack)
+    session.choose_sources((stack,))
     click(qtbot, panel.steps[RefineStep].refine_button)
     wait_until_idle(qtbot, session)
     assert len(notes()) == 1

@@ -1,0 +1,130 @@
+"""The CRF's parameters as sliders, in words, with the paper's symbols in the tooltips; presets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from magicgui.widgets import ComboBox, Container, FloatSlider, Slider
+from napari.utils.notifications import show_error
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QPushButton, QVBoxLayout, QWidget
+
+from napari_fcn_crf import presets
+from napari_fcn_crf.settings import CRFSettings
+
+_SLIDERS = (
+    (
+        "gaussian_sigma_px",
+        "Smoothness radius",
+        0.5,
+        50,
+        "Pixels within which neighbours agree (θγ).",
+    ),
+    ("gaussian_weight", "Smoothness", 0, 30, "How strongly neighbours agree (w2)."),
+    ("bilateral_sigma_px", "Edge radius", 1, 200, "Pixels across which alike colours agree (θα)."),
+    (
+        "bilateral_sigma_intensity",
+        "Edge sensitivity",
+        1,
+        100,
+        "Grey levels, of 255, over which two pixels still count as alike (θβ). Less follows "
+        "fainter edges.",
+    ),
+    ("bilateral_weight", "Edge strength", 0, 50, "How strongly alike pixels agree (w1)."),
+)
+_CUSTOM = "own settings"
+
+
+class CRFControls(QWidget):
+    """Sliders for `CRFSettings`, and named sets of them."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        defaults = CRFSettings()
+        self._controls: dict[str, Any] = {
+            name: FloatSlider(
+                value=getattr(defaults, name), min=low, max=high, step=0.1, label=label, tooltip=tip
+            )
+            for name, label, low, high, tip in _SLIDERS
+        }
+        self._controls["iterations"] = Slider(
+            value=defaults.iterations,
+            min=0,
+            max=30,
+            label="Iterations",
+            tooltip="Of the mean field; more than ten seldom changes anything.",
+        )
+        self._controls["engine"] = ComboBox(
+            value=defaults.engine,
+            choices=["builtin", "pydensecrf"],
+            label="Engine",
+            tooltip="builtin needs nothing; pydensecrf is the reference, if it is installed.",
+        )
+        self._container = Container(widgets=list(self._controls.values()))
+        self._container.margins = (0, 0, 0, 0)
+        self.preset_choice = QComboBox()
+        self.preset_choice.setToolTip("Settings by name: published ones and your own.")
+        self.save_button = QPushButton("Save as…")
+        self.save_button.setToolTip("Keep these settings under a name.")
+        row = QHBoxLayout()
+        row.addWidget(self.preset_choice, 1)
+        row.addWidget(self.save_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(row)
+        layout.addWidget(self._container.native)
+        self._fill_presets()
+        self.preset_choice.activated.connect(self._on_preset_chosen)
+        self.save_button.clicked.connect(self._on_save_clicked)
+        for control in self._controls.values():
+            control.changed.connect(self._on_control_changed)
+        self._show_preset()
+
+    def settings(self) -> CRFSettings:
+        """Return what the controls say."""
+        return CRFSettings(**{name: control.value for name, control in self._controls.items()})
+
+    def set_settings(self, settings: CRFSettings) -> None:
+        """Show other settings; told as one change."""
+        for name, control in self._controls.items():
+            value = getattr(settings, name)
+            with control.changed.blocked():
+                if name != "engine" and value > control.max:
+                    control.max = value
+                control.value = value
+        self._on_control_changed()
+
+    def _fill_presets(self) -> None:
+        try:
+            self._presets = presets.load()
+        except ValueError as error:
+            show_error(str(error))
+            self._presets = dict(presets.PUBLISHED)
+        self.preset_choice.clear()
+        self.preset_choice.addItems([*self._presets, _CUSTOM])
+
+    def _show_preset(self) -> None:
+        current = self.settings()
+        names = [name for name, settings in self._presets.items() if settings == current]
+        self.preset_choice.setCurrentText(names[0] if names else _CUSTOM)
+
+    def _on_control_changed(self) -> None:
+        self._show_preset()
+        self.changed.emit()
+
+    def _on_preset_chosen(self) -> None:
+        chosen = self._presets.get(self.preset_choice.currentText())
+        if chosen is not None:
+            self.set_settings(chosen)
+
+    def _on_save_clicked(self) -> None:
+        name, accepted = QInputDialog.getText(self, "Save settings", "Name")
+        if accepted:
+            try:
+                presets.save(name, self.settings())
+            except (ValueError, OSError) as error:
+                show_error(str(error))
+            self._fill_presets()
+            self._show_preset()

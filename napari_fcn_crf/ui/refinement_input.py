@@ -1,0 +1,209 @@
+"""What the CRF is given: gathered from layers on the main thread, computed in the work's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from napari.layers import Image, Labels, Layer, Shapes
+
+from napari_fcn_crf import partial, sources
+from napari_fcn_crf.annotations import class_indices
+from napari_fcn_crf.images import IntensityMapping, check_image, drop_alpha, split_channels
+from napari_fcn_crf.ui import layers
+from napari_fcn_crf.ui.session import Session, require_image
+
+Extent = Literal["slice", "stack", "volume"]
+
+
+@dataclass(frozen=True)
+class RefinementOptions:
+    """What a refinement may change.
+
+    Parameters
+    ----------
+    keep_annotated : bool
+        Annotated pixels stay what the user painted.
+    within : Shapes, optional
+        Only pixels inside these shapes change.
+    only_value : int, optional
+        Only pixels that enter or leave this class change.
+    extent : {"slice", "stack", "volume"}
+        Of a stack: the slice shown, all slices one by one, or the volume as one.
+    confidence : float
+        How far a labels layer is trusted, where that is the source.
+    zero : {"unknown", "background"}
+        What 0 means there.
+    """
+
+    keep_annotated: bool = True
+    within: Shapes | None = None
+    only_value: int | None = None
+    extent: Extent = "stack"
+    confidence: float = 0.7
+    zero: sources.Zero = "unknown"
+
+
+@dataclass(frozen=True)
+class RefinementInput:
+    """Everything a refinement needs, read from the layers on the main thread.
+
+    Parameters
+    ----------
+    image : Image
+        Where the result belongs.
+    index : tuple of int
+        Of the slice to refine; empty for everything.
+    """
+
+    image: Image
+    index: tuple[int, ...]
+    spacing: tuple[float, ...] | None
+    record: dict[str, Any]
+    options: RefinementOptions
+    _pixels: Any
+    _sources: tuple[Any, ...]
+    _is_labels: bool
+    _noted_values: tuple[int, ...] | None
+    _annotation: np.ndarray | None
+    _where: np.ndarray | None = field(repr=False)
+
+    def arrays(self) -> Arrays:
+        """Return the arrays, computed; for the work's own thread.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If image and source do not fit; the message says how.
+        """
+        pixels = check_image(self._pixels)
+        spatial_shape = pixels.shape[: self.image.ndim]
+        channels_last, _ = split_channels(pixels, spatial_shape)
+        probabilities, values = self._probabilities(spatial_shape)
+        annotated = None
+        if self._annotation is not None and self._annotation.shape == spatial_shape:
+            annotated = class_indices(self._annotation, values, "scribbles")
+        part: Any = (slice(None), *self.index)
+        return Arrays(
+            image=pixels[self.index],
+            plane=IntensityMapping.fit(drop_alpha(channels_last)),
+            probabilities=probabilities[part],
+            whole=probabilities,
+            values=np.asarray(values),
+            annotated=None if annotated is None else annotated[self.index],
+        )
+
+    def restrict(self, before: np.ndarray, after: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Return `after` where the options let it change `before`."""
+        where = self._where
+        if where is not None:
+            after = partial.keep_outside(before, after, where[self.index])
+        only = self.options.only_value
+        if only is not None and only in values:
+            after = partial.only_class(before, after, int(np.flatnonzero(values == only)[0]))
+        return after
+
+    def _probabilities(self, spatial_shape: tuple[int, ...]) -> tuple[np.ndarray, tuple[int, ...]]:
+        arrays = [np.asarray(source) for source in self._sources]
+        if self._is_labels:
+            if arrays[0].shape != spatial_shape:
+                raise ValueError(
+                    f"The labels' shape is {arrays[0].shape}, but the image's is {spatial_shape}. "
+                    "Choose labels that were made for this image."
+                )
+            return sources.from_labels(arrays[0], self.options.confidence, self.options.zero)
+        if len(arrays) > 1 or arrays[0].ndim == len(spatial_shape):
+            probabilities = sources.from_single_classes(arrays)
+        else:
+            probabilities = sources.class_axis_first(arrays[0], spatial_shape)
+        # Classes of another tool are numbered from 1, so that each shows a colour.
+        values = self._noted_values or tuple(range(1, len(probabilities) + 1))
+        return probabilities, values
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """A refinement's arrays.
+
+    Parameters
+    ----------
+    image : array
+        Of the slice or of everything, as the layer has it.
+    plane : IntensityMapping
+        Onto the 0-255 scale.
+    probabilities, whole : arrays of float32, class axis first
+        Of the slice or of everything; and of everything.
+    values : array of int
+        Label value of each class.
+    annotated : array of int, optional
+        Class index of annotated pixels, or -1.
+    """
+
+    image: np.ndarray
+    plane: IntensityMapping
+    probabilities: np.ndarray
+    whole: np.ndarray
+    values: np.ndarray
+    annotated: np.ndarray | None
+
+
+def gather(session: Session, options: RefinementOptions) -> RefinementInput:
+    """Read what a refinement needs from the session's layers.
+
+    Raises
+    ------
+    ValueError
+        If something is missing; the message says what to do.
+    """
+    image = require_image(session)
+    chosen = session.sources
+    if not chosen:
+        raise ValueError(
+            "Refining needs a probability layer, but none is chosen. Press Predict first, or "
+            "choose one."
+        )
+    noted = layers.our_metadata(chosen[0])
+    annotation = None
+    if options.keep_annotated and session.label_mode == "scribbles" and session.annotation:
+        annotation = np.array(layers.layer_array(session.annotation))
+    return RefinementInput(
+        image=image,
+        index=_shown_index(session, image) if options.extent == "slice" else (),
+        spacing=tuple(image.scale) if options.extent == "volume" and image.ndim == 3 else None,
+        record=noted.get("record", {}),
+        options=options,
+        _pixels=layers.layer_array(image),
+        _sources=tuple(layers.layer_array(layer) for layer in chosen),
+        _is_labels=isinstance(chosen[0], Labels),
+        _noted_values=noted.get("class_values"),
+        _annotation=annotation,
+        _where=_mask(options.within, image),
+    )
+
+
+def _shown_index(session: Session, image: Image) -> tuple[int, ...]:
+    """Return the index of the slice that the viewer shows; empty for a single plane."""
+    point = session.viewer.dims.point[-image.ndim :]
+    position = np.round(image.world_to_data(point)).astype(int)
+    shape = layers.layer_array(image).shape[: image.ndim]
+    return tuple(int(np.clip(at, 0, size - 1)) for at, size in zip(position, shape, strict=True))[
+        :-2
+    ]
+
+
+def _mask(shapes: Shapes | None, image: Image) -> np.ndarray | None:
+    if shapes is None:
+        return None
+    if not shapes.nshapes:
+        raise ValueError(
+            f"'{shapes.name}' has no shape in it yet. Draw around the region to refine, or choose "
+            "the whole image."
+        )
+    plane = layers.layer_array(image).shape[: image.ndim][-2:]
+    return shapes.to_masks(mask_shape=plane).any(axis=0)
+
+
+def can_be_source(layer: Layer) -> bool:
+    """Whether a layer may hold what the CRF starts from."""
+    return layers.is_probabilities(layer) or isinstance(layer, Labels)

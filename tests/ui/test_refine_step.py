@@ -1,0 +1,210 @@
+"""Refining from any source, restricted, previewed, tuned, compared and tidied."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.utils.key_bindings import coerce_keybinding
+
+from napari_fcn_crf import presets
+from napari_fcn_crf.images import IntensityMapping
+from napari_fcn_crf.model import ModelCard
+from napari_fcn_crf.settings import CRFSettings, TrainingSettings
+from napari_fcn_crf.ui import layers
+from napari_fcn_crf.ui.camera import camera_of
+from napari_fcn_crf.ui.panels import RefinePanel
+from napari_fcn_crf.ui.refine_step import RefineStep
+from tests.ui.conftest import click, wait_until_idle
+
+CARD = ModelCard(
+    class_values=(3, 7),
+    class_names=("class 3", "class 7"),
+    channels=1,
+    intensity=IntensityMapping((0.0,), (255.0,)),
+    training=TrainingSettings(),
+)
+SMALL = CRFSettings(gaussian_sigma_px=2, bilateral_sigma_px=8, iterations=3)
+
+
+@pytest.fixture
+def step(viewer, session, two_squares, qtbot, monkeypatch, tmp_path) -> RefineStep:
+    """The step alone, with an image, strokes, and a coarse prediction as its source."""
+    monkeypatch.setattr(presets, "default_path", lambda: tmp_path / "presets.json")
+    image, labels = two_squares
+    layer = viewer.add_image(image, name="squares", contrast_limits=(0, 255))
+    viewer.add_labels(labels, name="strokes")
+    inside = np.full(image.shape, 0.2, np.float32)
+    inside[20:52, 12:44] = 0.8  # the square, but four pixels off
+    probabilities = np.stack([1 - inside, inside])
+    session.choose_sources((layers.add_probabilities(viewer, layer, probabilities, CARD),))
+    panel = RefinePanel(viewer)
+    viewer.window.add_dock_widget(panel, name="Refine (CRF)")
+    step = panel.steps[RefineStep]
+    step.controls.set_settings(SMALL)
+    qtbot.wait(50)
+    return step
+
+
+def _refine(step, qtbot):
+    click(qtbot, step.refine_button)
+    wait_until_idle(qtbot, step.session)
+    return step.session.refined
+
+
+def test_the_crf_finds_the_square(step, viewer, qtbot, two_squares):
+    truth = np.where(two_squares[0] > 120, 7, 3)
+    refined = _refine(step, qtbot)
+    before = (refined.predicted.data == truth).mean()
+    after = (refined.refined.data == truth).mean()
+    assert after > before + 0.05
+    assert after > 0.97
+    assert refined.changed == pytest.approx((refined.predicted.data != refined.refined.data).mean())
+    assert sum(refined.areas_after.values()) == pytest.approx(1)
+
+
+def test_one_key_toggles_before_and_after(step, viewer, qtbot):
+    refined = _refine(step, qtbot)
+    assert (refined.predicted.visible, refined.refined.visible) == (False, True)
+    step.compare.toggle_button.click()
+    assert (refined.predicted.visible, refined.refined.visible) == (True, False)
+    viewer.keymap[coerce_keybinding("B")](viewer)
+    assert (refined.predicted.visible, refined.refined.visible) == (False, True)
+
+
+def test_changes_are_marked(step, viewer, qtbot):
+    refined = _refine(step, qtbot)
+    step.compare.changed_box.setChecked(True)
+    marked = viewer.layers["squares changed"].data.astype(bool)
+    np.testing.assert_array_equal(marked, refined.predicted.data != refined.refined.data)
+    step.compare.changed_box.setChecked(False)
+    assert "squares changed" not in viewer.layers
+
+
+def test_painted_pixels_stay_unless_told_otherwise(step, viewer, session, qtbot):
+    viewer.layers["strokes"].data[10, 50:60] = 7  # against image and prediction
+    assert (_refine(step, qtbot).refined.data[10, 50:60] == 7).all()
+    step.restriction.keep_annotated.setChecked(False)
+    assert (_refine(step, qtbot).refined.data[10, 50:60] == 3).all()
+
+
+def test_only_inside_a_drawn_region(step, viewer, qtbot):
+    step.restriction.keep_annotated.setChecked(False)
+    viewer.add_shapes([[[0, 0], [0, 64], [30, 64], [30, 0]]], name="region")
+    qtbot.waitUntil(lambda: step.restriction.within.count() == 2)
+    step.restriction.within.setCurrentIndex(1)
+    refined = _refine(step, qtbot)
+    differ = refined.predicted.data != refined.refined.data
+    assert differ[:30].any()
+    assert not differ[31:].any()
+
+
+def test_from_labels_alone(step, viewer, session, qtbot, two_squares):
+    coarse = np.where(np.roll(two_squares[0] > 120, (3, 3), (0, 1)), 9, 4)
+    session.choose_sources((viewer.add_labels(coarse, name="coarse"),))
+    step.restriction.keep_annotated.setChecked(False)
+    refined = _refine(step, qtbot)
+    truth = np.where(two_squares[0] > 120, 9, 4)
+    np.testing.assert_array_equal(refined.predicted.data, coarse)
+    assert (refined.refined.data == truth).mean() > (coarse == truth).mean() + 0.02
+
+
+def test_from_another_tools_probabilities_with_the_class_axis_last(step, viewer, session, qtbot):
+    ours = viewer.layers["squares probabilities"].data
+    other = viewer.add_image(np.moveaxis(ours, 0, -1), name="other", contrast_limits=(0, 1))
+    step.restriction.keep_annotated.setChecked(False)
+    expected = _refine(step, qtbot).refined.data
+    session.choose_sources((other,))
+    refined = _refine(step, qtbot).refined.data
+    np.testing.assert_array_equal(refined == 2, expected == 7)
+
+
+def test_a_stack_grows_slice_by_slice(viewer, session, qtbot, two_squares, step):
+    image = np.stack([two_squares[0]] * 3)
+    layer = viewer.add_image(image, name="stack", contrast_limits=(0, 255))
+    session.choose_image(layer)
+    plane = viewer.layers["squares probabilities"].data
+    stack = viewer.add_image(
+        np.repeat(plane[:, None], 3, axis=1), name="stacked", contrast_limits=(0, 1)
+    )
+    session.choose_sources((stack,))
+    qtbot.wait(50)
+    step.restriction.keep_annotated.setChecked(False)
+    grown = []
+    session.progressed.connect(
+        lambda latest: latest.partial is not None and grown.append(latest.partial[0])
+    )
+    refined = _refine(step, qtbot).refined
+    assert grown == [(), (0,), (1,), (2,)]
+    assert refined.data.shape == image.shape
+    np.testing.assert_array_equal(refined.data[0], refined.data[2])
+
+    viewer.dims.set_point(1, 1)
+    step.restriction.extent.setCurrentIndex(1)
+    only = _refine(step, qtbot)
+    differ = (only.predicted.data != only.refined.data).any(axis=(1, 2))
+    np.testing.assert_array_equal(differ, [False, True, False])
+
+    step.restriction.extent.setCurrentIndex(2)
+    assert _refine(step, qtbot).refined.data.shape == image.shape
+
+
+def test_the_preview_follows_sliders_and_camera(step, viewer, qtbot):
+    with qtbot.waitSignal(step.preview.shown, timeout=120_000):
+        step.preview_box.setChecked(True)
+    preview = viewer.layers["squares preview"]
+    first = np.array(preview.data)
+    with qtbot.waitSignal(step.preview.shown, timeout=60_000):
+        step.controls._controls["bilateral_weight"].value = 0
+    assert (np.array(preview.data) != first).any()
+    assert [layer.name for layer in viewer.layers].count("squares preview") == 1
+    assert not preview.editable
+    step.preview_box.setChecked(False)
+    assert "squares preview" not in viewer.layers
+
+
+def test_tuning_shows_its_score(step, viewer, session, qtbot):
+    step.budget_s.setValue(2)
+    click(qtbot, step.tune_button)
+    wait_until_idle(qtbot, session)
+    assert "Held-out strokes" in step.tuned.text()
+
+
+def test_uncertainty_leads_the_brush(step, viewer, session, qtbot):
+    step.uncertainty.show_button.click()
+    wait_until_idle(qtbot, session)
+    entropy = viewer.layers["squares uncertainty"].data
+    assert entropy.shape == (64, 64)
+    entropy[:] = 0
+    entropy[50:60, 2:12] = 1
+    qtbot.waitUntil(step.uncertainty.go_button.isEnabled)
+    step.uncertainty.go_button.click()
+    row, column = camera_of(viewer).center[-2:]
+    assert 45 < row < 62
+    assert 0 < column < 15
+    assert viewer.layers.selection.active.name == "strokes"
+    assert viewer.layers["strokes"].mode == "paint"
+
+
+def test_cleaning_up_makes_new_layers(step, viewer, session, qtbot):
+    refined = _refine(step, qtbot).refined
+    before = refined.data.copy()
+    step.cleanup.minimum_px.setValue(100)
+    step.cleanup.remove_button.click()
+    wait_until_idle(qtbot, session)
+    assert viewer.layers["squares cleaned"].data.shape == before.shape
+    step.cleanup.split_button.click()
+    wait_until_idle(qtbot, session)
+    assert viewer.layers["squares instances"].data.max() >= 1
+    np.testing.assert_array_equal(refined.data, before)
+
+
+def test_presets_are_offered_and_kept(step, qtbot, tmp_path):
+    choice = step.controls.preset_choice
+    assert choice.currentText() == "own settings"
+    choice.setCurrentText("DeepLab")
+    choice.activated.emit(choice.currentIndex())
+    assert step.controls.settings() == presets.PUBLISHED["DeepLab"]
+    presets.save("mine", SMALL, tmp_path / "presets.json")
+    step.controls._fill_presets()
+    step.controls.set_settings(SMALL)
+    assert choice.currentText() == "mine"
