@@ -74,9 +74,9 @@ class AnnotateStep(Step):
         self.table = QTableWidget(0, 3)
         self.table.setHorizontalHeaderLabels(["Label", "Class", "Pixels"])
         self.table.verticalHeader().hide()
-        self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
-        self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.table.setToolTip("Double-click a class to name it; the name is kept in the model.")
+        self.table.itemChanged.connect(self._on_item_changed)
         header = self.table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
@@ -131,6 +131,9 @@ class AnnotateStep(Step):
         self.verdict.setText(_verdict(summary))
 
     def _fill_table(self, labels: Labels, summary: AnnotationSummary) -> None:
+        if self.table.state() == QTableWidget.State.EditingState:
+            return
+        self.table.blockSignals(True)
         self.table.setVisible(bool(summary.counts))
         self.table.setRowCount(len(summary.counts))
         for row, (value, count) in enumerate(summary.counts.items()):
@@ -139,16 +142,23 @@ class AnnotateStep(Step):
             swatch.fill(
                 QColor.fromRgbF(*map(float, colour)) if colour is not None else QColor("gray")
             )
-            name = "background" if value == 0 else f"class {value}"
+            name = self.session.class_name(value)
             number = QTableWidgetItem(QIcon(swatch), str(value))
             pixels = QTableWidgetItem(f"{count:,}".replace(",", " "))
             pixels.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            for item in (number, pixels):
+                item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
             for column, item in enumerate((number, QTableWidgetItem(name), pixels)):
                 self.table.setItem(row, column, item)
+        self.table.blockSignals(False)
         rows = min(len(summary.counts), _ROWS_SHOWN)
         height = self.table.horizontalHeader().height() + 4
         height += sum(self.table.rowHeight(row) for row in range(rows))
         self.table.setFixedHeight(height)
+
+    def _on_item_changed(self, item: QTableWidgetItem) -> None:
+        value = int(self.table.item(item.row(), 0).text())
+        self.session.name_class(value, item.text())
 
     def _on_mode_clicked(self) -> None:
         self.session.choose_label_mode("scribbles" if self.scribbles_button.isChecked() else "mask")

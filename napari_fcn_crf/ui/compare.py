@@ -53,7 +53,8 @@ class Compare(QWidget):
             return
         lines = [f"{refined.changed:.1%} of the pixels changed."]
         lines += [
-            f"{value}: {before:.1%} → {refined.areas_after[value]:.1%} of the image"
+            f"{self._session.class_name(value)}: {before:.1%} → {refined.areas_after[value]:.1%} "
+            "of the image"
             for value, before in refined.areas_before.items()
         ]
         self.text.setText("\n".join(lines))

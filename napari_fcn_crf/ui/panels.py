@@ -8,7 +8,9 @@ import napari.viewer
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
+from napari_fcn_crf.ui import shortcuts
 from napari_fcn_crf.ui.annotate_step import AnnotateStep
+from napari_fcn_crf.ui.device_step import DeviceStep
 from napari_fcn_crf.ui.image_step import ImageStep
 from napari_fcn_crf.ui.network_step import NetworkStep
 from napari_fcn_crf.ui.predict_step import PredictStep
@@ -53,15 +55,19 @@ class SegmentPanel(Panel):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         session = session_of(napari_viewer)
         network = NetworkStep(session, 2)
+        train = TrainStep(session, network, 3)
+        predict = PredictStep(session, 4)
+        refine = RefineStep(session, 5)
         super().__init__(
-            [
-                AnnotateStep(session, 1),
-                network,
-                TrainStep(session, network, 3),
-                PredictStep(session, 4),
-                RefineStep(session, 5),
-            ]
+            [AnnotateStep(session, 1), network, train, predict, refine, DeviceStep(session)]
         )
+        keys = {
+            shortcuts.TRAIN: train.train_button,
+            shortcuts.PREDICT: predict.predict_button,
+            shortcuts.REFINE: refine.refine_button,
+        }
+        shortcuts.bind(session.viewer, keys)
+        session.notify_changed()
 
 
 class LoadWeightsPanel(Panel):
@@ -77,7 +83,9 @@ class TrainPanel(Panel):
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         session = session_of(napari_viewer)
         network = NetworkStep(session)
-        super().__init__([AnnotateStep(session), network, TrainStep(session, network)])
+        super().__init__(
+            [AnnotateStep(session), network, TrainStep(session, network), DeviceStep(session)]
+        )
 
 
 class PredictPanel(Panel):

@@ -25,3 +25,24 @@ def compute_settings() -> ComputeSettings:
         return ComputeSettings()
     names = [field.name for field in fields(ComputeSettings)]
     return ComputeSettings(**{name: getattr(chosen, name) for name in names})
+
+
+def change_compute_settings(**changes: str | bool) -> None:
+    """Change where the network runs, in Preferences too, so that both show the same.
+
+    Raises
+    ------
+    ValueError
+        If this napari has no settings page for plugins.
+    """
+    try:
+        from napari.settings import get_plugin_settings
+
+        page = get_plugin_settings(PLUGIN).compute
+    except (ImportError, KeyError, AttributeError) as error:
+        raise ValueError(
+            "Choosing a device needs the plugin's settings, which napari offers from 0.9 on and "
+            "for installed plugins. Update napari, or install this plugin."
+        ) from error
+    for name, value in changes.items():
+        setattr(page, name, value)

@@ -81,6 +81,7 @@ class Session(QObject):
         self.image: Image | None = None
         self.annotation: Labels | None = None
         self.label_mode: LabelMode = "scribbles"
+        self.class_names: dict[int, str] = {}
         self.weights: WeightsChoice | None = None
         self.model: TrainedModel | None = None
         self.sources: tuple[Layer, ...] = ()
@@ -118,6 +119,15 @@ class Session(QObject):
         self.annotation = labels
         if labels is not None:
             self.label_mode = guess_label_mode(layer_array(labels))
+        self.notify_changed()
+
+    def class_name(self, value: int) -> str:
+        """Return what the user calls a label value."""
+        return self.class_names.get(value) or ("background" if value == 0 else f"class {value}")
+
+    def name_class(self, value: int, name: str) -> None:
+        """Call a label value something; an empty name takes that back."""
+        self.class_names[value] = name.strip()
         self.notify_changed()
 
     def choose_sources(self, sources: tuple[Layer, ...]) -> None:

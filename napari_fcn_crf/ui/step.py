@@ -97,6 +97,7 @@ class RunButton(QWidget):
         self._kind = kind
         self._text = text
         self._start = on_clicked
+        self.key = ""
         self.button = QPushButton(text)
         self.button.clicked.connect(self._on_clicked)
         self.bar = QProgressBar()
@@ -137,7 +138,8 @@ class RunButton(QWidget):
                 problem = f"{activity.title} is still running."
             self.button.setText(self._text)
             self.button.setEnabled(not problem)
-            self.button.setToolTip(problem or tooltip)
+            hint = f" (key {self.key})" if self.key else ""
+            self.button.setToolTip(problem or tooltip + hint)
         self._highlight(is_next and not running and not problem)
 
     def _highlight(self, highlighted: bool) -> None:
