@@ -77,9 +77,9 @@ def cache_folder() -> Path | None:
     """Return a writable folder for compiled kernels of exactly this source; None without one.
 
     Numba notices a change in the file of the kernel it compiled, but not in files that kernel calls
-    into, so the folder is named by the contents of all of them.
+    into, so the folder is named by the contents of all files with kernels, which begin with _.
     """
-    source = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    source = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("_*.py")))
     name = "crf-" + hashlib.sha256(source).hexdigest()[:16]
     folder = platformdirs.user_cache_path("napari-fcn-crf", appauthor=False) / "kernels" / name
     try:

@@ -1,4 +1,4 @@
-"""Kernels of the permutohedral lattice: the tiles' dictionaries, the vertices, splat, blur, slice.
+"""Kernels that build the permutohedral lattice: the tiles' dictionaries, vertices, neighbours.
 
 The steps and their names are those of Adams, Baek and Davis (2010), see `lattice`. What is ours is
 the order of the work. The image is cut into tiles of at most 65536 vertices. Each tile numbers the
@@ -19,6 +19,7 @@ import numpy as np
 from numba import prange
 
 from ._compile import kernel
+from ._filter_kernels import _SIX, _THREE
 
 # 2^64 divided by the golden ratio: Knuth's multiplicative hash.
 _HASH = np.uint64(0x9E3779B97F4A7C15)
@@ -29,24 +30,39 @@ Array = Any
 
 
 @kernel
+def _shift(table: Array) -> Any:
+    """Return how far a hash is shifted right to be an entry of a table of 2^n entries."""
+    shift = 64
+    while (1 << (64 - shift)) < table.shape[0]:
+        shift -= 1
+    return np.uint64(shift)
+
+
+@kernel
 def _home(key: Any, shift: Any) -> Any:
-    """Return where in a table of 2^(64 - shift) entries a key is looked for first."""
+    """Return the entry in which a key is looked for first."""
     return np.int64((np.uint64(key) * _HASH) >> shift)
 
 
 @kernel
-def _grown(table: Array, first: int, bits: int) -> Array:
-    """Return a table of 2^bits entries (key, number) with the numbers from `first` of another."""
-    larger = np.full((1 << bits, 2), -1, np.int64)
-    shift = np.uint64(64 - bits)
-    mask = (1 << bits) - 1
-    for entry in range(table.shape[0]):
-        if table[entry, 1] >= first:
-            place = _home(table[entry, 0], shift)
-            while larger[place, 1] >= 0:
-                place = (place + 1) & mask
-            larger[place, 0] = table[entry, 0]
-            larger[place, 1] = table[entry, 1]
+def _is_crowded(table: Array, count: int) -> bool:
+    """Return whether more than five eighths of the entries would be taken."""
+    return bool(8 * count > 5 * table.shape[0])
+
+
+@kernel
+def _grown(table: Array, first: int) -> Array:
+    """Return a table of twice the entries (key, number) with the numbers from `first` on."""
+    larger = np.full((2 * table.shape[0], 2), -1, np.int64)
+    shift = _shift(larger)
+    mask = larger.shape[0] - 1
+    for old in range(table.shape[0]):
+        if table[old, 1] >= first:
+            entry = _home(table[old, 0], shift)
+            while larger[entry, 1] >= 0:
+                entry = (entry + 1) & mask
+            larger[entry, 0] = table[old, 0]
+            larger[entry, 1] = table[old, 1]
     return larger
 
 
@@ -79,14 +95,13 @@ def _elevate_line(features: Array, scale: Array, n: int, elevated: Array, runnin
 
 
 @kernel
-def _rank_line(
-    elevated: Array, n: int, nearest: Array, rank: Array, offset: Array, total: Array
-) -> None:
-    """Find the simplex of each of `n` points.
+def _rank_line(elevated: Array, n: int, simplices: Any, total: Array) -> None:
+    """Find the simplex of each of `n` points (p. 7).
 
-    `nearest` becomes the remainder-0 vertex divided by d + 1, `rank` the order of the point's
-    offsets from it, largest first, and `offset` those offsets divided by d + 1 (p. 7).
+    `simplices` become its remainder-0 vertex divided by d + 1, the order of the point's offsets
+    from it, largest first, and those offsets divided by d + 1.
     """
+    nearest, rank, offset = simplices
     vertices = elevated.shape[0]
     size = np.float32(vertices)
     inverse = np.float32(1) / size
@@ -133,6 +148,56 @@ def _features_of_line(
 
 
 @kernel
+def _number_line(
+    simplices: Any,
+    multipliers: Array,
+    table: Array,
+    keys: Array,
+    first: int,
+    count: int,
+    slots: Array,
+    weights: Array,
+    scratch: Any,
+    corners: Any,
+) -> int:
+    """Fill the slots and weights (n, d + 1) of a line of pixels; return the new number of keys.
+
+    `corners` has d + 1 elements; if it is a tuple, the compiler knows its length and unrolls.
+    """
+    nearest, rank, offset = simplices
+    ordered, drop = scratch
+    size = len(corners)
+    mask = table.shape[0] - 1
+    shift = _shift(table)
+    total = multipliers[size]
+    for i in range(slots.shape[0]):
+        key = np.int64(0)
+        for a in range(size):
+            step = multipliers[a] * size
+            place = rank[a, i]
+            ordered[place] = offset[a, i]
+            drop[place] = step
+            key += nearest[a, i] * step
+        weight = np.float32(1) - ordered[0] + ordered[size - 1]
+        for r in range(size):
+            if r > 0:
+                # From remainder r - 1 to r, all coordinates rise by 1, and one falls by d + 1.
+                key += total - drop[size - r]
+                weight = ordered[size - 1 - r] - ordered[size - r]
+            entry = _home(key, shift)
+            while table[entry, 1] >= first and table[entry, 0] != key:
+                entry = (entry + 1) & mask
+            if table[entry, 1] < first:
+                table[entry, 0] = key
+                table[entry, 1] = count
+                keys[count] = key
+                count += 1
+            slots[i, r] = table[entry, 1] - first
+            weights[i, r] = weight
+    return count
+
+
+@kernel
 def _number_tiles(
     axes: Array,
     image: Array,
@@ -147,68 +212,45 @@ def _number_tiles(
     counts: Array,
 ) -> Array:
     """Do `number_vertices` for the tiles of one thread; return the keys of their slots."""
-    vertices = scale.size + 1
+    size = scale.size + 1
     widest = 0
-    most = 0
     for tile in range(boxes.shape[0]):
-        columns = boxes[tile, 5] - boxes[tile, 4]
-        lines = (boxes[tile, 1] - boxes[tile, 0]) * (boxes[tile, 3] - boxes[tile, 2])
-        widest = max(widest, columns)
-        most = max(most, lines * columns * vertices)
+        widest = max(widest, boxes[tile, 5] - boxes[tile, 4])
     features = np.empty((scale.size, widest), np.float32)
-    elevated = np.empty((vertices, widest), np.float32)
-    offset = np.empty((vertices, widest), np.float32)
-    nearest = np.empty((vertices, widest), np.int32)
-    rank = np.empty((vertices, widest), np.int32)
+    elevated = np.empty((size, widest), np.float32)
     running = np.empty(widest, np.float32)
     total = np.empty(widest, np.int32)
-    ordered = np.empty(vertices, np.float32)
-    drop = np.empty(vertices, np.int64)
-    bits = 11
-    table = np.full((1 << bits, 2), -1, np.int64)
-    keys = np.empty(2 * most, np.int64)
+    simplices = (
+        np.empty((size, widest), np.int32),
+        np.empty((size, widest), np.int32),
+        np.empty((size, widest), np.float32),
+    )
+    scratch = (np.empty(size, np.float32), np.empty(size, np.int64))
+    table = np.full((4096, 2), -1, np.int64)
+    keys = np.empty(65536, np.int64)
     count = 0
     for tile in range(thread, boxes.shape[0], threads):
         # Entries numbered below `first` are another tile's: the table needs no clearing.
         first = count
-        if keys.size - count < most:
-            keys = _copied(keys, count, 2 * keys.size)
-        x = boxes[tile, 4]
-        n = boxes[tile, 5] - x
+        left, right = boxes[tile, 4], boxes[tile, 5]
+        n = right - left
         for z in range(boxes[tile, 0], boxes[tile, 1]):
             for y in range(boxes[tile, 2], boxes[tile, 3]):
-                _features_of_line(axes, image, sigma, z, y, x, n, features)
+                _features_of_line(axes, image, sigma, z, y, left, n, features)
                 _elevate_line(features, scale, n, elevated, running)
-                _rank_line(elevated, n, nearest, rank, offset, total)
-                for i in range(n):
-                    key = np.int64(0)
-                    for a in range(vertices):
-                        ordered[rank[a, i]] = offset[a, i]
-                        drop[rank[a, i]] = multipliers[a] * vertices
-                        key += nearest[a, i] * multipliers[a] * vertices
-                    weight = np.float32(1) - ordered[0] + ordered[vertices - 1]
-                    for r in range(vertices):
-                        if r > 0:
-                            # From remainder r - 1 to r: all coordinates + 1, one - (d + 1).
-                            key += multipliers[vertices] - drop[vertices - r]
-                            weight = ordered[vertices - 1 - r] - ordered[vertices - r]
-                        shift = np.uint64(64 - bits)
-                        mask = (1 << bits) - 1
-                        place = _home(key, shift)
-                        while table[place, 1] >= first and table[place, 0] != key:
-                            place = (place + 1) & mask
-                        if table[place, 1] < first:
-                            table[place, 0] = key
-                            table[place, 1] = count
-                            keys[count] = key
-                            slots[z, y, x + i, r] = count - first
-                            count += 1
-                            if 2 * (count - first) > (1 << bits):
-                                bits += 1
-                                table = _grown(table, first, bits)
-                        else:
-                            slots[z, y, x + i, r] = table[place, 1] - first
-                        weights[z, y, x + i, r] = weight
+                _rank_line(elevated, n, simplices, total)
+                while count + n * size > keys.size:
+                    keys = _copied(keys, count, 2 * keys.size)
+                while _is_crowded(table, count - first + n * size):
+                    table = _grown(table, first)
+                of_line = slots[z, y, left:right], weights[z, y, left:right]
+                state = (simplices, multipliers, table, keys, first, count, *of_line, scratch)
+                if size == 3:
+                    count = _number_line(*state, _THREE)
+                elif size == 6:
+                    count = _number_line(*state, _SIX)
+                else:
+                    count = _number_line(*state, multipliers[:size])
         counts[tile] = count - first
     return _copied(keys, count, count)
 
@@ -267,31 +309,31 @@ def merge_slots(slot_keys: Array, more_keys: Array, vertex_of: Array) -> Array:
 
     `more_keys` become vertices, too, unless they are.
     """
-    bits = 12
-    table = np.full((1 << bits, 2), -1, np.int64)
-    keys = np.empty(1 << bits, np.int64)
+    table = np.full((4096, 2), -1, np.int64)
+    shift = _shift(table)
+    keys = np.empty(4096, np.int64)
     count = 0
     slots = slot_keys.size
     for slot in range(slots + more_keys.size):
         key = slot_keys[slot] if slot < slots else more_keys[slot - slots]
-        shift = np.uint64(64 - bits)
-        mask = (1 << bits) - 1
-        place = _home(key, shift)
-        while table[place, 1] >= 0 and table[place, 0] != key:
-            place = (place + 1) & mask
-        found = table[place, 1]
+        mask = table.shape[0] - 1
+        entry = _home(key, shift)
+        while table[entry, 1] >= 0 and table[entry, 0] != key:
+            entry = (entry + 1) & mask
+        found = table[entry, 1]
         if slot < slots:
             vertex_of[slot] = found if found >= 0 else count
         if found >= 0:
             continue
-        table[place, 0] = key
-        table[place, 1] = count
+        table[entry, 0] = key
+        table[entry, 1] = count
         keys[count] = key
         count += 1
-        if 2 * count > (1 << bits):
-            bits += 1
-            table = _grown(table, 0, bits)
-            keys = _copied(keys, count, 1 << bits)
+        if count == keys.size:
+            keys = _copied(keys, count, 2 * count)
+        if _is_crowded(table, count):
+            table = _grown(table, 0)
+            shift = _shift(table)
     return _copied(keys, count, count), table
 
 
@@ -301,19 +343,16 @@ def find_neighbours(keys: Array, table: Array, multipliers: Array, neighbours: A
 
     `neighbours`, shape (d + 1, vertices, 2), comes filled with the number of no vertex.
     """
-    vertices = neighbours.shape[0]
-    bits = 0
-    while (1 << bits) < table.shape[0]:
-        bits += 1
-    shift = np.uint64(64 - bits)
+    size = neighbours.shape[0]
+    shift = _shift(table)
     mask = table.shape[0] - 1
     for vertex in prange(keys.size):
-        for a in range(vertices):
-            key = keys[vertex] + multipliers[a] * vertices - multipliers[vertices]
-            place = _home(key, shift)
-            while table[place, 1] >= 0 and table[place, 0] != key:
-                place = (place + 1) & mask
-            other = table[place, 1]
+        for a in range(size):
+            key = keys[vertex] + multipliers[a] * size - multipliers[size]
+            entry = _home(key, shift)
+            while table[entry, 1] >= 0 and table[entry, 0] != key:
+                entry = (entry + 1) & mask
+            other = table[entry, 1]
             if other >= 0:
                 neighbours[a, vertex, 0] = other
                 neighbours[a, other, 1] = vertex
@@ -332,97 +371,3 @@ def group_slots(vertex_of: Array, starts: Array, slots: Array) -> None:
         vertex = vertex_of[slot]
         slots[place[vertex]] = slot
         place[vertex] += 1
-
-
-@kernel
-def _clear(array: Array) -> None:
-    array[:] = 0
-
-
-@kernel(fastmath={"contract"})
-def splat_line(slots: Array, weights: Array, values: Array, sums: Array) -> None:
-    """Add `n` pixels' values (n, channels), weighted, to the tile's slots (slots, channels)."""
-    for i in range(slots.shape[0]):
-        for r in range(slots.shape[1]):
-            weight = weights[i, r]
-            slot = slots[i, r]
-            for c in range(values.shape[1]):
-                sums[slot, c] += weight * values[i, c]
-
-
-@kernel(fastmath={"contract"})
-def slice_line(slots: Array, weights: Array, sums: Array, values: Array) -> None:
-    """Write `n` pixels' values (n, channels): the weighted means of their slots' (p. 8)."""
-    for i in range(slots.shape[0]):
-        for c in range(values.shape[1]):
-            values[i, c] = np.float32(0)
-        for r in range(slots.shape[1]):
-            weight = weights[i, r]
-            slot = slots[i, r]
-            for c in range(values.shape[1]):
-                values[i, c] += weight * sums[slot, c]
-
-
-@kernel(parallel=True)
-def splat(
-    values: Array, slots: Array, weights: Array, boxes: Array, starts: Array, sums: Array
-) -> None:
-    """Add every pixel's values (planes, rows, columns, channels) to its slots (slots, channels)."""
-    for tile in prange(boxes.shape[0]):
-        of_tile = sums[starts[tile] : starts[tile + 1]]
-        _clear(of_tile)
-        left, right = boxes[tile, 4], boxes[tile, 5]
-        for z in range(boxes[tile, 0], boxes[tile, 1]):
-            for y in range(boxes[tile, 2], boxes[tile, 3]):
-                splat_line(
-                    slots[z, y, left:right],
-                    weights[z, y, left:right],
-                    values[z, y, left:right],
-                    of_tile,
-                )
-
-
-@kernel(parallel=True)
-def slice_(
-    sums: Array, slots: Array, weights: Array, boxes: Array, starts: Array, values: Array
-) -> None:
-    """Write every pixel's values from its slots."""
-    for tile in prange(boxes.shape[0]):
-        of_tile = sums[starts[tile] : starts[tile + 1]]
-        left, right = boxes[tile, 4], boxes[tile, 5]
-        for z in range(boxes[tile, 0], boxes[tile, 1]):
-            for y in range(boxes[tile, 2], boxes[tile, 3]):
-                slice_line(
-                    slots[z, y, left:right],
-                    weights[z, y, left:right],
-                    of_tile,
-                    values[z, y, left:right],
-                )
-
-
-@kernel(parallel=True, fastmath={"contract"})
-def blur(sums: Array, vertex_of: Array, starts: Array, grouped: Array, neighbours: Array) -> None:
-    """Replace the slots' sums by the blurred ones: (1/2, 1, 1/2) along each axis (p. 7)."""
-    axes, count = neighbours.shape[:2]
-    channels = sums.shape[1]
-    # The last row stands for all vertices that do not exist, and stays zero.
-    values = np.empty((count + 1, channels), np.float32)
-    blurred = np.empty((count + 1, channels), np.float32)
-    _clear(values[count])
-    _clear(blurred[count])
-    half = np.float32(0.5)
-    for vertex in prange(count):
-        for c in range(channels):
-            values[vertex, c] = np.float32(0)
-        for place in range(starts[vertex], starts[vertex + 1]):
-            for c in range(channels):
-                values[vertex, c] += sums[grouped[place], c]
-    for a in range(axes):
-        for vertex in prange(count):
-            one, other = neighbours[a, vertex, 0], neighbours[a, vertex, 1]
-            for c in range(channels):
-                blurred[vertex, c] = values[vertex, c] + half * (values[one, c] + values[other, c])
-        values, blurred = blurred, values
-    for slot in prange(vertex_of.size):
-        for c in range(channels):
-            sums[slot, c] = values[vertex_of[slot], c]

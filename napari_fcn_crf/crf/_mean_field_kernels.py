@@ -13,7 +13,7 @@ import numpy as np
 from numba import prange
 
 from ._compile import kernel
-from ._lattice_kernels import slice_line, splat_line
+from ._filter_kernels import slice_line, splat_line
 
 Array = Any
 
@@ -139,41 +139,42 @@ def _softmax_line(logits: Array, rest: Array, has_rest: bool) -> None:
 
 
 @kernel(fastmath={"contract"})
-def _add_messages(
-    lattice: Any,
-    factor: Any,
-    of_tile: Array,
-    z: int,
-    y: int,
-    left: int,
-    message: Array,
-    logits: Array,
-) -> None:
-    """Add `factor` n_i (K q)_i to the logits (n, channels) of a line of pixels."""
-    slots, weights, normalisation, _ = lattice
-    right = left + logits.shape[0]
-    slice_line(slots[z, y, left:right], weights[z, y, left:right], of_tile, message)
+def _softmax_line_of_two(logits: Array, rest: Array) -> None:
+    """Do `_softmax_line` for one channel: q = 1 / (1 + exp -x), and 1 - q."""
+    x = logits.reshape(logits.size)
+    for i in range(x.size):
+        rest[i] = -abs(x[i])
+    exponentials(rest)
+    for i in range(x.size):
+        likely = np.float32(1) / (np.float32(1) + rest[i])
+        unlikely = rest[i] * likely
+        rest[i] = unlikely if x[i] > 0 else likely
+        x[i] = likely if x[i] > 0 else unlikely
+
+
+@kernel(fastmath={"contract"})
+def _add_penalties(penalties: Array, messages: Array, logits: Array) -> None:
+    """Subtract Σ_c' μ(c, c') m_i(c') from the logits (n, channels) of a line of pixels."""
     for i in range(logits.shape[0]):
-        scale = factor * normalisation[z, y, left + i]
         for c in range(logits.shape[1]):
-            logits[i, c] += scale * message[i, c]
+            for other in range(logits.shape[1]):
+                logits[i, c] -= penalties[c, other] * messages[i, other]
 
 
-@kernel(fastmath={"contract"})
-def _spread(
-    lattice: Any, z: int, y: int, left: int, values: Array, scaled: Array, of_tile: Array
-) -> None:
-    """Splat n_i times the values (n, channels) of a line of pixels."""
-    slots, weights, normalisation, _ = lattice
-    right = left + values.shape[0]
-    for i in range(values.shape[0]):
-        scale = normalisation[z, y, left + i]
-        for c in range(values.shape[1]):
-            scaled[i, c] = scale * values[i, c]
-    splat_line(slots[z, y, left:right], weights[z, y, left:right], scaled, of_tile)
+@kernel
+def _write_line(logits: Array, rest: Array, compare: bool, marginals: Array) -> Any:
+    """Write marginals (classes, n); return their largest change with `compare`, or 0."""
+    largest = np.float32(0)
+    for c in range(marginals.shape[0]):
+        for i in range(marginals.shape[1]):
+            q = logits[i, c] if c < logits.shape[1] else rest[i]
+            if compare:
+                largest = max(largest, abs(q - marginals[c, i]))
+            marginals[c, i] = q
+    return largest
 
 
-@kernel(fastmath={"contract"})
+@kernel
 def _update_tile(
     tile: int,
     odds: Array,
@@ -186,56 +187,61 @@ def _update_tile(
     receive: bool,
     spread: bool,
     write: bool,
+    compare: bool,
     marginals: Array,
 ) -> Any:
     """Do `update` for one tile; return its largest change of a marginal."""
     channels = odds.shape[3]
     potts = penalties.size == 0
+    slots_s, weights_s, starts_s = smoothness
+    slots_a, weights_a, starts_a = appearance
+    smooth, appear = factors
     left, right = boxes[tile, 4], boxes[tile, 5]
-    n = right - left
-    logits = np.empty((n, channels), np.float32)
-    buffer = np.empty((n, channels), np.float32)
-    messages = np.empty((n, channels), np.float32)
-    rest = np.empty(n, np.float32)
-    old_s = sums[0][smoothness[3][tile] : smoothness[3][tile + 1]]
-    old_a = sums[1][appearance[3][tile] : appearance[3][tile + 1]]
-    new_s = np.zeros(old_s.shape if spread else (0, channels), np.float32)
-    new_a = np.zeros(old_a.shape if spread else (0, channels), np.float32)
+    logits = np.empty((right - left, channels), np.float32)
+    messages = np.empty((right - left, channels), np.float32)
+    rest = np.empty(right - left, np.float32)
+    sums_s = sums[0][starts_s[tile] : starts_s[tile + 1]]
+    sums_a = sums[1][starts_a[tile] : starts_a[tile + 1]]
+    new_s = np.zeros(sums_s.shape if spread else (0, channels), np.float32)
+    new_a = np.zeros(sums_a.shape if spread else (0, channels), np.float32)
     largest = np.float32(0)
     for z in range(boxes[tile, 0], boxes[tile, 1]):
         for y in range(boxes[tile, 2], boxes[tile, 3]):
             logits[:] = odds[z, y, left:right]
-            received = logits if potts else messages
+            received = logits
             if not potts:
                 messages[:] = np.float32(0)
-            if receive and factors[0] != 0:
-                _add_messages(smoothness, factors[0], old_s, z, y, left, buffer, received)
-            if receive and factors[1] != 0:
-                _add_messages(appearance, factors[1], old_a, z, y, left, buffer, received)
+                received = messages
+            if receive and smooth != 0:
+                line = slots_s[z, y, left:right], weights_s[z, y, left:right]
+                slice_line(*line, sums_s, smooth, received)
+            if receive and appear != 0:
+                line = slots_a[z, y, left:right], weights_a[z, y, left:right]
+                slice_line(*line, sums_a, appear, received)
             if not potts:
-                for i in range(n):
-                    for c in range(channels):
-                        for other in range(channels):
-                            logits[i, c] -= penalties[c, other] * messages[i, other]
-            _softmax_line(logits, rest, potts)
+                _add_penalties(penalties, messages, logits)
+            if potts and channels == 1:
+                _softmax_line_of_two(logits, rest)
+            else:
+                _softmax_line(logits, rest, potts)
             if write:
-                for c in range(marginals.shape[0]):
-                    for i in range(n):
-                        q = logits[i, c] if c < channels else rest[i]
-                        largest = max(largest, abs(q - marginals[c, z, y, left + i]))
-                        marginals[c, z, y, left + i] = q
-            if spread:
-                if potts:
-                    for i in range(n):
-                        for c in range(channels):
-                            logits[i, c] -= rest[i]
-                if factors[0] != 0:
-                    _spread(smoothness, z, y, left, logits, buffer, new_s)
-                if factors[1] != 0:
-                    _spread(appearance, z, y, left, logits, buffer, new_a)
+                change = _write_line(logits, rest, compare, marginals[:, z, y, left:right])
+                largest = max(largest, change)
+            if not spread:
+                continue
+            if potts:
+                for i in range(right - left):
+                    for c in range(channels):
+                        logits[i, c] -= rest[i]
+            if smooth != 0:
+                line = slots_s[z, y, left:right], weights_s[z, y, left:right]
+                splat_line(*line, logits, new_s)
+            if appear != 0:
+                line = slots_a[z, y, left:right], weights_a[z, y, left:right]
+                splat_line(*line, logits, new_a)
     if spread:
-        old_s[:] = new_s
-        old_a[:] = new_a
+        sums_s[:] = new_s
+        sums_a[:] = new_a
     return largest
 
 
@@ -251,10 +257,11 @@ def update(
     receive: bool,
     spread: bool,
     write: bool,
+    compare: bool,
     marginals: Array,
     change: Array,
 ) -> None:
-    """Run one iteration: q_i ∝ exp(log-odds_i + Σ_k factor_k n_i (K_k q)_i).
+    """Run one iteration: q_i ∝ exp(log-odds_i + Σ_k factor_k (K_k q)_i).
 
     Parameters
     ----------
@@ -262,15 +269,16 @@ def update(
     penalties : float32 array, shape (channels, channels) or (0, 0)
         μ; empty for Potts, whose channels are q_c - q_last, one less than classes.
     boxes : the tiles
-    smoothness, appearance : (slots, weights, normalisation, starts) of the lattices
+    smoothness, appearance : (slots, weights, starts) of the lattices
     factors : two float32; a lattice of factor 0 is not looked at
     sums : two float32 arrays, shape (slots, channels)
         Blurred sums on entry, splatted ones on return.
-    receive, spread, write : bool
-        Whether messages are received, the new marginals splatted, and written.
+    receive, spread, write, compare : bool
+        Whether messages are received, the new marginals splatted, written, and compared with those
+        there were.
     marginals : float32 array, shape (classes, planes, rows, columns)
     change : float32 array, one a tile
-        With `write`: largest change of a marginal from what `marginals` held.
+        Largest change of a marginal, if they are compared.
     """
     for tile in prange(boxes.shape[0]):
         change[tile] = _update_tile(
@@ -285,5 +293,6 @@ def update(
             receive,
             spread,
             write,
+            compare,
             marginals,
         )

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from . import _filter_kernels as filters
 from . import _lattice_kernels as kernels
 from .features import Features
 
@@ -29,7 +30,7 @@ class PermutohedralLattice:
     boxes : int array, shape (tiles, 6), optional
         The tiles, see `tile_boxes`; lattices that are used together share them.
     threads : int
-        How many threads number the vertices; has no influence on results.
+        How many threads build and blur; has no influence on results.
 
     Notes
     -----
@@ -39,8 +40,9 @@ class PermutohedralLattice:
     with (1/2, 1, 1/2) along each of the d + 1 axes, and values are *sliced* back with the same
     weights. The sum includes j = i.
 
-    `normalisation` is n_i = (Σ_j k(f_i, f_j))^-½, so that n_i Σ_j k(f_i, f_j) n_j v_j is the
-    symmetrically normalised filter of Krähenbühl and Koltun (2013).
+    The filter is normalised symmetrically, as Krähenbühl and Koltun do (2013): v'_i =
+    n_i Σ_j k(f_i, f_j) n_j v_j with n_i = (Σ_j k(f_i, f_j))^-½. `weights` are the barycentric ones
+    times n_i, so that splatting and slicing by them normalise.
 
     References
     ----------
@@ -53,9 +55,8 @@ class PermutohedralLattice:
 
     def __init__(self, features: Features, boxes: Boxes | None = None, threads: int = 1) -> None:
         shape, d = features.image.shape[:3], features.dimensions
+        self._threads = threads
         self.boxes = tile_boxes(shape, d) if boxes is None else boxes
-        # The constant of the blur: without it, weights would sum to more than a Gaussian's.
-        self.gain = np.float32(1 / (1 + 2.0**-d))
         self.slots = np.empty((*shape, d + 1), np.uint16)
         self.weights = np.empty((*shape, d + 1), np.float32)
         multipliers = key_multipliers(*features.bounds())
@@ -81,35 +82,20 @@ class PermutohedralLattice:
         self.group_starts = np.empty(self.neighbours.shape[1] + 1, np.int64)
         self.grouped = np.empty(self.vertex_of.size, np.int32)
         kernels.group_slots(self.vertex_of, self.group_starts, self.grouped)
-        ones = np.ones((*shape, 1), np.float32)
-        self.normalisation = (1 / np.sqrt(self.filter(ones)[..., 0] + np.float32(1e-20))).astype(
-            np.float32
-        )
+        ones = np.empty((self.vertex_of.size, 1), np.float32)
+        filters.splat_ones(self.slots, self.weights, self.boxes, self.starts, ones)
+        self.blur(ones)
+        filters.normalise(self.slots, self.weights, self.boxes, self.starts, ones)
 
     @property
     def vertices(self) -> int:
         """Number of vertices of the lattice."""
         return int(self.neighbours.shape[1])
 
-    def filter(self, values: Floats) -> Floats:
-        """Return the filtered values, without normalisation.
-
-        Parameters
-        ----------
-        values : float32 array, shape (planes, rows, columns, channels)
-        """
-        sums = np.empty((self.vertex_of.size, values.shape[3]), np.float32)
-        filtered = np.empty_like(values)
-        place = (self.slots, self.weights, self.boxes, self.starts)
-        kernels.splat(values, *place, sums)
-        self.blur(sums)
-        kernels.slice_(sums, *place, filtered)
-        filtered *= self.gain
-        return filtered
-
     def blur(self, sums: Floats) -> None:
         """Replace the slots' sums (slots, channels) by the blurred ones, in place."""
-        kernels.blur(sums, self.vertex_of, self.group_starts, self.grouped, self.neighbours)
+        groups = self.vertex_of, self.group_starts, self.grouped
+        filters.blur(sums, *groups, self.neighbours, self._threads)
 
 
 def elevation_scale(d: int) -> Floats:

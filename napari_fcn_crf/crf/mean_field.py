@@ -72,35 +72,23 @@ def mean_field(
     pairs = (smoothness, appearance)
     lattices = [lattice if weight else None for lattice, weight in pairs]
     channels = odds.shape[3]
-    arguments = [_kernel_arguments(lattice, len(boxes)) for lattice in lattices]
+    arguments = tuple(_kernel_arguments(lattice, len(boxes)) for lattice in lattices)
     sums = tuple(
         np.empty((lattice.vertex_of.size if lattice else 0, channels), np.float32)
         for lattice in lattices
     )
     factors = tuple(
-        np.float32(weight * lattice.gain) if lattice else np.float32(0)
+        np.float32(weight if lattice else 0)
         for lattice, (_, weight) in zip(lattices, pairs, strict=True)
     )
     if penalties is None:
         penalties = np.empty((0, 0), np.float32)
     change = np.empty(len(boxes), np.float32)
 
-    def update(receive: bool, spread: bool, write: bool) -> None:
-        kernels.update(
-            odds,
-            penalties,
-            boxes,
-            *arguments,
-            factors,
-            sums,
-            receive,
-            spread,
-            write,
-            marginals,
-            change,
-        )
+    def update(receive: bool, spread: bool, write: bool, compare: bool = False) -> None:
+        steps = receive, spread, write, compare
+        kernels.update(odds, penalties, boxes, *arguments, factors, sums, *steps, marginals, change)
 
-    marginals[:] = 0
     update(receive=False, spread=True, write=tolerance > 0)
     for iteration in range(1, iterations + 1):
         for lattice, values in zip(lattices, sums, strict=True):
@@ -108,7 +96,7 @@ def mean_field(
                 lattice.blur(values)
         stopped = iteration > 1 and should_stop is not None and should_stop()
         last = stopped or iteration == iterations
-        update(receive=True, spread=not last, write=last or tolerance > 0)
+        update(receive=True, spread=not last, write=last or tolerance > 0, compare=tolerance > 0)
         if on_iteration is not None:
             on_iteration(iteration, iterations)
         if last or (tolerance > 0 and change.max() <= tolerance):
@@ -118,10 +106,9 @@ def mean_field(
 
 def _kernel_arguments(lattice: PermutohedralLattice | None, tiles: int) -> tuple[Any, ...]:
     if lattice is not None:
-        return lattice.slots, lattice.weights, lattice.normalisation, lattice.starts
+        return lattice.slots, lattice.weights, lattice.starts
     return (
         np.empty((0, 0, 0, 0), np.uint16),
         np.empty((0, 0, 0, 0), np.float32),
-        np.empty((0, 0, 0), np.float32),
         np.zeros(tiles + 1, np.int64),
     )

@@ -110,9 +110,10 @@ def _filter_of(lattice: PermutohedralLattice) -> Callable[[Any], Any]:
     axes, count = lattice.neighbours.shape[:2]
     pixels = vertex.size // axes
     indices = np.repeat(np.arange(pixels), axes), vertex.ravel()
-    slicing = sparse.csr_matrix(
-        (lattice.weights.ravel().astype(np.float64), indices), shape=(pixels, count)
-    )
+    # Barycentric weights sum to one; what the lattice's sum to is the normalisation.
+    weights = lattice.weights.astype(np.float64)
+    weights /= weights.sum(axis=-1, keepdims=True)
+    slicing = sparse.csr_matrix((weights.ravel(), indices), shape=(pixels, count))
     blurs = []
     for neighbours in lattice.neighbours:
         at, side = np.nonzero(neighbours < count)
