@@ -33,7 +33,7 @@ from napari_fcn_crf.images import (
 from napari_fcn_crf.model import ModelCard
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, part_of
 from napari_fcn_crf.refinement import refine
-from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
+from napari_fcn_crf.settings import BUNDLED, RANDOM, PredictionSettings, TrainingSettings
 
 if TYPE_CHECKING:
     from napari_fcn_crf.fcn.training import Example
@@ -115,13 +115,14 @@ def train(
     run_record["class_pixels"] = {str(value): count for value, count in counts.items()}
     started = time.perf_counter()
 
-    from napari_fcn_crf.fcn import model_file, network, training
+    from napari_fcn_crf.fcn import bundled, model_file, network, training
 
     if on_progress is not None:
         on_progress(Progress("Building the network"))
     built, run_record["weights"] = network.build_network(settings, channels, len(class_values))
-    if settings.weights is not None:
-        run_record["weights_sha256"] = record.file_sha256(settings.weights)
+    weights_file = bundled.FILE if settings.weights == BUNDLED else settings.weights
+    if weights_file not in (None, RANDOM):
+        run_record["weights_sha256"] = record.file_sha256(weights_file)
     card = ModelCard(
         class_values=class_values,
         class_names=tuple(_default_name(value) for value in class_values),

@@ -6,13 +6,19 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_type_hints
 
-Architecture = Literal["fcn32s", "fcn16s", "fcn8s", "largefov"]
+Architecture = Literal["fcn32s", "fcn16s", "fcn8s", "largefov", "hypercolumn"]
 Backbone = Literal["vgg16-compact", "vgg16"]
 LabelMode = Literal["scribbles", "mask"]
 LossReduction = Literal["mean", "sum"]
 ClassWeights = Literal["none", "balanced"]
 CRFEngine = Literal["builtin", "pydensecrf"]
 Backend = Literal["tensorflow", "torch", "jax"]
+
+BUNDLED = "bundled"
+"""Weights that come with the package, instead of a file's path."""
+
+RANDOM = "random"
+"""Random weights, instead of a file's path."""
 
 DEVICES = ("auto", "cpu", *(f"gpu:{index}" for index in range(8)))
 
@@ -54,13 +60,17 @@ class TrainingSettings(_Settings):
 
     Parameters
     ----------
-    architecture : {"fcn32s", "fcn16s", "fcn8s", "largefov"}
+    architecture : {"fcn32s", "fcn16s", "fcn8s", "largefov", "hypercolumn"}
         The fully convolutional network on top of the backbone: class scores at stride 32; joined by
-        those of stride 16, or 16 and 8; or at stride 8 by convolutions with holes.
+        those of stride 16, or 16 and 8; at stride 8 by convolutions with holes; or at every pixel
+        from all levels at once.
     backbone : {"vgg16-compact", "vgg16"}
         VGG-16, or the same thirteen convolutions at a quarter of the width with a 3x3 fc6 of 256.
-    weights : path, optional
-        A file with the backbone's weights. None starts from random (He) ones.
+    weights : path or "bundled", optional
+        A file with the backbone's weights, or those that come with the package for "vgg16-compact".
+        None, or "random", starts from random (He) ones.
+    frozen_backbone : bool
+        Leave the thirteen convolutions as they are and train what is on top of them.
     labels : {"scribbles", "mask"}
         Whether a 0 in the labels is "not annotated" or the background, a class of its own.
     iterations : int
@@ -85,6 +95,7 @@ class TrainingSettings(_Settings):
     architecture: Architecture = "fcn32s"
     backbone: Backbone = "vgg16-compact"
     weights: str | Path | None = None
+    frozen_backbone: bool = False
     labels: LabelMode = "scribbles"
     iterations: int = 100
     learning_rate: float = 1e-3

@@ -15,8 +15,8 @@ from pretraining.scenes import Classes, Image, scene
 
 SCENE_PX = 160
 CROP_PX = 96
-SUPPORT = 192
-QUERIES = 384
+SUPPORT = 160
+QUERIES = 256
 _KEPT = 2000
 
 Batch = dict[str, npt.NDArray[Any]]

@@ -20,9 +20,11 @@ import numpy as np
 from napari_fcn_crf.fcn.hypercolumn import hypercolumn_levels, join_levels
 from napari_fcn_crf.fcn.initialisation import initialise
 from napari_fcn_crf.fcn.vgg16 import preprocess
+from napari_fcn_crf.fcn.weights.layers import CONVOLUTIONS
 from napari_fcn_crf.fcn.widths import WIDTHS
 from napari_fcn_crf.files import atomic_path
-from pretraining.episodes import N_CLASSES, episode
+from pretraining.data_dependent import initialise_from_images
+from pretraining.episodes import N_CLASSES, episode, recolour
 from pretraining.ridge import AtPoints, RidgeHead
 from pretraining.scene_stream import (
     CROP_PX,
@@ -48,8 +50,7 @@ def pretext_network() -> Any:
 
     # Interpolated at the points in question alone, not at every pixel.
     sampled = {
-        name: [(AtPoints(stride)(tensor, points), 1) for tensor, stride in tensors]
-        for name, tensors in levels.items()
+        name: (AtPoints(stride)(features, points), 1) for name, (features, stride) in levels.items()
     }
     column = join_levels(sampled)
     logits = RidgeHead(SUPPORT, name="ridge")(column, targets)
@@ -155,6 +156,13 @@ def main() -> None:
     initialise(network, options.seed)
     if options.start is not None:
         load_average(network, options.start)
+    else:
+        rng = np.random.default_rng(options.seed)
+        scenes = [numbered_scene(options.seed, number)[0] for number in range(48)]
+        crops = [recolour(rng, image[:CROP_PX, :CROP_PX]) for image in scenes]
+        initialise_from_images(
+            network, np.stack(crops).astype(np.float32), list(CONVOLUTIONS), options.seed
+        )
     for layer in network.layers:
         if options.frozen and layer.name.startswith(tuple(options.frozen)):
             layer.trainable = False

@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from napari_fcn_crf.fcn.initialisation import INPUT_SPREAD
 from napari_fcn_crf.fcn.vgg16 import vgg16_classifier, vgg16_features
 from napari_fcn_crf.fcn.widths import VGGWidths
 
@@ -14,9 +15,6 @@ UNITS = 96
 
 NORMALISATION = "hyper_norm"
 SCORE = "hyper_score"
-
-Level = list[tuple[Any, int]]
-"""Tensors of one level, each with its stride."""
 
 
 def hypercolumn(image: Any, widths: VGGWidths, n_classes: int, dropout: float, seed: int) -> Any:
@@ -56,45 +54,41 @@ def hypercolumn(image: Any, widths: VGGWidths, n_classes: int, dropout: float, s
 
 def hypercolumn_levels(
     image: Any, widths: VGGWidths, dropout: float, seed: int
-) -> dict[str, Level]:
-    """Return the levels that make up a hypercolumn, fine to coarse.
+) -> dict[str, tuple[Any, int]]:
+    """Return the levels that make up a hypercolumn, fine to coarse, each with its stride.
 
-    "image" is the image at strides 1 to 32, averaged; "conv1" to "conv5" and "fc7" are the
-    backbone's.
+    They are the backbone's "conv1" to "conv5" and "fc7", each joined by the image and "conv1"
+    averaged over its stride: local colour and texture, which need no depth.
     """
     features = vgg16_features(image, widths)
+    scaled = keras.layers.Rescaling(1 / INPUT_SPREAD, name="unit_spread")(image)
+    fine = keras.layers.Concatenate(name="image_and_conv1")([scaled, features["conv1"]])
     fc7 = vgg16_classifier(features["pool5"], widths, dropout, seed)
-    pyramid: Level = [(image, 1)]
-    for stride in (2, 4, 8, 16, 32):
+    levels = {"conv1": (fine, 1)}
+    deeper = {f"conv{block}": features[f"conv{block}"] for block in range(2, 6)} | {"fc7": fc7}
+    for power, (name, feature) in enumerate(deeper.items(), start=1):
         average = keras.layers.AveragePooling2D(
-            stride, data_format="channels_last", name=f"average{stride}"
-        )
-        pyramid.append((average(image), stride))
-    convolutions = {
-        f"conv{block}": [(features[f"conv{block}"], 2 ** (block - 1))] for block in range(1, 6)
-    }
-    return {"image": pyramid, **convolutions, "fc7": [(fc7, 32)]}
+            2**power, data_format="channels_last", name=f"average{2**power}"
+        )(fine)
+        joined = keras.layers.Concatenate(name=f"{name}_and_average")([average, feature])
+        levels[name] = (joined, 2**power)
+    return levels
 
 
-def join_levels(levels: dict[str, Level]) -> Any:
+def join_levels(levels: dict[str, tuple[Any, int]]) -> Any:
     """Return `relu(sum_l U_l P_l f_l)` of the levels from `hypercolumn_levels`."""
     projected = []
-    for name, tensors in levels.items():
+    for name, (features, stride) in levels.items():
         project = keras.layers.Conv2D(
             UNITS,
             1,
-            use_bias=name == "image",
+            use_bias=name == "conv1",
             kernel_initializer="zeros",
             data_format="channels_last",
             name=f"hyper_{name}",
         )
-        if len(tensors) == 1:
-            # Projecting first is the same, and cheaper on the coarse grid.
-            tensor, stride = tensors[0]
-            projected.append(upsample_bilinear(project(tensor), stride, name))
-        else:
-            parts = [upsample_bilinear(tensor, stride, name) for tensor, stride in tensors]
-            projected.append(project(keras.layers.Concatenate(name=f"{name}_levels")(parts)))
+        # Projecting first is the same as projecting last, and cheaper on the coarse grid.
+        projected.append(upsample_bilinear(project(features), stride, name))
     return keras.layers.ReLU(name="hyper_relu")(keras.layers.Add(name="hyper_sum")(projected))
 
 
@@ -106,5 +100,5 @@ def upsample_bilinear(tensor: Any, stride: int, name: str) -> Any:
         stride,
         data_format="channels_last",
         interpolation="bilinear",
-        name=f"{name}_upsampled{stride}",
+        name=f"{name}_upsampled",
     )(tensor)

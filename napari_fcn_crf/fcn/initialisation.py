@@ -43,8 +43,8 @@ def initialise(network: Any, seed: int, skip: Collection[str] = ()) -> None:
     for index, layer in enumerate(network.layers):
         if not isinstance(layer, keras.layers.Conv2D) or not layer.trainable:
             continue
-        # Skip connections start silent, as their paper has it.
-        if layer.name in skip or layer.name.startswith("score_pool"):
+        # Skip connections start silent, as their paper has it; a hypercolumn's scores are solved.
+        if layer.name in skip or layer.name.startswith(("score_pool", "hyper_score")):
             continue
         rows, columns, inputs, outputs = layer.kernel.shape
         fan_in, fan_out = rows * columns * inputs, rows * columns * outputs

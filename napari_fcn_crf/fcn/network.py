@@ -7,22 +7,25 @@ from typing import Any
 
 import keras
 
+from napari_fcn_crf.fcn import bundled
 from napari_fcn_crf.fcn.adaptation import adapt
 from napari_fcn_crf.fcn.fcn8s import fcn8s
 from napari_fcn_crf.fcn.fcn16s import fcn16s
 from napari_fcn_crf.fcn.fcn32s import fcn32s
+from napari_fcn_crf.fcn.hypercolumn import hypercolumn
 from napari_fcn_crf.fcn.initialisation import initialise
 from napari_fcn_crf.fcn.largefov import largefov
 from napari_fcn_crf.fcn.vgg16 import IMAGENET_MEANS, preprocess
 from napari_fcn_crf.fcn.weights import VGGFile, open_weights
 from napari_fcn_crf.fcn.widths import WIDTHS
-from napari_fcn_crf.settings import Architecture, TrainingSettings
+from napari_fcn_crf.settings import BUNDLED, RANDOM, Architecture, TrainingSettings
 
 HEADS: dict[Architecture, Callable[..., Any]] = {
     "fcn32s": fcn32s,
     "fcn16s": fcn16s,
     "fcn8s": fcn8s,
     "largefov": largefov,
+    "hypercolumn": hypercolumn,
 }
 
 
@@ -48,7 +51,9 @@ def build_network(settings: TrainingSettings, channels: int, n_classes: int) -> 
     ValueError
         If the weights file cannot be used; the message says why.
     """
-    if settings.weights is None:
+    if settings.weights == BUNDLED:
+        return _build_bundled(settings, channels, n_classes), bundled.DESCRIPTION
+    if settings.weights in (None, RANDOM):
         network = _assemble(settings, channels, n_classes, IMAGENET_MEANS)
         initialise(network, settings.seed)
         return network, "random (He)"
@@ -62,6 +67,15 @@ def build_network(settings: TrainingSettings, channels: int, n_classes: int) -> 
             layer.kernel.assign(kernel)
             layer.bias.assign(bias)
         return network, file.describe()
+
+
+def _build_bundled(settings: TrainingSettings, channels: int, n_classes: int) -> Any:
+    bundled.check_backbone(settings.backbone)
+    arrays = bundled.read_bundled()
+    network = _assemble(settings, channels, n_classes, IMAGENET_MEANS)
+    initialise(network, settings.seed, skip=bundled.bundled_layers(arrays))
+    bundled.assign_bundled(network, arrays, channels)
+    return network
 
 
 def _assemble(

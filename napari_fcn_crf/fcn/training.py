@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.annotations import IGNORE
+from napari_fcn_crf.fcn.closed_form import needs_last_layer, solve_last_layer
 from napari_fcn_crf.fcn.loss import balancing_factors, make_targets
 from napari_fcn_crf.fcn.padding import pad_constant, pad_image
+from napari_fcn_crf.fcn.weights.layers import CONVOLUTIONS
 from napari_fcn_crf.progress import OnProgress, Progress, ShouldStop
 from napari_fcn_crf.settings import TrainingSettings
 
@@ -95,7 +97,16 @@ def fit(
     ValueError
         If the loss is not finite before anything was learnt.
     """
-    batches = _batches(examples, n_classes, settings)
+    factors = _factors(examples, n_classes, settings)
+    if needs_last_layer(network):
+        solve_last_layer(
+            network,
+            [example.image for example in examples],
+            [example.indices for example in examples],
+            factors,
+            settings.seed,
+        )
+    batches = _batches(examples, factors, settings)
     trainer = _trainer(network, settings)
     # Weights that are known to give a finite loss, and the losses up to them.
     good: tuple[int, list[Any]] | None = None
@@ -124,6 +135,9 @@ def fit(
 def _trainer(network: Any, settings: TrainingSettings) -> Any:
     # A second model on the same layers: the network itself stays uncompiled, so that saving it
     # leaves out Adam's moments, twice the size of the weights.
+    for layer in network.layers:
+        if layer.name in CONVOLUTIONS:
+            layer.trainable = not settings.frozen_backbone
     trainer = keras.Model(network.inputs, network.outputs)
     trainer.compile(
         optimizer=keras.optimizers.Adam(settings.learning_rate),
@@ -135,14 +149,19 @@ def _trainer(network: Any, settings: TrainingSettings) -> Any:
     return trainer
 
 
-def _batches(
+def _factors(
     examples: list[Example], n_classes: int, settings: TrainingSettings
-) -> list[tuple[Any, Any, Any]]:
+) -> npt.NDArray[np.float64]:
     counts = np.zeros(n_classes, np.int64)
     for example in examples:
         annotated = example.indices[example.indices != IGNORE]
         counts += np.bincount(annotated, minlength=n_classes)
-    factors = balancing_factors(counts, settings.class_weights)
+    return balancing_factors(counts, settings.class_weights)
+
+
+def _batches(
+    examples: list[Example], factors: npt.NDArray[np.float64], settings: TrainingSettings
+) -> list[tuple[Any, Any, Any]]:
     batches = []
     for example in examples:
         indices = pad_constant(example.indices, IGNORE)

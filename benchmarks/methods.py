@@ -1,0 +1,43 @@
+"""Ways to get from an image and strokes to class probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_fcn_crf import pipeline
+from napari_fcn_crf.annotations import IGNORE
+from napari_fcn_crf.settings import TrainingSettings
+
+Probabilities = npt.NDArray[np.float32]
+Method = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.int32]], Probabilities]
+"""From image and class indices (`IGNORE` off the strokes) to `(n_classes, rows, columns)`."""
+
+
+def forest(image: npt.NDArray[np.uint8], strokes: npt.NDArray[np.int32]) -> Probabilities:
+    """scikit-image's trainable segmentation with its defaults.
+
+    Multiscale intensities, edges and textures, and a random forest of a hundred trees.
+    """
+    from skimage.feature import multiscale_basic_features
+    from sklearn.ensemble import RandomForestClassifier
+
+    channel_axis = -1 if image.ndim == 3 else None
+    features = multiscale_basic_features(image, channel_axis=channel_axis)
+    painted = strokes != IGNORE
+    classifier = RandomForestClassifier(n_estimators=100, n_jobs=2, random_state=0)
+    classifier.fit(features[painted], strokes[painted])
+    flat = classifier.predict_proba(features.reshape(-1, features.shape[-1]))
+    return np.ascontiguousarray(flat.reshape(*strokes.shape, -1).transpose(2, 0, 1), np.float32)
+
+
+def network(settings: TrainingSettings) -> Method:
+    """Return the method that trains and predicts as the plugin does."""
+
+    def run(image: npt.NDArray[np.uint8], strokes: npt.NDArray[np.int32]) -> Probabilities:
+        model = pipeline.train(image, strokes + 1, settings)
+        return pipeline.predict(model, image)
+
+    return run
