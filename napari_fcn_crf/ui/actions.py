@@ -27,30 +27,25 @@ def load_weights(session: Session, path: Path) -> None:
 
 
 def train(session: Session, settings: TrainingSettings) -> None:
-    """Train a network on the chosen image and labels."""
-    image = require_image(session)
-    annotation = session.annotation
-    if annotation is None:
-        raise ValueError(
-            "Training needs a labels layer, but none is open. Press New labels and paint some "
-            "pixels of each class."
-        )
-    layers.check_same_place(image, annotation)
-    pixels = layers.layer_array(image)
-    # A copy, since the user may go on painting while the network trains.
-    labels = np.array(layers.layer_array(annotation))
+    """Train a network on the chosen image and labels, and on the pairs added to them."""
+    pairs = session.training_pairs()
+    for image, labels in pairs:
+        layers.check_same_place(image, labels)
+    pixels = [layers.layer_array(image) for image, _ in pairs]
+    # Copies, since the user may go on painting while the network trains.
+    annotations = [np.array(layers.layer_array(labels)) for _, labels in pairs]
     model_path = session.new_model_path()
 
+    def start() -> Job[ModelCard]:
+        arrays = [np.asarray(lazy) for lazy in pixels]
+        pipeline.check_training_input(arrays, annotations, settings)
+        return session.service.train(arrays, annotations, settings, model_path)
+
     def keep(card: ModelCard) -> None:
-        session.keep_model(model_path, card, f"{image.name}.keras", is_saved=False)
+        session.keep_model(model_path, card, f"{pairs[0][0].name}.keras", is_saved=False)
         done = len(card.losses)
         if done < settings.iterations:
             show_info(f"Training stopped after {done} of {settings.iterations} iterations.")
-
-    def start() -> Job[ModelCard]:
-        array = np.asarray(pixels)
-        pipeline.check_training_input(array, labels, settings)
-        return session.service.train([array], [labels], settings, model_path)
 
     session.run_job("train", "Training", start, keep)
 

@@ -24,7 +24,8 @@ from napari_fcn_crf.annotations import AnnotationSummary, summarize
 from napari_fcn_crf.ui import layers
 from napari_fcn_crf.ui.image_step import image_choice
 from napari_fcn_crf.ui.layer_choice import LayerChoice
-from napari_fcn_crf.ui.step import Step
+from napari_fcn_crf.ui.pairs_section import PairsSection
+from napari_fcn_crf.ui.step import Step, collapsible
 
 _RECOUNT_DELAY_MS = 300
 _ROWS_SHOWN = 6
@@ -82,6 +83,10 @@ class AnnotateStep(Step):
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.body.addWidget(self.table)
         self.verdict: QLabel = self.add_text()
+        self.pairs = PairsSection(self.session, self.attempt)
+        more = collapsible("More images")
+        more.addWidget(self.pairs)
+        self.body.addWidget(more)
 
         self._watched: Labels | None = None
         self._recount = QTimer(self, singleShot=True, interval=_RECOUNT_DELAY_MS)

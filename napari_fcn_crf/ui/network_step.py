@@ -5,53 +5,94 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout
 
-from napari_fcn_crf.settings import TrainingSettings
+from napari_fcn_crf.settings import BUNDLED, RANDOM, TrainingSettings
 from napari_fcn_crf.ui import actions
 from napari_fcn_crf.ui.preferences import compute_settings
 from napari_fcn_crf.ui.step import RunButton, Step
 
-ARCHITECTURES = {"fcn32s": "FCN-32s"}
-BACKBONES = {"vgg16-compact": "VGG-16 compact", "vgg16": "VGG-16"}
-_WEIGHTS_FILES = (
-    "VGG-16 weights (*.h5 *.hdf5 *.keras *.npz *.ckpt *.index *.safetensors *.pth *.onnx)"
-)
+ARCHITECTURES = {
+    "fcn32s": ("FCN-32s", "One enlargement, 32 times, from the deepest layer: coarse (Long 2015)."),
+    "fcn16s": ("FCN-16s", "Adds pool4: finer outlines (Long 2015)."),
+    "fcn8s": ("FCN-8s", "Adds pool4 and pool3: finer still (Long 2015)."),
+    "largefov": ("LargeFOV", "Convolutions with holes at stride 8, as in DeepLab (Chen 2015)."),
+    "hypercolumn": ("Hypercolumn", "All levels at every pixel: fine structures (Hariharan 2015)."),
+}
+BACKBONES = {
+    "vgg16-compact": (
+        "VGG-16 compact",
+        "The same layers at a quarter of the width: quick on any computer.",
+    ),
+    "vgg16": (
+        "VGG-16",
+        "134 million weights; load ImageNet weights for it. Slow without a GPU.",
+    ),
+}
+WEIGHTS = {
+    BUNDLED: ("that come with the plugin", "Learnt by us on generated images; compact only."),
+    RANDOM: ("random", "Nothing is known beforehand."),
+}
+_TOOLTIP = Qt.ItemDataRole.ToolTipRole
+_WEIGHTS_FILES = "VGG-16 weights (*.h5 *.keras *.npz *.ckpt *.index *.safetensors *.pth *.onnx)"
 
 
 class NetworkStep(Step):
-    """Choose architecture and backbone, and load VGG weights from a file."""
+    """Choose architecture, backbone and weights, and load VGG weights from a file."""
 
     title: ClassVar[str] = "Network"
 
     def build(self) -> None:
         defaults = TrainingSettings()
         self.architecture = _combo(ARCHITECTURES, defaults.architecture)
-        self.architecture.setToolTip("FCN-32s: upsampled 32 times from the last layer (Long 2015).")
         self.backbone = _combo(BACKBONES, defaults.backbone)
-        self.backbone.setToolTip(
-            "Compact: the same layers at a quarter of the width, quick on any computer.\n"
-            "VGG-16: 134 million weights; load ImageNet weights for it. Slow without a GPU."
-        )
+        self.weights = _combo(WEIGHTS, defaults.weights or RANDOM)
+        self._shown_file: Path | None = None
+        self.backbone.currentIndexChanged.connect(self._on_backbone_changed)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.addRow("Network", self.architecture)
         form.addRow("Backbone", self.backbone)
+        form.addRow("Weights", self.weights)
         self.body.addLayout(form)
         self.load_button = RunButton(
             self.session, "weights", "Load VGG weights…", self._on_load_clicked
         )
         self.body.addWidget(self.load_button)
         self.found = self.add_text()
+        self.found.hide()
+
+    def chosen_weights(self) -> str | Path:
+        """Return "bundled", "random" or a file."""
+        chosen: str | Path = self.weights.currentData()
+        return chosen
 
     def update_controls(self) -> None:
         self.load_button.show_state("", "Start from a file of published VGG-16 weights.", False)
         weights = self.session.weights
-        if weights is None:
-            self.found.setText("Weights: random, until a file is loaded.")
+        if weights is None or weights.path == self._shown_file:
+            return
+        self._shown_file = weights.path
+        while self.weights.count() > len(WEIGHTS):
+            self.weights.removeItem(len(WEIGHTS))
+        self.weights.addItem(weights.path.name, weights.path)
+        self.weights.setItemData(len(WEIGHTS), weights.description, _TOOLTIP)
+        self.weights.setCurrentIndex(len(WEIGHTS))
+        self.found.setText(f"{weights.path.name}: {weights.description}")
+        self.found.show()
+        self.backbone.setCurrentIndex(self.backbone.findData("vgg16"))
+
+    def _on_backbone_changed(self) -> None:
+        compact = self.backbone.currentData() == "vgg16-compact"
+        self.weights.model().item(self.weights.findData(BUNDLED)).setEnabled(compact)
+        file_row = len(WEIGHTS) if self.weights.count() > len(WEIGHTS) else -1
+        if compact:
+            default = TrainingSettings().weights or RANDOM
+            self.weights.setCurrentIndex(self.weights.findData(default))
         else:
-            self.found.setText(f"{weights.path.name}: {weights.description}")
-            self.backbone.setCurrentText(BACKBONES["vgg16"])
+            row = file_row if file_row >= 0 else self.weights.findData(RANDOM)
+            self.weights.setCurrentIndex(row)
 
     def _on_load_clicked(self) -> None:
         name, _ = QFileDialog.getOpenFileName(
@@ -64,9 +105,10 @@ class NetworkStep(Step):
             actions.load_weights(self.session, Path(name))
 
 
-def _combo(choices: dict[str, str], default: str) -> QComboBox:
+def _combo(choices: dict[str, tuple[str, str]], default: object) -> QComboBox:
     combo = QComboBox()
-    for value, text in choices.items():
+    for row, (value, (text, tooltip)) in enumerate(choices.items()):
         combo.addItem(text, value)
-    combo.setCurrentText(choices[default])
+        combo.setItemData(row, tooltip, _TOOLTIP)
+    combo.setCurrentIndex(combo.findData(default))
     return combo

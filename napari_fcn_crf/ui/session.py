@@ -81,6 +81,7 @@ class Session(QObject):
         self.image: Image | None = None
         self.annotation: Labels | None = None
         self.label_mode: LabelMode = "scribbles"
+        self.pairs: tuple[tuple[Image, Labels], ...] = ()
         self.class_names: dict[int, str] = {}
         self.weights: WeightsChoice | None = None
         self.model: TrainedModel | None = None
@@ -120,6 +121,39 @@ class Session(QObject):
         if labels is not None:
             self.label_mode = guess_label_mode(layer_array(labels))
         self.notify_changed()
+
+    def add_pair(self, image: Image, labels: Labels) -> None:
+        """Train on one more image, too."""
+        if (image, labels) not in self.pairs:
+            self.pairs = (*self.pairs, (image, labels))
+        self.notify_changed()
+
+    def remove_pair(self, position: int) -> None:
+        """Train on one image less."""
+        self.pairs = self.pairs[:position] + self.pairs[position + 1 :]
+        self.notify_changed()
+
+    def training_pairs(self) -> list[tuple[Image, Labels]]:
+        """Return the pairs to train on: the chosen one, then the added ones.
+
+        Raises
+        ------
+        ValueError
+            If there is none; the message says what to do.
+        """
+        if self.image is None or self.annotation is None:
+            if self.pairs:
+                return list(self.pairs)
+            require_image(self)
+            raise ValueError(
+                "Training needs a labels layer, but none is open. Press New labels and paint some "
+                "pixels of each class."
+            )
+        chosen = (self.image, self.annotation)
+        # A chosen pair without a stroke is the one to predict, not to train on.
+        if self.pairs and not layer_array(self.annotation).any():
+            return list(self.pairs)
+        return [chosen, *(pair for pair in self.pairs if pair != chosen)]
 
     def class_name(self, value: int) -> str:
         """Return what the user calls a label value."""
@@ -263,6 +297,9 @@ class Session(QObject):
         if self.annotation not in annotations:
             self.choose_annotation(annotations[0] if annotations else None)
         self.sources = tuple(layer for layer in self.sources if layer in viewer.layers)
+        self.pairs = tuple(
+            pair for pair in self.pairs if all(layer in viewer.layers for layer in pair)
+        )
         if self.refined is not None and self.refined.refined not in viewer.layers:
             self.refined = None
         if self.uncertainty is not None and self.uncertainty not in viewer.layers:

@@ -92,11 +92,10 @@ class TrainStep(Step):
 
     def settings(self) -> TrainingSettings:
         """Return what the controls of steps 2 and 3 say."""
-        weights = self.session.weights
         values: dict[str, Any] = {
             "architecture": self._network.architecture.currentData(),
             "backbone": self._network.backbone.currentData(),
-            "weights": None if weights is None else weights.path,
+            "weights": self._network.chosen_weights(),
             "labels": self.session.label_mode,
         }
         for name in (
@@ -113,7 +112,9 @@ class TrainStep(Step):
     def update_controls(self) -> None:
         session = self.session
         problem = ""
-        if session.image is None:
+        if session.pairs:
+            pass
+        elif session.image is None:
             problem = "Open an image first."
         elif session.annotation is None:
             problem = "Paint a labels layer first."
