@@ -23,6 +23,11 @@ class Progress:
         Of the steps, where it is not a count: "s".
     partial : object, optional
         A part of the result, to be shown while the rest is computed.
+    validation_iou : tuple of float, optional
+        IoU of each class where annotation was held out, after this step; NaN for a class of which
+        none was.
+    seconds_left : float, optional
+        At the pace of the last steps.
     """
 
     phase: str
@@ -31,6 +36,8 @@ class Progress:
     loss: float | None = None
     unit: str = ""
     partial: Any = None
+    validation_iou: tuple[float, ...] | None = None
+    seconds_left: float | None = None
 
 
 OnProgress = Callable[[Progress], None]

@@ -11,6 +11,7 @@ Backbone = Literal["vgg16-compact", "vgg16"]
 LabelMode = Literal["scribbles", "mask"]
 LossReduction = Literal["mean", "sum"]
 ClassWeights = Literal["none", "balanced"]
+TrainingMode = Literal["auto", "quick", "full"]
 CRFEngine = Literal["builtin", "pydensecrf"]
 Backend = Literal["tensorflow", "torch", "jax"]
 
@@ -85,6 +86,18 @@ class TrainingSettings(_Settings):
         Weigh each class by the inverse of its number of annotated pixels, or all pixels alike.
     seed : int
         Of initialisation, dropout and the order of images.
+    mode : {"auto", "quick", "full"}
+        "quick" leaves the backbone's thirteen convolutions as they are and computes their features
+        once for each image, so that a step costs only what is on top of them; "full" trains
+        everything. "auto" is quick on a CPU if the backbone's weights were learnt, and full
+        otherwise.
+    validation_fraction : float
+        Share of each class's strokes that is held out to measure the IoU on, from 0 to 0.5.
+    patience : int
+        Stop when the loss, or the IoU of what is held out, has not improved for so many steps; 0
+        never stops early.
+    augment : bool
+        Show the images turned, flipped and, in full mode, enlarged, brighter and darker as well.
 
     Raises
     ------
@@ -103,6 +116,10 @@ class TrainingSettings(_Settings):
     loss_reduction: LossReduction = "mean"
     class_weights: ClassWeights = "balanced"
     seed: int = 0
+    mode: TrainingMode = "auto"
+    validation_fraction: float = 0.0
+    patience: int = 0
+    augment: bool = False
 
     def __post_init__(self) -> None:
         self._check_literals()
@@ -110,6 +127,9 @@ class TrainingSettings(_Settings):
         require("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
         require("dropout", self.dropout, 0 <= self.dropout < 1, "at least 0 and below 1")
         require("seed", self.seed, 0 <= self.seed < 2**32, "from 0 to 4294967295")
+        fraction = self.validation_fraction
+        require("validation_fraction", fraction, 0 <= fraction <= 0.5, "from 0 to 0.5")
+        require("patience", self.patience, self.patience >= 0, "at least 0")
 
     @classmethod
     def paper(cls, weights: str | Path | None = None) -> TrainingSettings:
@@ -129,6 +149,7 @@ class TrainingSettings(_Settings):
             dropout=0.5,
             loss_reduction="sum",
             class_weights="none",
+            mode="full",
         )
 
 
