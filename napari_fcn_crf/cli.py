@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import napari_fcn_crf
 from napari_fcn_crf.cli_options import OneLineParser, add_settings, read_settings
 from napari_fcn_crf.compute import backend
+from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.errors import ComputeError
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
 from napari_fcn_crf.settings import (
@@ -147,7 +148,7 @@ def _add_output_folder(parser: argparse.ArgumentParser, files: str) -> None:
 def _demo(arguments: argparse.Namespace) -> None:
     from napari_fcn_crf import demo
 
-    backend.load_here(read_settings(arguments, ComputeSettings))
+    _load_backend(arguments)
     demo.run(arguments.output)
     if arguments.view:
         demo.view(arguments.output)
@@ -168,7 +169,7 @@ def _train(arguments: argparse.Namespace) -> None:
     labels = [image_files.read_labels(path) for path in arguments.pairs[1::2]]
     # What is wrong with them shows before the backend loads, which takes seconds.
     pipeline.check_training_input(images, labels, settings)
-    backend.load_here(read_settings(arguments, ComputeSettings))
+    _load_backend(arguments)
     with _stop_on_interrupt() as should_stop, _bar() as on_progress:
         model = pipeline.train(
             images,
@@ -197,7 +198,7 @@ def _predict(arguments: argparse.Namespace) -> None:
     first = image_files.read_image(arguments.images[0])
     pipeline.check_prediction_input(card, first)
     folder = _folder(arguments.output)
-    backend.load_here(read_settings(arguments, ComputeSettings))
+    _load_backend(arguments)
     model = pipeline.load_model(arguments.model)
     for number, path in enumerate(arguments.images):
         image = image_files.read_image(path) if number else first
@@ -240,6 +241,13 @@ def _devices(arguments: argparse.Namespace) -> None:
         print(f"{device.name:8}{device.label:40}{free}".rstrip())
 
 
+def _load_backend(arguments: argparse.Namespace) -> None:
+    settings = read_settings(arguments, ComputeSettings)
+    with _bar() as on_progress:
+        on_progress(Progress(f"Starting {BACKEND_TITLES[settings.backend]}"))
+        backend.load_here(settings)
+
+
 def _model_file(path: Path) -> Path:
     if path.suffix != ".keras":
         raise ValueError(
@@ -275,11 +283,14 @@ def _bar(description: str | None = None) -> Iterator[OnProgress]:
     """Give a callback that draws a progress bar on a terminal, and nothing elsewhere."""
     from tqdm import tqdm
 
-    with tqdm(desc=description, disable=None, leave=False) as bar:
+    with tqdm(desc=description, disable=None, leave=False, delay=0.01) as bar:
+        shown = description
 
         def show(progress: Progress) -> None:
-            if description is None:
-                bar.set_description_str(progress.phase, refresh=False)
+            nonlocal shown
+            if description is None and shown != progress.phase:
+                shown = progress.phase
+                bar.set_description_str(shown)
             if progress.loss is not None:
                 bar.set_postfix_str(f"loss {progress.loss:.4g}", refresh=False)
             bar.total = progress.total or None

@@ -24,11 +24,11 @@ from napari_fcn_crf.compute.job import Job
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import ComputeSettings
 
-CANCEL_GRACE_S = 0.7
+CANCEL_GRACE_S = 0.6
 """How long a task may take to end by itself after it was asked to."""
 
 _POLL_S = 0.02
-_READER_END_S = 0.3
+_THREAD_END_S = 0.2
 _LOG_LINES = 40
 _RUN_TASK = "from napari_fcn_crf.compute import tasks\ntasks.run(task, function, request)"
 
@@ -230,23 +230,28 @@ class _Service(Service):  # type: ignore[misc]
                 creationflags=NO_WINDOW,
             )
             # Daemons, unlike Appose's own: they must not keep the interpreter from exiting.
-            loops = (self._stdout_loop, self._stderr_loop, self._monitor_loop)
+            loops = (self._read_answers, self._read_log, self._monitor_loop)
             self._threads = [threading.Thread(target=loop, daemon=True) for loop in loops]
             for thread in self._threads:
                 thread.start()
         return self
 
     def end(self) -> None:
-        """Kill the process and close its pipes."""
+        """Kill the process; the threads that listen to it then end, and close its pipes."""
         self._process.kill()
         with suppress(OSError):  # what it was never sent
             self._process.stdin.close()
-        for thread, pipe in zip(
-            self._threads, (self._process.stdout, self._process.stderr, None), strict=True
-        ):
-            thread.join(_READER_END_S)
-            if pipe is not None and not thread.is_alive():
-                pipe.close()
+        deadline = time.monotonic() + _THREAD_END_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _read_answers(self) -> None:
+        with self._process.stdout:
+            self._stdout_loop()
+
+    def _read_log(self) -> None:
+        with self._process.stderr:
+            self._stderr_loop()
 
 
 def _launch_settings(settings: ComputeSettings) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from typing import Any
 import psutil
 
 from napari_fcn_crf.compute.environment import (
+    BACKEND_TITLES,
     NO_WINDOW,
     child_command,
     compute_environment,
@@ -23,7 +25,7 @@ from napari_fcn_crf.compute.environment import (
 )
 from napari_fcn_crf.compute.errors import ComputeError
 from napari_fcn_crf.progress import Cancelled, ShouldStop
-from napari_fcn_crf.settings import ComputeSettings
+from napari_fcn_crf.settings import Backend, ComputeSettings
 
 _PROBE_LIMIT_S = 120
 _MARK = "napari-fcn-crf devices: "
@@ -48,6 +50,25 @@ class Device:
     free_bytes: int | None
 
 
+@dataclass(frozen=True)
+class DeviceTest:
+    """How a short training went on a device.
+
+    Parameters
+    ----------
+    label : str
+        The device, as people know it.
+    first_step_seconds : float
+        Of the first step, in which the network is compiled.
+    step_seconds : float
+        Of the second, as all that follow.
+    """
+
+    label: str
+    first_step_seconds: float
+    step_seconds: float
+
+
 def list_devices(
     settings: ComputeSettings, should_stop: ShouldStop = lambda: False
 ) -> list[Device]:
@@ -70,6 +91,34 @@ def list_devices(
     if len(memory) != len(gpus):
         memory = [None] * len(gpus)
     return [_cpu(), *map(_gpu, range(len(gpus)), gpus, memory)]
+
+
+def missing_backends(settings: ComputeSettings) -> dict[Backend, str]:
+    """Return the backends that the compute process cannot use, each with the reason.
+
+    Nothing is imported for it: only whether the packages are there is looked up.
+
+    Raises
+    ------
+    ValueError
+        If the interpreter in the settings does not exist, or is no Python.
+    """
+    interpreter = find_interpreter(settings)
+    if settings.interpreter:
+        found = _ask_interpreter(interpreter)
+    else:
+        found = [name for name in BACKEND_TITLES if importlib.util.find_spec(name) is not None]
+    return {
+        name: f"{title} is not installed. To use it: {interpreter} -m pip install {name}"
+        for name, title in BACKEND_TITLES.items()
+        if name not in found
+    }
+
+
+def device_in_use() -> str:
+    """Return what this process computes on; for the child, as it imports the backend."""
+    gpus = backend_gpu_names()
+    return gpus[0] if gpus else _cpu().label
 
 
 def backend_gpu_names() -> list[str]:
@@ -139,6 +188,28 @@ def _ask_backend(settings: ComputeSettings, should_stop: ShouldStop) -> list[str
     raise ComputeError(
         f"The {settings.backend} backend could not name its devices. Look into the log.", log
     )
+
+
+def _ask_interpreter(interpreter: str) -> list[str]:
+    query = f"""
+import importlib.util
+print(*[name for name in {tuple(BACKEND_TITLES)} if importlib.util.find_spec(name) is not None])
+"""
+    try:
+        answer = subprocess.run(
+            [interpreter, "-I", "-c", query],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+            creationflags=NO_WINDOW,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ValueError(
+            f"The compute process needs a Python interpreter, but {interpreter} cannot be asked "
+            "which packages it has. Choose another in the settings."
+        ) from error
+    return answer.stdout.split()
 
 
 def _nvidia_free_bytes() -> list[int | None]:

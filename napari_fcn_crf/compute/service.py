@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.compute.child import Child
-from napari_fcn_crf.compute.devices import Device, list_devices
+from napari_fcn_crf.compute.devices import Device, DeviceTest, list_devices
 from napari_fcn_crf.compute.errors import ChildEndedError, ComputeError
 from napari_fcn_crf.compute.job import Job
 from napari_fcn_crf.compute.shared import SharedArrays
@@ -24,7 +24,7 @@ from napari_fcn_crf.model import ModelCard, read_card
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import ComputeSettings, PredictionSettings, TrainingSettings
 
-__all__ = ["ChildEndedError", "ComputeError", "ComputeService", "Device", "Job"]
+__all__ = ["ChildEndedError", "ComputeError", "ComputeService", "Device", "DeviceTest", "Job"]
 
 T = TypeVar("T")
 _JOIN_S = 1.5
@@ -159,6 +159,18 @@ class ComputeService:
             "listing devices", lambda job: list_devices(settings, job.cancel_requested.is_set)
         )
         return job.start()
+
+    def test_device(self) -> Job[DeviceTest]:
+        """Start a training of two steps on the device in the settings, to see how fast it is.
+
+        Raises
+        ------
+        ValueError
+            If another job is still running.
+        """
+        return self._start(
+            "testing the device", lambda job: DeviceTest(**self._call(job, "test_device", {}))
+        )
 
     def close(self) -> None:
         """Cancel what is running and end the process; a later job starts a new one."""

@@ -6,6 +6,7 @@ import dis
 import errno
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 from appose import NDArray, SharedMemory
 
@@ -23,6 +25,9 @@ from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
 
 _OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
+
+_PLAIN = (str, int, float)
+_TEST_SHAPE = (288, 448)
 
 _backend_problem = ""
 _model_cache: dict[tuple[str, int, int], Any] = {}
@@ -117,6 +122,33 @@ def describe_weights(task: Any, path: str) -> dict[str, Any]:
     return {"text": weights.describe_weights(path)}
 
 
+def test_device(task: Any) -> dict[str, Any]:
+    """Train two steps on a made-up image of usual size."""
+    from napari_fcn_crf import pipeline
+    from napari_fcn_crf.compute.devices import device_in_use
+
+    generator = np.random.default_rng(0)
+    rows, columns = _TEST_SHAPE
+    image = generator.integers(0, 256, (rows, columns, 3), dtype=np.uint8)
+    labels = generator.integers(1, 3, (rows, columns))
+    times = []
+
+    def report(progress: Progress) -> None:
+        times.append(time.perf_counter())
+        _reporter(task)(progress)
+
+    settings = TrainingSettings(iterations=2)
+    pipeline.train(image, labels, settings, on_progress=report, should_stop=_stopper(task))
+    if task.cancel_requested:
+        raise Cancelled
+    first, second = np.diff(times)[-2:]
+    return {
+        "label": device_in_use(),
+        "first_step_seconds": float(first),
+        "step_seconds": float(second),
+    }
+
+
 def release_result() -> None:
     """Let go of the last result's memory, and free it if the parent can no longer do so."""
     global _result
@@ -132,6 +164,7 @@ _TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "train": train,
     "predict": predict,
     "describe_weights": describe_weights,
+    "test_device": test_device,
 }
 
 
@@ -169,14 +202,11 @@ def _file_key(path: str) -> tuple[str, int, int]:
 
 def _reporter(task: Any) -> Callable[[Progress], None]:
     def report(progress: Progress) -> None:
-        task.update(
-            info={
-                "phase": progress.phase,
-                "current": progress.current,
-                "total": progress.total,
-                "loss": None if progress.loss is None else float(progress.loss),
-            }
-        )
+        loss = None if progress.loss is None else float(progress.loss)
+        values = vars(progress) | {"loss": loss}
+        # What is no plain value, such as a part of a result, does not go through the channel.
+        plain = {name: value for name, value in values.items() if isinstance(value, _PLAIN)}
+        task.update(info=plain)
 
     return report
 

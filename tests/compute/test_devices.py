@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from napari_fcn_crf.compute.devices import list_devices
+from napari_fcn_crf.compute.devices import list_devices, missing_backends
 from napari_fcn_crf.compute.errors import ComputeError
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import DEVICES, ComputeSettings
@@ -58,3 +58,20 @@ def test_a_backend_that_is_not_installed_is_an_error_with_its_log() -> None:
     with pytest.raises(ComputeError, match="could not name its devices") as raised:
         list_devices(ComputeSettings(backend="jax"))
     assert "No module named 'jax'" in raised.value.details
+
+
+@pytest.mark.parametrize("interpreter", ["", sys.executable])
+def test_missing_backends_are_named_with_the_remedy(interpreter: str) -> None:
+    missing = missing_backends(ComputeSettings(interpreter=interpreter))
+    installed = {name for name in ("tensorflow", "torch", "jax") if importlib.util.find_spec(name)}
+    assert set(missing) == {"tensorflow", "torch", "jax"} - installed
+    assert all(f"pip install {name}" in reason for name, reason in missing.items())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a script with a shebang")
+def test_an_interpreter_that_is_none_is_told(tmp_path: Path) -> None:
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\nexit 1\n")
+    program.chmod(0o755)
+    with pytest.raises(ValueError, match="cannot be asked which packages it has"):
+        missing_backends(ComputeSettings(interpreter=str(program)))

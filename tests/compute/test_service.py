@@ -105,6 +105,16 @@ def test_a_weights_file_is_described_or_refused(
         warm_service.describe_weights(file).result()
 
 
+def test_the_device_is_tested_with_two_steps(warm_service: ComputeService) -> None:
+    job = warm_service.test_device()
+    steps = [progress for progress in job.events() if progress.loss is not None]
+    assert [(step.current, step.total) for step in steps] == [(1, 2), (2, 2)]
+    test = job.result()
+    assert test.label.startswith("CPU, ")
+    assert test.step_seconds > 0
+    assert test.first_step_seconds > 0
+
+
 def test_one_job_runs_at_a_time(
     warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:
