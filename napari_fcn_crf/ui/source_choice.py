@@ -19,6 +19,7 @@ class SourceChoice(QComboBox):
         super().__init__()
         self._session = session
         self._offered: list[tuple[Layer, ...]] = []
+        self.setPlaceholderText("press Predict first, or choose")
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(12)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

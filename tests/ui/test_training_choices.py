@@ -1,0 +1,115 @@
+"""What can be chosen before a training: pairs, class names, network, weights, device."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_fcn_crf.settings import BUNDLED
+from napari_fcn_crf.ui.annotate_step import AnnotateStep
+from napari_fcn_crf.ui.device_step import DeviceStep
+from napari_fcn_crf.ui.network_step import NetworkStep
+from napari_fcn_crf.ui.session import WeightsChoice
+from napari_fcn_crf.ui.train_step import TrainStep
+from tests.ui.conftest import click, wait_until_idle
+
+
+def test_training_on_two_images_of_other_sizes(viewer, panel, session, qtbot, two_squares):
+    image, labels = two_squares
+    first = viewer.add_image(image, name="first")
+    strokes = viewer.add_labels(labels, name="first strokes")
+    qtbot.wait(20)
+    pairs = panel.steps[AnnotateStep].pairs
+    pairs.add_button.click()
+    second = viewer.add_image(image[:, :48].copy(), name="second")
+    more = viewer.add_labels(labels[:, :48].copy(), name="second strokes")
+    session.choose_image(second)
+    session.choose_annotation(more)
+    assert session.training_pairs() == [(second, more), (first, strokes)]
+    panel.steps[TrainStep].iterations.value = 2
+    click(qtbot, panel.steps[TrainStep].train_button)
+    wait_until_idle(qtbot, session)
+    pixels = session.model.card.record["class_pixels"]
+    assert pixels["3"] == (labels == 3).sum() + (labels[:, :48] == 3).sum()
+
+    pairs.list.setCurrentRow(0)
+    pairs.remove_button.click()
+    assert session.pairs == ()
+
+
+def test_a_pair_goes_with_its_layer(viewer, session, qtbot, two_squares):
+    image, labels = two_squares
+    session.add_pair(viewer.add_image(image), viewer.add_labels(labels))
+    assert len(session.pairs) == 1
+    viewer.layers.clear()
+    qtbot.waitUntil(lambda: session.pairs == ())
+
+
+def test_an_empty_annotation_beside_other_pairs_is_not_trained_on(viewer, session, two_squares):
+    image, labels = two_squares
+    pair = (viewer.add_image(image), viewer.add_labels(labels))
+    session.add_pair(*pair)
+    session.choose_annotation(viewer.add_labels(np.zeros_like(labels)))
+    assert session.training_pairs() == [pair]
+
+
+def test_classes_are_named(viewer, panel, session, qtbot, two_squares):
+    image, labels = two_squares
+    viewer.add_image(image)
+    viewer.add_labels(labels)
+    table = panel.steps[AnnotateStep].table
+    qtbot.waitUntil(lambda: table.rowCount() == 2)
+    table.item(1, 1).setText("nucleus")
+    assert session.class_name(7) == "nucleus"
+    assert session.class_name(3) == "class 3"
+    qtbot.waitUntil(lambda: table.item(1, 1).text() == "nucleus")
+    table.item(1, 1).setText(" ")
+    assert session.class_name(7) == "class 7"
+
+
+def test_weights_fit_their_backbone(panel, session, qtbot, tmp_path):
+    step = panel.steps[NetworkStep]
+    bundled = step.weights.model().item(step.weights.findData(BUNDLED))
+    assert bundled.isEnabled()
+    step.backbone.setCurrentIndex(step.backbone.findData("vgg16"))
+    assert not bundled.isEnabled()
+    assert step.chosen_weights() == "random"
+    session.weights = WeightsChoice(tmp_path / "vgg16.h5", "VGG-16, Keras HDF5")
+    session.notify_changed()
+    qtbot.waitUntil(lambda: step.chosen_weights() == tmp_path / "vgg16.h5")
+    assert step.found.text() == "vgg16.h5: VGG-16, Keras HDF5"
+    step.backbone.setCurrentIndex(step.backbone.findData("vgg16-compact"))
+    assert step.chosen_weights() != tmp_path / "vgg16.h5"
+
+
+@pytest.mark.usefixtures("session")
+def test_the_device_is_found_and_tested(viewer, panel, session, qtbot):
+    step = panel.steps[DeviceStep]
+    click(qtbot, step.find_button)
+    wait_until_idle(qtbot, session)
+    texts = [step.device.itemText(row) for row in range(step.device.count())]
+    assert texts[0] == "automatic"
+    assert any(text.startswith("CPU, ") for text in texts)
+    tensorflow = step.backend.model().item(0)
+    assert tensorflow.isEnabled()
+    for row in (1, 2):
+        item = step.backend.model().item(row)
+        assert item.isEnabled() or "is not installed" in item.toolTip()
+    click(qtbot, step.test_button)
+    wait_until_idle(qtbot, session)
+    assert " s a step" in step.outcome.text()
+
+
+def test_keys_press_the_buttons(viewer, panel, session, qtbot, two_squares):
+    from napari.utils.key_bindings import coerce_keybinding
+
+    image, labels = two_squares
+    viewer.add_image(image)
+    viewer.add_labels(labels)
+    train = panel.steps[TrainStep]
+    train.iterations.value = 1
+    qtbot.waitUntil(train.train_button.button.isEnabled)
+    assert train.train_button.button.toolTip().endswith("(key Shift-T)")
+    viewer.keymap[coerce_keybinding("Shift-T")](viewer)
+    wait_until_idle(qtbot, session)
+    assert len(session.model.card.losses) == 1
