@@ -36,6 +36,7 @@ _ALLOWED_CLASSES = frozenset(
         "Functional",
         "GlorotUniform",
         "InputLayer",
+        "L2",
         "MaxPooling2D",
         "Ones",
         "ReLU",

@@ -10,13 +10,10 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from napari_fcn_crf.annotations import IGNORE
-from napari_fcn_crf.fcn.hypercolumn import NORMALISATION, SCORE
+from napari_fcn_crf.fcn.hypercolumn import NORMALISATION, PENALTY, SCORE
 from napari_fcn_crf.fcn.padding import crop, pad_image
 
 Floats = npt.NDArray[np.float32]
-
-PENALTY = 0.01
-"""Weight of the squared coefficients beside the mean cross-entropy."""
 
 _FLOOR = 0.01
 _MOST_PIXELS = 20_000
@@ -101,7 +98,12 @@ def logistic_regression(
     n_classes: int,
     penalty: float = PENALTY,
 ) -> tuple[Floats, Floats]:
-    """Return coefficients `(n_features, n_classes)` and intercepts `(n_classes,)`."""
+    """Return coefficients `(n_features, n_classes)` and intercepts `(n_classes,)`.
+
+    Notes
+    -----
+    Minimises `-sum_i w_i log p_i(c_i) / sum_i w_i + penalty |coefficients|^2 / 2`.
+    """
     samples, width = features.shape
     features = np.concatenate([features, np.ones((samples, 1))], axis=1)
     weights = weights / weights.sum()

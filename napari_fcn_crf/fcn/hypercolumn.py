@@ -13,6 +13,9 @@ from napari_fcn_crf.fcn.widths import VGGWidths
 UNITS = 96
 """Filters that all levels are projected to."""
 
+PENALTY = 0.001
+"""Weight of half the squared coefficients beside the mean cross-entropy."""
+
 NORMALISATION = "hyper_norm"
 SCORE = "hyper_score"
 
@@ -48,7 +51,12 @@ def hypercolumn(image: Any, widths: VGGWidths, n_classes: int, dropout: float, s
         axis=-1, epsilon=1e-6, trainable=False, name=NORMALISATION
     )(column)
     return keras.layers.Conv2D(
-        n_classes, 1, kernel_initializer="zeros", data_format="channels_last", name=SCORE
+        n_classes,
+        1,
+        kernel_initializer="zeros",
+        kernel_regularizer=keras.regularizers.L2(PENALTY / 2),
+        data_format="channels_last",
+        name=SCORE,
     )(column)
 
 
