@@ -69,11 +69,35 @@ def keras_layers(tensors: Tensors) -> Layers:
     paths = sorted(plain, key=_natural_key)
     convolutions = [path for path in paths if len(plain[path].kernel.shape) == 4]
     dense = [path for path in paths if len(plain[path].kernel.shape) == 2]
+    return in_order([plain[path] for path in convolutions + dense])
+
+
+def in_order(layers: list[LayerTensors]) -> Layers:
+    """Return the layers of a file that does not name them, but has no others either."""
     names = (*CONVOLUTIONS, *FULLY_CONNECTED, CLASSIFIER)
-    ordered = convolutions + dense
-    if not len(CONVOLUTIONS) <= len(ordered) <= len(names):
+    if not len(CONVOLUTIONS) <= len(layers) <= len(names):
         return {}
-    return {name: plain[path] for name, path in zip(names, ordered, strict=False)}
+    return dict(zip(names, layers, strict=False))
+
+
+def pytorch_layers(tensors: Tensors) -> Layers:
+    """Return the layers of torchvision's or timm's `vgg16`, which number them with the others."""
+    positions = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+    prefixes = {
+        name: [f"features.{position}"]
+        for name, position in zip(CONVOLUTIONS, positions, strict=True)
+    } | {
+        "fc6": ["classifier.0", "pre_logits.fc1"],
+        "fc7": ["classifier.3", "pre_logits.fc2"],
+        "fc8": ["classifier.6", "head.fc"],
+    }
+    layers = {}
+    for name, candidates in prefixes.items():
+        for prefix in candidates:
+            pair = tensors.get(f"{prefix}.weight"), tensors.get(f"{prefix}.bias")
+            if pair[0] is not None and pair[1] is not None:
+                layers[name] = LayerTensors(pair[0], pair[1])
+    return layers
 
 
 def _kernel_and_bias(tensors: Tensors) -> Iterator[tuple[str, LayerTensors]]:

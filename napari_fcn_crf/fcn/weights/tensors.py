@@ -56,6 +56,12 @@ class Convention:
 
 KERAS = Convention("BGR", (123.68, 116.779, 103.939))
 SLIM = Convention("RGB", (123.68, 116.78, 103.94))
+TORCH = Convention(
+    "RGB",
+    (0.485 * 255, 0.456 * 255, 0.406 * 255),
+    (0.229 * 255, 0.224 * 255, 0.225 * 255),
+    "channels_first",
+)
 FROSSARD = Convention("RGB", (123.68, 116.779, 103.939))
 
 
@@ -67,10 +73,16 @@ def not_weights(path: Path, found: str) -> WeightsError:
     """Return the error for such a file, with what was found in it."""
     return WeightsError(
         f"Expected a file with VGG-16's weights, but {path.name} {found}. Choose a VGG-16 "
-        "published for Keras (.h5), TensorFlow (.ckpt) or numpy (.npz)."
+        "published for Keras (.h5), TensorFlow (.ckpt), PyTorch (.pth, .safetensors), numpy "
+        "(.npz) or ONNX (.onnx)."
     )
 
 
 def as_float32(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Return an array of numbers as float32."""
     return np.asarray(array, np.float32)
+
+
+def bfloat16_to_float32(bits: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
+    """Return the numbers whose upper sixteen bits are given."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)

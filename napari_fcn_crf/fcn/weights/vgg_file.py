@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,18 +11,24 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.fcn.weights import checkpoint, layers, tensors
-from napari_fcn_crf.fcn.weights.hdf5 import hdf5_tensors
+from napari_fcn_crf.fcn.weights import layers
 from napari_fcn_crf.fcn.weights.layers import CLASSIFIER, CONVOLUTIONS, FULLY_CONNECTED, Layers
-from napari_fcn_crf.fcn.weights.npz import npz_tensors
+from napari_fcn_crf.fcn.weights.recognise import Found, recognise
 from napari_fcn_crf.fcn.weights.tensors import Convention, WeightsError, not_weights
 from napari_fcn_crf.fcn.widths import WIDTHS, VGGWidths
 from napari_fcn_crf.files import ZIP_ERRORS
 from napari_fcn_crf.settings import Backbone
 
-_HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-_ZIP_MAGIC = b"PK\x03\x04"
-_READ_ERRORS = (*ZIP_ERRORS, KeyError, ValueError)
+_READ_ERRORS = (
+    *ZIP_ERRORS,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+)
+"""What a damaged or hostile file may make a reader of its format raise."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,10 @@ class VGGFile:
         left_out = f"; {CLASSIFIER} left out" if CLASSIFIER in self.layers else ""
         order, means = self.convention.order, self.convention.means
         shown = means if order == "RGB" else means[::-1]
-        numbers = "/".join(f"{round(mean, 2):g}" for mean in shown)
-        return f"{title}, {self.form}, {found}{left_out}; {order}, means {numbers}"
+        text = f"{title}, {self.form}, {found}{left_out}; {order}, means {_triple(shown)}"
+        if self.convention.deviations == (1, 1, 1):
+            return text
+        return f"{text}, deviations {_triple(self.convention.deviations)}"
 
     def read(self, name: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Return a layer's kernel `(rows, columns, in, out)`, for 0-255 RGB, and its bias.
@@ -103,7 +110,7 @@ def open_weights(path: str | Path) -> Iterator[VGGFile]:
         raise not_weights(path, "is a folder")
     with ExitStack() as stack:
         try:
-            file = _recognise(path, stack)
+            file = _vgg_file(path, recognise(path, stack))
         except WeightsError:
             raise
         except _READ_ERRORS as error:
@@ -123,54 +130,9 @@ def describe_weights(path: str | Path) -> str:
         return file.describe()
 
 
-def _recognise(path: Path, stack: ExitStack) -> VGGFile:
-    prefix = checkpoint.checkpoint_prefix(path)
-    index = prefix.with_name(prefix.name + ".index")
-    if index.exists():
-        return _open_checkpoint(path, stack)
-    if not path.exists():
-        raise not_weights(path, "does not exist")
-    with path.open("rb") as file:
-        head = file.read(8)
-        file.seek(max(0, path.stat().st_size - 8))
-        tail = file.read(8)
-    if head == _HDF5_MAGIC:
-        found = stack.enter_context(hdf5_tensors(path))
-        return _vgg_file(path, "Keras HDF5", layers.keras_layers(found), tensors.KERAS)
-    if head.startswith(_ZIP_MAGIC):
-        return _open_zip(path, stack)
-    if tail == checkpoint.TABLE_MAGIC:
-        return _open_checkpoint(path, stack)
-    if not head:
-        raise not_weights(path, "is empty")
-    raise not_weights(path, "is of none of these kinds")
-
-
-def _open_checkpoint(path: Path, stack: ExitStack) -> VGGFile:
-    found = stack.enter_context(checkpoint.checkpoint_tensors(path))
-    named = layers.named_layers(
-        found, "vgg_16/{group}/{layer}/weights", "vgg_16/{group}/{layer}/biases"
-    ) | layers.named_layers(found, "vgg_16/{layer}/weights", "vgg_16/{layer}/biases")
-    return _vgg_file(path, "TF-Slim checkpoint", named, tensors.SLIM)
-
-
-def _open_zip(path: Path, stack: ExitStack) -> VGGFile:
-    with zipfile.ZipFile(path) as archive:
-        members = archive.namelist()
-    if "model.weights.h5" in members:
-        archive = stack.enter_context(zipfile.ZipFile(path))
-        member = stack.enter_context(archive.open("model.weights.h5"))
-        found = stack.enter_context(hdf5_tensors(path, member))
-        return _vgg_file(path, "Keras model", layers.keras_layers(found), tensors.KERAS)
-    if any(name.endswith(".npy") for name in members):
-        found = stack.enter_context(npz_tensors(path))
-        named = layers.named_layers(found, "{layer}_W", "{layer}_b")
-        return _vgg_file(path, "numpy archive", named, tensors.FROSSARD)
-    raise not_weights(path, "is a zip file with neither a Keras model nor numpy arrays in it")
-
-
-def _vgg_file(path: Path, form: str, found: Layers, convention: Convention) -> VGGFile:
+def _vgg_file(path: Path, recognised: Found) -> VGGFile:
     """Check the shapes of the layers found and return them as VGG-16's."""
+    form, found, convention = recognised.form, recognised.layers, recognised.convention
     missing = [name for name in CONVOLUTIONS if name not in found]
     if len(missing) == len(CONVOLUTIONS):
         raise not_weights(path, "holds another network")
@@ -195,6 +157,10 @@ def _vgg_file(path: Path, form: str, found: Layers, convention: Convention) -> V
             fitting.pop("fc7", None)
         return VGGFile(path, form, backbone, fitting, convention)
     raise not_weights(path, f"has a conv1_1 of {outputs[-1]} filters instead of 64")
+
+
+def _triple(numbers: tuple[float, ...]) -> str:
+    return "/".join(f"{round(number, 2):g}" for number in numbers)
 
 
 def _fits(

@@ -79,7 +79,7 @@ def keras_model(reference: Reference, include_top: bool = True) -> keras.Model:
     return model
 
 
-def test_image(reference: Reference) -> npt.NDArray[np.float32]:
+def image_for(reference: Reference) -> npt.NDArray[np.float32]:
     """Return a 0-255 RGB image of the size the published classifier takes."""
     side = 32 * reference.rows
     return np.random.default_rng(7).uniform(0, 255, (1, side, side, 3)).astype(np.float32)
@@ -88,9 +88,9 @@ def test_image(reference: Reference) -> npt.NDArray[np.float32]:
 def expected_outputs(
     reference: Reference, means_rgb: npt.NDArray[np.float32] = MEANS_RGB
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return what pool5 and fc7 of the reference give for `test_image`."""
+    """Return what pool5 and fc7 of the reference give for `image_for`."""
     model = keras_model(reference)
-    bgr = (test_image(reference) - means_rgb)[..., ::-1]
+    bgr = (image_for(reference) - means_rgb)[..., ::-1]
     outputs = [model.get_layer("block5_pool").output, model.get_layer("fc2").output]
     pool5, fc7 = keras.Model(model.input, outputs).predict_on_batch(bgr)
     return pool5, fc7
@@ -99,10 +99,10 @@ def expected_outputs(
 def loaded_outputs(
     path: Path, reference: Reference
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Return what pool5 and the middle of fc7 give for `test_image` in our network."""
+    """Return what pool5 and the middle of fc7 give for `image_for` in our network."""
     settings = TrainingSettings(backbone=reference.backbone, weights=path)
     network, _ = build_network(settings, 3, 2)
     outputs = [network.get_layer("pool5").output, network.get_layer("fc7").output]
-    pool5, fc7 = keras.Model(network.input, outputs).predict_on_batch(test_image(reference))
+    pool5, fc7 = keras.Model(network.input, outputs).predict_on_batch(image_for(reference))
     middle = reference.rows // 2
     return pool5, fc7[:, middle, middle]

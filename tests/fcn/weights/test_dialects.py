@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import keras
+import ml_dtypes
 import numpy as np
 import pytest
-import tensorflow as tf
+import safetensors.numpy
 
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.fcn.weights import describe_weights, open_weights
@@ -17,54 +19,24 @@ from napari_fcn_crf.settings import TrainingSettings
 from tests.fcn.weights.reference import (
     Reference,
     expected_outputs,
+    image_for,
     keras_model,
     loaded_outputs,
     random_reference,
 )
-
-SLIM_MEANS = np.array([123.68, 116.78, 103.94], np.float32)
-
-
-def slim_name(name: str) -> str:
-    """Return "conv1_1" for "block1_conv1" and "fc6" for "fc1"."""
-    fully_connected = {"fc1": "fc6", "fc2": "fc7", "predictions": "fc8"}
-    return fully_connected.get(name) or f"conv{name[5]}_{name[-1]}"
-
-
-def write_legacy_hdf5(path: Path, reference: Reference, pattern: str) -> None:
-    with h5py.File(path, "w") as file:
-        for name, (kernel, bias) in reference.weights.items():
-            group = file.create_group(name)
-            file_kernel = kernel[:, :, ::-1] if name == "block1_conv1" else kernel
-            first, second = pattern.split()
-            group[first.format(name)] = file_kernel
-            group[second.format(name)] = bias
-
-
-def write_npz(path: Path, reference: Reference) -> None:
-    arrays = {}
-    for name, (kernel, bias) in reference.weights.items():
-        arrays |= {f"{slim_name(name)}_W": kernel, f"{slim_name(name)}_b": bias}
-    np.savez(path, **arrays)
-
-
-def write_checkpoint(prefix: Path, reference: Reference, version: int) -> None:
-    rows = reference.rows
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        for name, (kernel, bias) in reference.weights.items():
-            layer = slim_name(name)
-            scope = f"{layer.split('_')[0]}/{layer}" if layer.startswith("conv") else layer
-            if layer == "fc6":
-                kernel = kernel.reshape(rows, rows, -1, kernel.shape[-1])
-            elif kernel.ndim == 2:
-                kernel = kernel[np.newaxis, np.newaxis]
-            tf.compat.v1.Variable(kernel, name=f"vgg_16/{scope}/weights")
-            tf.compat.v1.Variable(bias, name=f"vgg_16/{scope}/biases")
-        tf.compat.v1.Variable(SLIM_MEANS, name="vgg_16/mean_rgb")
-        tf.compat.v1.Variable(np.int64(0), name="global_step", dtype=tf.int64)
-        session.run(tf.compat.v1.global_variables_initializer())
-        saver = tf.compat.v1.train.Saver(write_version=version)
-        saver.save(session, str(prefix), write_meta_graph=False)
+from tests.fcn.weights.writers import (
+    SLIM_MEANS,
+    TORCH_MEANS,
+    StateDict,
+    timm_state,
+    torchvision_state,
+    write_checkpoint,
+    write_legacy_hdf5,
+    write_npz,
+    write_onnx,
+    write_pth,
+    write_pth_with_torch,
+)
 
 
 def check(path: Path, reference: Reference, means: np.ndarray | None = None) -> None:
@@ -138,24 +110,106 @@ def test_slim_checkpoint(compact: Reference, tmp_path: Path, version: int, chose
     )
 
 
+TORCH_CONVENTION = "RGB, means 123.67/116.28/103.53, deviations 58.4/57.12/57.38"
+
+
+@pytest.mark.parametrize("state", [torchvision_state, timm_state])
+def test_safetensors(compact: Reference, tmp_path: Path, state: Callable[..., StateDict]) -> None:
+    path = tmp_path / "model.safetensors"
+    safetensors.numpy.save_file(state(compact), path, metadata={"format": "pt"})
+    check(path, compact, TORCH_MEANS)
+    assert describe_weights(path) == (
+        f"VGG-16 compact, safetensors, 13 conv + fc6, fc7; fc8 left out; {TORCH_CONVENTION}"
+    )
+
+
+def test_half_precision_safetensors(compact: Reference, tmp_path: Path) -> None:
+    for dtype in (np.float16, ml_dtypes.bfloat16):
+        path = tmp_path / f"{np.dtype(dtype).name}.safetensors"
+        state = {key: array.astype(dtype) for key, array in torchvision_state(compact).items()}
+        safetensors.numpy.save_file(state, path)
+        with open_weights(path) as file:
+            kernel, bias = file.read("block2_conv2")
+        expected = compact.weights["block2_conv2"]
+        np.testing.assert_allclose(kernel, expected[0], rtol=2**-8, atol=1e-6)
+        np.testing.assert_allclose(bias, expected[1], rtol=2**-8, atol=1e-6)
+
+
+@pytest.mark.parametrize("as_zip", [True, False], ids=["zip", "legacy"])
+@pytest.mark.parametrize("writer", ["ours", "torch"])
+def test_pytorch(
+    compact: Reference,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    as_zip: bool,
+    writer: str,
+) -> None:
+    path = tmp_path / "vgg16-397923af.pth"
+    if writer == "torch":
+        write_pth_with_torch(path, torchvision_state(compact), as_zip=as_zip)
+    else:
+        with monkeypatch.context() as context:
+            write_pth(path, torchvision_state(compact), context, as_zip=as_zip)
+    check(path, compact, TORCH_MEANS)
+    assert describe_weights(path) == (
+        f"VGG-16 compact, PyTorch, 13 conv + fc6, fc7; fc8 left out; {TORCH_CONVENTION}"
+    )
+
+
+def test_onnx(compact: Reference, tmp_path: Path) -> None:
+    path = tmp_path / "vgg16-7.onnx"
+    write_onnx(path, compact)
+    check(path, compact, TORCH_MEANS)
+    assert describe_weights(path) == (
+        f"VGG-16 compact, ONNX, 13 conv + fc6, fc7; fc8 left out; {TORCH_CONVENTION}"
+    )
+
+
+@pytest.mark.parametrize("architecture", ["fcn32s", "fcn8s"])
+def test_a_model_saved_here(compact: Reference, tmp_path: Path, architecture: str) -> None:
+    """Its channels are red, green and blue, and it knows its own means."""
+    npz = tmp_path / "vgg.npz"
+    write_npz(npz, compact)
+    settings = TrainingSettings(architecture=architecture, weights=npz)
+    network, _ = build_network(settings, 3, 2)
+    path = tmp_path / "trained.keras"
+    network.save(path)
+    check(path, compact)
+    assert describe_weights(path) == (
+        "VGG-16 compact, Keras model, 13 conv + fc6, fc7; fc8 left out; "
+        "RGB, means 123.68/116.78/103.94"
+    )
+
+
 def test_keras_applications_at_full_width(tmp_path: Path) -> None:
     reference = random_reference("vgg16")
-    published = keras.applications.VGG16(weights=None, include_top=False)
-    for name in CONVOLUTIONS:
-        kernel, bias = reference.weights[name]
-        file_kernel = kernel[:, :, ::-1] if name == "block1_conv1" else kernel
-        published.get_layer(name).set_weights([file_kernel, bias])
+    published = keras.applications.VGG16(weights=None)
+    for name, (kernel, bias) in reference.weights.items():
+        if name != "predictions":
+            file_kernel = kernel[:, :, ::-1] if name == "block1_conv1" else kernel
+            published.get_layer(name).set_weights([file_kernel, bias])
     path = tmp_path / "vgg16.weights.h5"
     published.save_weights(path)
-    image = np.random.default_rng(3).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
+    assert describe_weights(path) == (
+        "VGG-16, Keras HDF5, 13 conv + fc6, fc7; fc8 left out; BGR, means 103.94/116.78/123.68"
+    )
+
+    image = image_for(reference)
     preprocessed = keras.applications.vgg16.preprocess_input(image.copy())
-    expected = published.predict_on_batch(preprocessed)
-    settings = TrainingSettings(backbone="vgg16", weights=path)
-    network, description = build_network(settings, 3, 2)
-    features = keras.Model(network.input, network.get_layer("pool5").output)
-    loaded = features.predict_on_batch(image)
-    np.testing.assert_allclose(loaded, expected, rtol=1e-4, atol=1e-4 * expected.max())
-    assert description == "VGG-16, Keras HDF5, 13 conv; BGR, means 103.94/116.78/123.68"
+    outputs = [published.get_layer(name).output for name in ("block5_pool", "fc2")]
+    pool5, fc7 = keras.Model(published.input, outputs).predict_on_batch(preprocessed)
+    loaded_pool5, loaded_fc7 = loaded_outputs(path, reference)
+    np.testing.assert_allclose(loaded_pool5, pool5, rtol=1e-4, atol=1e-4 * pool5.max())
+    np.testing.assert_allclose(loaded_fc7, fc7, rtol=1e-4, atol=1e-4 * fc7.max())
+
+    # LargeFOV thins out what is too wide for it.
+    settings = TrainingSettings(architecture="largefov", backbone="vgg16", weights=path)
+    network, _ = build_network(settings, 3, 2)
+    fc6 = reference.weights["fc1"][0].reshape(7, 7, 512, 4096)
+    np.testing.assert_array_equal(network.get_layer("fc6").get_weights()[0], fc6[::3, ::3, :, ::4])
+    np.testing.assert_array_equal(
+        network.get_layer("fc7").get_weights()[0][0, 0], reference.weights["fc2"][0][::4, ::4]
+    )
 
 
 def test_genuine_kernels_respond_to_colour(measurement_data: Path, tmp_path: Path) -> None:

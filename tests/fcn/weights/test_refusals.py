@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.fcn.weights import describe_weights, open_weights
+from napari_fcn_crf.fcn.weights.pytorch import LEGACY_MAGIC
 from napari_fcn_crf.settings import TrainingSettings
-from tests.fcn.weights.reference import Reference
-from tests.fcn.weights.test_dialects import write_checkpoint, write_legacy_hdf5, write_npz
+from tests.fcn.weights.reference import Reference, keras_model
+from tests.fcn.weights.writers import (
+    torchvision_state,
+    write_checkpoint,
+    write_legacy_hdf5,
+    write_npz,
+    write_onnx,
+    write_pth,
+)
 
 
 def refusal(path: Path) -> str:
@@ -132,20 +145,147 @@ def test_full_weights_on_the_compact_backbone(compact: Reference, tmp_path: Path
         build_network(settings, 3, 2)
 
 
-@pytest.mark.parametrize("form", ["h5", "npz", "ckpt"])
-def test_no_damage_gets_past_a_value_error(compact: Reference, tmp_path: Path, form: str) -> None:
+class Hostile:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, victim: Path) -> None:
+        self.victim = victim
+
+    def __reduce__(self) -> Any:
+        return Path.touch, (self.victim,)
+
+
+@pytest.mark.parametrize("form", ["zip", "legacy", "bare"])
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_code_in_a_pickle_is_not_run(tmp_path: Path, form: str, protocol: int) -> None:
+    victim = tmp_path / "victim"
+    code = pickle.dumps({"features.0.weight": Hostile(victim)}, protocol)
+    path = tmp_path / "vgg16.pth"
+    if form == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", code)
+    elif form == "legacy":
+        header = b"".join(pickle.dumps(item, 2) for item in (0x1950A86A20F9469CFC6C, 1001, {}))
+        path.write_bytes(header + code + pickle.dumps([], 2))
+    else:
+        path.write_bytes(code)
+    refusal(path)
+    assert not victim.exists()
+    pickle.loads(code)
+    assert victim.exists()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        # A memo index and a byte array of four thousand million.
+        b"\x80\x02}r\xff\xff\xff\xff.",
+        b"\x80\x05\x96\xff\xff\xff\xff\x00\x00\x00\x00.",
+        b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00ls\x85R.",
+        b"\x80\x02ctorch._utils\n_rebuild_tensor_v2\n)R.",
+        b"\x80\x02ccollections\nOrderedDict\n}}b.",
+        b"\x80\x02.",
+        b"\x80\x02(((((.",
+        b"\x80\x02h\x05.",
+        b"\x80\x02]]a.",
+        b"(",
+        b"",
+    ],
+)
+def test_odd_pickles(tmp_path: Path, code: bytes) -> None:
+    path = tmp_path / "odd.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", code)
+    refusal(path)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"dtype": "F32", "shape": [3, 3], "data_offsets": [0, 10**12]},
+        {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4 * 10**12]},
+        {"dtype": "F32", "shape": [-1, -4], "data_offsets": [0, 16]},
+        {"dtype": "F32", "shape": [4], "data_offsets": [-16, 0]},
+        {"dtype": "F32", "shape": "four", "data_offsets": [0, 16]},
+        {"dtype": "F32"},
+        ["F32"],
+    ],
+)
+def test_safetensors_that_lie(tmp_path: Path, entry: Any) -> None:
+    header = json.dumps({"features.0.weight": entry}).encode()
+    path = tmp_path / "lie.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"\x00" * 64)
+    refusal(path)
+
+
+def test_onnx_with_its_numbers_elsewhere(compact: Reference, tmp_path: Path) -> None:
+    path = tmp_path / "vgg16.onnx"
+    write_onnx(path, compact, external=True)
+    assert "keeps its numbers in another file" in refusal(path)
+
+
+def test_batch_normalised_vgg_is_another_network(compact: Reference, tmp_path: Path) -> None:
+    """torchvision's vgg16_bn puts a normalisation behind each convolution."""
+    state = torchvision_state(compact)
+    for kind in ("weight", "bias"):
+        state[f"features.3.{kind}"] = state.pop(f"features.2.{kind}")
+    path = tmp_path / "vgg16_bn.safetensors"
+    safetensors.numpy.save_file(state, path)
+    refusal(path)
+
+
+MAGICS = {
+    "h5": b"\x89HDF\r\n\x1a\n",
+    "zip": b"PK\x03\x04",
+    "onnx": b"\x08\x07",
+    "pth": LEGACY_MAGIC,
+    "safetensors": (10**9).to_bytes(8, "little") + b"{",
+    "nothing": b"\x00",
+}
+
+
+@pytest.mark.parametrize("magic", MAGICS)
+def test_five_gigabytes_are_not_read(tmp_path: Path, magic: str) -> None:
+    path = tmp_path / "large.bin"
+    with path.open("wb") as file:
+        file.write(MAGICS[magic])
+        file.truncate(5 * 2**30)
+    tracemalloc.start()
+    try:
+        refusal(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 * 2**20
+
+
+FORMS = ("h5", "npz", "ckpt", "pth", "legacy.pth", "safetensors", "onnx", "keras")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_damage_gets_past_a_value_error(
+    compact: Reference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
     """Flip and cut bytes at random: a file is read or refused, nothing else happens."""
     path = tmp_path / f"whole.{form}"
-    if form == "h5":
-        write_legacy_hdf5(path, compact, "{0}_W_1:0 {0}_b_1:0")
-    elif form == "npz":
-        write_npz(path, compact)
-    else:
-        write_checkpoint(path, compact, version=1)
+    with monkeypatch.context() as context:
+        write = {
+            "h5": lambda: write_legacy_hdf5(path, compact, "{0}_W_1:0 {0}_b_1:0"),
+            "npz": lambda: write_npz(path, compact),
+            "ckpt": lambda: write_checkpoint(path, compact, version=1),
+            "pth": lambda: write_pth(path, torchvision_state(compact), context, as_zip=True),
+            "legacy.pth": lambda: write_pth(
+                path, torchvision_state(compact), context, as_zip=False
+            ),
+            "safetensors": lambda: safetensors.numpy.save_file(torchvision_state(compact), path),
+            "onnx": lambda: write_onnx(path, compact),
+            "keras": lambda: keras_model(compact).save(path),
+        }[form]
+        write()
     content = path.read_bytes()
     generator = np.random.default_rng(0)
     refusals = []
-    for attempt in range(40):
+    for attempt in range(60):
         damaged = bytearray(content)
         # Where headers and directories are, so that damage is found and not only data changed.
         near_start = generator.integers(0, 4096, 4)
@@ -157,7 +297,8 @@ def test_no_damage_gets_past_a_value_error(compact: Reference, tmp_path: Path, f
         victim = tmp_path / f"damaged.{form}"
         victim.write_bytes(damaged)
         try:
-            describe_weights(victim)
+            with open_weights(victim) as file:
+                file.read("block1_conv1")
         except ValueError as error:
             refusals.append(str(error))
     assert len(refusals) >= 20
