@@ -97,20 +97,19 @@ def run(*command: object) -> str:
     return done.stdout
 
 
-def files_in(folder: Path, *patterns: str) -> set[str]:
+def files_in(folder: Path) -> set[str]:
     return {
         path.relative_to(ROOT).as_posix()
-        for pattern in patterns
-        for path in folder.rglob(pattern)
-        if path.is_file()
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
     }
 
 
 def test_wheel_holds_all_that_it_should_and_no_more(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    code = files_in(ROOT / "napari_fcn_crf", "*.py", "py.typed")
-    samples = {f"napari_fcn_crf/{name}" for name in files_in(ROOT / "sample_data", "*")}
-    assert names == code | samples | {"napari_fcn_crf_manifest/napari.yaml"}
+    package = files_in(ROOT / "napari_fcn_crf")
+    samples = {f"napari_fcn_crf/{name}" for name in files_in(ROOT / "sample_data")}
+    assert names == package | samples | {"napari_fcn_crf_manifest/napari.yaml"}
 
 
 def test_wheel_says_what_it_is(wheel):
