@@ -15,6 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 BASE = {
     "annotations",
     "cleanup",
+    "download",
     "files",
     "image_files",
     "images",
