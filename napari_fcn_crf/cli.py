@@ -15,6 +15,7 @@ from napari_fcn_crf.cli_options import OneLineParser, add_settings, read_setting
 from napari_fcn_crf.compute import backend
 from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.errors import ComputeError
+from napari_fcn_crf.download import PUBLISHED, fetch, weights_folder
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
 from napari_fcn_crf.settings import (
     ComputeSettings,
@@ -115,6 +116,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_output_folder(refine, "IMAGE_refined.tif and IMAGE_refined_probabilities.tif")
     add_settings(refine, "CRF", CRFSettings)
+
+    weights = _command(commands, "weights", _weights, "download the published VGG-16")
+    weights.add_argument("action", choices=("fetch",))
+    weights.add_argument(
+        "name",
+        choices=tuple(PUBLISHED),
+        help="; ".join(
+            f"{name}: {published.title}, {round(published.size_bytes / 1e6)} MB"
+            for name, published in PUBLISHED.items()
+        ),
+    )
+    weights.add_argument(
+        "--folder",
+        default="",
+        metavar="FOLDER",
+        help="where the file goes; in the user's cache if not given",
+    )
 
     devices = _command(commands, "devices", _devices, "list what can compute")
     add_settings(devices, "backend", ComputeSettings, ("backend", "interpreter"))
@@ -231,6 +249,13 @@ def _refine(arguments: argparse.Namespace) -> None:
         folder / f"{stem}_refined_probabilities.tif", marginals, read.class_values
     )
     print(f"{changed:.1%} of the pixels changed. Wrote {folder}")
+
+
+def _weights(arguments: argparse.Namespace) -> None:
+    published = PUBLISHED[arguments.name]
+    with _stop_on_interrupt() as should_stop, _bar() as on_progress:
+        path = fetch(published, weights_folder(arguments.folder), on_progress, should_stop)
+    print(f"{published.title} ({published.licence}). Wrote {path}")
 
 
 def _devices(arguments: argparse.Namespace) -> None:

@@ -1,6 +1,7 @@
 """The commands, on real files; bad input gives one line and exit code 2."""
 
 import argparse
+import hashlib
 import subprocess
 import sys
 from dataclasses import fields
@@ -12,6 +13,7 @@ import tifffile
 
 from napari_fcn_crf import cli, image_files
 from napari_fcn_crf.cli_options import add_settings, read_settings
+from napari_fcn_crf.download import PUBLISHED, PublishedWeights
 from napari_fcn_crf.settings import (
     ComputeSettings,
     CRFSettings,
@@ -195,3 +197,22 @@ def test_an_interrupted_training_keeps_what_was_learnt(files: Path) -> None:
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert f"Wrote {model}" in out
+
+
+def test_weights_are_fetched_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From a file that is there already; the download itself has tests of its own."""
+    content = b"weights"
+    published = PublishedWeights(
+        "Test", "http://127.0.0.1:9/a.h5", 7, hashlib.md5(content).hexdigest(), "CC0"
+    )
+    monkeypatch.setitem(PUBLISHED, "vgg16", published)
+    (tmp_path / "a.h5").write_bytes(content)
+    assert cli.main(["weights", "fetch", "vgg16", "--folder", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.strip() == f"Test (CC0). Wrote {tmp_path / 'a.h5'}"
+    (tmp_path / "a.h5").write_bytes(b"")
+    assert cli.main(["weights", "fetch", "vgg16", "--folder", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "http://127.0.0.1:9/a.h5" in error
+    assert error.count("\n") == 1
