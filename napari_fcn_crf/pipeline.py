@@ -6,6 +6,7 @@ Keras, numba and what they need are imported when a function is called, not with
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf import record
-from napari_fcn_crf.annotations import (
-    IGNORE,
-    as_label_array,
-    check_trainable,
-    class_indices,
-    merged_class_counts,
-)
+from napari_fcn_crf.annotations import IGNORE, class_indices
 from napari_fcn_crf.images import (
     IntensityMapping,
     check_image,
@@ -28,15 +23,24 @@ from napari_fcn_crf.images import (
     check_size,
     drop_alpha,
     planes,
-    split_channels,
 )
 from napari_fcn_crf.model import ModelCard
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, part_of
 from napari_fcn_crf.refinement import refine
 from napari_fcn_crf.settings import BUNDLED, RANDOM, PredictionSettings, TrainingSettings
+from napari_fcn_crf.training_input import (
+    Arrays,
+    Pair,
+    check_continues,
+    check_training_input,
+    common_channels,
+    fit_intensity,
+    names_of_classes,
+)
 
 if TYPE_CHECKING:
-    from napari_fcn_crf.fcn.training import Example
+    from napari_fcn_crf.fcn.optimizer_state import OptimizerState
+    from napari_fcn_crf.fcn.training import Example, TrainingResult
 
 __all__ = [
     "Model",
@@ -49,8 +53,6 @@ __all__ = [
     "train",
 ]
 
-Arrays = Any  # one array, or a list or tuple of arrays
-
 
 @dataclass(frozen=True)
 class Model:
@@ -61,10 +63,13 @@ class Model:
     network : keras.Model
         From 0-255 images `(batch, rows, columns, channels)` to logits.
     card : ModelCard
+    optimizer : OptimizerState, optional
+        What a later training needs to go on exactly where this one ended.
     """
 
     network: Any
     card: ModelCard
+    optimizer: OptimizerState | None = None
 
     def to_labels(self, probabilities: npt.ArrayLike) -> npt.NDArray[np.integer]:
         """Return the user's own label value of each pixel's most probable class."""
@@ -79,6 +84,9 @@ def train(
     should_stop: ShouldStop | None = None,
     *,
     checkpoint_path: str | Path | None = None,
+    class_names: Mapping[int, str] | None = None,
+    resume: Model | None = None,
+    on_preview: Callable[[npt.NDArray[np.float32]], None] | None = None,
 ) -> Model:
     """Train a network on annotated images.
 
@@ -95,7 +103,18 @@ def train(
         Asked before each step; true returns the model with what was learnt so far.
     checkpoint_path : path, optional
         Where to write the model after the first step, every ten seconds and at the end, for a
-        process that may be killed.
+        process that may be killed. The optimizer's state goes beside it, to
+        `<stem>.optimizer.npz`; a large one at the end only.
+    class_names : mapping of int to str, optional
+        Names of label values.
+    resume : Model, optional
+        Go on with this model, which is left as it is: as many steps more as the settings say. With
+        the same images, labels and settings, and its optimizer's state, the result is that of one
+        longer training.
+    on_preview : callable, optional
+        Called with the probabilities `(n_classes, rows, columns)` of the first annotated plane, at
+        most once a second and in at most a fifth of the time; not for planes above two million
+        pixels.
 
     Raises
     ------
@@ -106,51 +125,118 @@ def train(
     """
     settings = settings or TrainingSettings()
     pairs, counts = check_training_input(images, labels, settings)
-    class_values = tuple(counts)
-    channels = _common_channels(pairs)
-    intensity = _fit_intensity([image for image, _ in pairs])
+    channels = common_channels(pairs)
+    if resume is not None:
+        check_continues(resume.card, channels, counts, settings)
+    run_record = _start_record(pairs, counts)
+    started = time.perf_counter()
+
+    from napari_fcn_crf.fcn import model_file, optimizer_state, training
+
+    if on_progress is not None:
+        on_progress(Progress("Building the network"))
+    built, card = _begin(pairs, counts, settings, class_names, run_record, resume)
+
+    def finished(result: TrainingResult) -> Model:
+        model = Model(built, replace(card, losses=result.losses), result.state)
+        if checkpoint_path is not None:
+            model_file.save(model.network, model.card, checkpoint_path)
+            if model.optimizer is not None:
+                optimizer_state.write_sidecar(model.optimizer, checkpoint_path)
+        return model
+
+    def checkpoint(result: TrainingResult) -> None:
+        if checkpoint_path is not None:
+            run_record.update(_describe(result))
+            finished(result)
+
+    result = training.fit(
+        built,
+        _examples(pairs, card.class_values, card.intensity, settings),
+        card.n_classes,
+        settings,
+        losses=card.losses,
+        state=None if resume is None else resume.optimizer,
+        on_progress=on_progress,
+        should_stop=should_stop,
+        on_snapshot=checkpoint,
+        on_preview=on_preview,
+    )
+    if result.ending == "stopped" and result.losses == card.losses:
+        raise Cancelled
+    run_record.update(_describe(result))
+    run_record["seconds"] = round(time.perf_counter() - started, 3)
+    return finished(result)
+
+
+def _start_record(pairs: list[Pair], counts: dict[int, int]) -> dict[str, Any]:
     run_record = record.start_record()
     run_record["images_sha256"] = [record.array_sha256(image) for image, _ in pairs]
     run_record["labels_sha256"] = [record.array_sha256(pair_labels) for _, pair_labels in pairs]
     run_record["class_pixels"] = {str(value): count for value, count in counts.items()}
-    started = time.perf_counter()
+    return run_record
 
-    from napari_fcn_crf.fcn import bundled, model_file, network, training
 
-    if on_progress is not None:
-        on_progress(Progress("Building the network"))
+def _begin(
+    pairs: list[Pair],
+    counts: dict[int, int],
+    settings: TrainingSettings,
+    class_names: Mapping[int, str] | None,
+    run_record: dict[str, Any],
+    resume: Model | None,
+) -> tuple[Any, ModelCard]:
+    """Return a new network or a copy of the one to go on with, and its card."""
+    from napari_fcn_crf.fcn import bundled, network
+
+    if resume is not None:
+        before = resume.card
+        for key in ("weights", "weights_sha256"):
+            if key in before.record:
+                run_record[key] = before.record[key]
+        run_record["resumed_at_step"] = len(before.losses)
+        run_record["resumed_exactly"] = resume.optimizer is not None
+        card = replace(
+            before,
+            class_names=names_of_classes(before.class_values, class_names, before),
+            # What the network was built with.
+            training=replace(
+                settings, weights=before.training.weights, dropout=before.training.dropout
+            ),
+            record=run_record,
+        )
+        return network.copy_network(resume.network), card
+    class_values = tuple(counts)
+    channels = common_channels(pairs)
     built, run_record["weights"] = network.build_network(settings, channels, len(class_values))
     weights_file = bundled.FILE if settings.weights == BUNDLED else settings.weights
     if weights_file not in (None, RANDOM):
         run_record["weights_sha256"] = record.file_sha256(weights_file)
-    card = ModelCard(
+    return built, ModelCard(
         class_values=class_values,
-        class_names=tuple(_default_name(value) for value in class_values),
+        class_names=names_of_classes(class_values, class_names, None),
         channels=channels,
-        intensity=intensity,
+        intensity=fit_intensity([image for image, _ in pairs]),
         training=settings,
         record=run_record,
     )
 
-    def checkpoint(losses: tuple[float, ...]) -> None:
-        if checkpoint_path is not None:
-            model_file.save(built, replace(card, losses=losses), checkpoint_path)
 
-    result = training.fit(
-        built,
-        _examples(pairs, class_values, intensity, settings),
-        len(class_values),
-        settings,
-        on_progress=on_progress,
-        should_stop=should_stop,
-        on_snapshot=checkpoint,
-    )
-    if not result.losses:
-        raise Cancelled
-    run_record["ending"] = result.ending
-    run_record["seconds"] = round(time.perf_counter() - started, 3)
-    checkpoint(result.losses)
-    return Model(built, replace(card, losses=result.losses))
+def _describe(result: TrainingResult) -> dict[str, Any]:
+    """Return what a run record says about the training."""
+    said: dict[str, Any] = {
+        "ending": result.ending,
+        "mode": result.mode,
+        "kept_step": result.kept_step,
+    }
+    if result.note:
+        said["note"] = result.note
+    if result.validation:
+        said["validation_iou"] = [
+            # JSON knows no NaN.
+            [step, [None if np.isnan(value) else value for value in iou]]
+            for step, iou in result.validation
+        ]
+    return said
 
 
 def predict(
@@ -204,8 +290,17 @@ def predict(
     return probabilities
 
 
-def save_model(model: Model, path: str | Path) -> None:
+def save_model(model: Model, path: str | Path, *, optimizer: bool = False) -> None:
     """Write a model as one `.keras` file that plain Keras can load too.
+
+    Parameters
+    ----------
+    model : Model
+    path : path
+        Ending in `.keras`.
+    optimizer : bool
+        Write the optimizer's state into the file as well, for `train`'s `resume`; it is twice the
+        size of what was trained.
 
     Raises
     ------
@@ -214,11 +309,18 @@ def save_model(model: Model, path: str | Path) -> None:
     """
     from napari_fcn_crf.fcn import model_file
 
-    model_file.save(model.network, model.card, path)
+    model_file.save(model.network, model.card, path, model.optimizer if optimizer else None)
 
 
-def load_model(path: str | Path) -> Model:
+def load_model(path: str | Path, *, optimizer: bool = False) -> Model:
     """Read a model that `save_model` wrote; no code in the file is run.
+
+    Parameters
+    ----------
+    path : path
+    optimizer : bool
+        Read the optimizer's state as well, from the file itself or from
+        `<stem>.optimizer.npz` beside it. One that is of other steps than the model is left alone.
 
     Raises
     ------
@@ -227,33 +329,8 @@ def load_model(path: str | Path) -> Model:
     """
     from napari_fcn_crf.fcn import model_file
 
-    return Model(*model_file.load(path))
-
-
-_Pair = tuple[npt.NDArray[Any], npt.NDArray[np.integer]]
-
-
-def check_training_input(
-    images: Arrays, labels: Arrays, settings: TrainingSettings
-) -> tuple[list[_Pair], dict[int, int]]:
-    """Check what `train` is given, at once and without keras.
-
-    Returns
-    -------
-    pairs : list of (image `(*spatial, channels)`, labels `spatial`)
-    counts : dict
-        Annotated pixels of each class value, in ascending order of the values.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If images or labels cannot be trained on; the message says why and what to do.
-    """
-    pairs = _pairs(images, labels)
-    counts = merged_class_counts([pair_labels for _, pair_labels in pairs], settings.labels)
-    check_trainable(counts, settings.labels)
-    _common_channels(pairs)
-    return pairs, counts
+    network, card = model_file.load(path)
+    return Model(network, card, model_file.load_optimizer(path, card) if optimizer else None)
 
 
 def check_prediction_input(card: ModelCard, image: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -275,50 +352,8 @@ def check_prediction_input(card: ModelCard, image: npt.ArrayLike) -> npt.NDArray
     return channels_last
 
 
-def _pairs(images: Arrays, labels: Arrays) -> list[_Pair]:
-    """Return checked images `(*spatial, channels)` with their labels `spatial`."""
-    image_list = list(images) if isinstance(images, (list, tuple)) else [images]
-    label_list = list(labels) if isinstance(labels, (list, tuple)) else [labels]
-    if len(image_list) != len(label_list) or not image_list:
-        raise ValueError(
-            f"Each image needs its labels, but there are {len(image_list)} images and "
-            f"{len(label_list)} labels. Give as many of one as of the other."
-        )
-    pairs = []
-    for image, image_labels in zip(image_list, label_list, strict=True):
-        checked = check_image(image)
-        check_not_constant(checked)
-        label_array = as_label_array(image_labels)
-        if label_array.ndim < 2:
-            raise ValueError(
-                "Labels need rows and columns, as the image has them, but their shape is "
-                f"{label_array.shape}. Choose a labels layer that was painted on this image."
-            )
-        channels_last, spatial = split_channels(checked, label_array.shape)
-        check_size(spatial)
-        pairs.append((drop_alpha(channels_last), label_array))
-    return pairs
-
-
-def _common_channels(pairs: list[_Pair]) -> int:
-    counts = sorted({image.shape[-1] for image, _ in pairs})
-    if len(counts) > 1:
-        raise ValueError(
-            "All images must have the same number of channels, but there are images with "
-            f"{' and '.join(map(str, counts))}. Train on one kind at a time."
-        )
-    return int(counts[0])
-
-
-def _fit_intensity(images: list[npt.NDArray[Any]]) -> IntensityMapping:
-    if len(images) == 1:
-        return IntensityMapping.fit(images[0])
-    flat = [image.reshape(-1, image.shape[-1]) for image in images]
-    return IntensityMapping.fit(np.concatenate(flat))
-
-
 def _examples(
-    pairs: list[_Pair],
+    pairs: list[Pair],
     class_values: tuple[int, ...],
     intensity: IntensityMapping,
     settings: TrainingSettings,
@@ -340,10 +375,6 @@ def _plane(stack: npt.NDArray[np.float32], index: tuple[int, ...]) -> npt.NDArra
     rows_and_columns: Any = (slice(None), *index)
     view: npt.NDArray[np.float32] = stack[rows_and_columns]
     return view
-
-
-def _default_name(value: int) -> str:
-    return "background" if value == 0 else f"class {value}"
 
 
 def _with_channels(image: npt.NDArray[Any], channels: int) -> npt.NDArray[Any]:

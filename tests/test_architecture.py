@@ -29,6 +29,7 @@ BASE = {
     "settings",
     "sources",
     "strokes",
+    "training_input",
     "uncertainty",
 }
 """Modules that all others build on."""

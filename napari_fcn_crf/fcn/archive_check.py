@@ -12,12 +12,16 @@ from napari_fcn_crf.model import CARD_MEMBER
 
 WEIGHTS_MEMBER = "model.weights.h5"
 
+OPTIMIZER_MEMBER = "napari_fcn_crf.optimizer.npz"
+"""Member that holds the optimizer's state."""
+
 _SIZE_LIMITS = {
     "metadata.json": 2**20,
     "config.json": 16 * 2**20,
     # The full VGG-16 with Adam's moments has 1.6 GB.
     WEIGHTS_MEMBER: 4 * 2**30,
     CARD_MEMBER: 16 * 2**20,
+    OPTIMIZER_MEMBER: 4 * 2**30,
 }
 
 # Every class that our networks, and the optimizer and loss they may be saved with, consist of.

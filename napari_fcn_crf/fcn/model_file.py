@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import io
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from napari_fcn_crf.fcn.archive_check import check_archive
+from napari_fcn_crf.fcn import optimizer_state
+from napari_fcn_crf.fcn.archive_check import OPTIMIZER_MEMBER, check_archive
+from napari_fcn_crf.fcn.optimizer_state import OptimizerState
 from napari_fcn_crf.files import ZIP_ERRORS, atomic_path
 from napari_fcn_crf.model import CARD_MEMBER, ModelCard, read_card
 
 
-def save(network: Any, card: ModelCard, path: str | Path) -> None:
-    """Write a network and its card as one file, or leave what was there.
+def save(
+    network: Any, card: ModelCard, path: str | Path, optimizer: OptimizerState | None = None
+) -> None:
+    """Write a network, its card and perhaps its optimizer's state as one file.
+
+    What was there before stays if that fails.
 
     Raises
     ------
@@ -32,6 +39,10 @@ def save(network: Any, card: ModelCard, path: str | Path) -> None:
             keras.saving.save_model(network, temporary)
             with zipfile.ZipFile(temporary, "a", zipfile.ZIP_DEFLATED) as archive:
                 archive.writestr(CARD_MEMBER, card.to_json())
+                if optimizer is not None:
+                    archive.writestr(
+                        OPTIMIZER_MEMBER, optimizer_state.to_bytes(optimizer), zipfile.ZIP_STORED
+                    )
     except OSError as error:
         raise ValueError(
             f"The model could not be written to {path} ({error.strerror or error}). "
@@ -65,3 +76,23 @@ def load(path: str | Path) -> tuple[Any, ModelCard]:
             f"classes, but its network has {found[0]} and {found[1]}. Choose another file."
         )
     return network, card
+
+
+def load_optimizer(path: str | Path, card: ModelCard) -> OptimizerState | None:
+    """Return the optimizer's state in a model's file or beside it.
+
+    None if there is none, or one of other steps than the model's: the model was written again.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    path = Path(path)
+    with zipfile.ZipFile(path) as archive:
+        if OPTIMIZER_MEMBER in archive.namelist():
+            member = io.BytesIO(archive.read(OPTIMIZER_MEMBER))
+            state: OptimizerState | None = optimizer_state.read(member, path.name)
+        else:
+            state = optimizer_state.read_sidecar(path)
+    return state if state is not None and state.losses == card.losses else None

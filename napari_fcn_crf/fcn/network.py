@@ -69,6 +69,13 @@ def build_network(settings: TrainingSettings, channels: int, n_classes: int) -> 
         return network, file.describe()
 
 
+def copy_network(network: Any) -> Any:
+    """Return a network of the same layers and weights."""
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
 def _build_bundled(settings: TrainingSettings, channels: int, n_classes: int) -> Any:
     bundled.check_backbone(settings.backbone)
     arrays = bundled.read_bundled()

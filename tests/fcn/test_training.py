@@ -8,7 +8,7 @@ import pytest
 from napari_fcn_crf.annotations import IGNORE
 from napari_fcn_crf.fcn.loss import balancing_factors, make_targets
 from napari_fcn_crf.fcn.network import build_network
-from napari_fcn_crf.fcn.training import Example, fit, image_order
+from napari_fcn_crf.fcn.training import Example, TrainingResult, fit, image_order
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
 
@@ -103,11 +103,12 @@ def test_progress_and_stopping() -> None:
 
 
 def test_snapshots_come_after_the_first_step() -> None:
-    snapshots: list[tuple[float, ...]] = []
+    snapshots: list[TrainingResult] = []
     settings = TrainingSettings(iterations=3)
     network, _ = build_network(settings, 3, 2)
     result = fit(network, [example()], 2, settings, on_snapshot=snapshots.append)
-    assert snapshots == [result.losses[:1]]
+    assert [snapshot.losses for snapshot in snapshots] == [result.losses[:1]]
+    assert snapshots[0].state is not None
 
 
 def test_a_loss_that_is_not_finite_at_once_is_refused() -> None:

@@ -1,0 +1,45 @@
+"""What training learns from: annotated planes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Example:
+    """One annotated plane.
+
+    Parameters
+    ----------
+    image : array of float32, shape `(rows, columns, channels)`
+        On the 0-255 scale.
+    indices : array of int32, shape `(rows, columns)`
+        Class index of each pixel, or `IGNORE`.
+    held_out : array of int32, shape `(rows, columns)`, optional
+        The same, of pixels that nothing is learnt from.
+    """
+
+    image: npt.NDArray[np.float32]
+    indices: npt.NDArray[np.int32]
+    held_out: npt.NDArray[np.int32] | None = None
+
+
+def views(example: Example) -> Iterator[Example]:
+    """Iterate over an example's eight flips and quarter turns, as it is first.
+
+    What is held out stays with the first alone.
+    """
+    for turned_over in (False, True):
+        for quarter_turns in range(4):
+            if not (turned_over or quarter_turns):
+                yield example
+                continue
+            image, indices = (
+                np.rot90(array[::-1] if turned_over else array, quarter_turns)
+                for array in (example.image, example.indices)
+            )
+            yield Example(np.ascontiguousarray(image), np.ascontiguousarray(indices))
