@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,22 +18,22 @@ LIMIT_CPU_S = 120
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path, float]]:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, float]:
     """What a run printed, where it wrote, and the processor time it took."""
     folder = tmp_path_factory.mktemp("demo") / "results"
     command = [sys.executable, "-m", "napari_fcn_crf", "demo", "--output", str(folder)]
-    process = psutil.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     out, cpu_s = [], 0.0
-    for line in process.stdout:
-        out.append(line)
-        times = process.cpu_times()
-        cpu_s = times.user + times.system
-    errors = process.stderr.read()
-    assert process.wait() == 0, errors
+    with psutil.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stdout:
+            out.append(line)
+            times = process.cpu_times()
+            cpu_s = times.user + times.system
+        errors = process.stderr.read()
+    assert process.returncode == 0, errors
     assert errors == ""
-    yield "".join(out), folder, cpu_s
-    process.stdout.close()
-    process.stderr.close()
+    return "".join(out), folder, cpu_s
 
 
 def test_the_loss_is_printed_before_each_step_and_falls(ran: tuple[str, Path, float]) -> None:
