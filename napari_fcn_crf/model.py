@@ -136,6 +136,11 @@ class ModelCard:
             ) from error
 
 
+def optimizer_path(model_path: str | Path) -> Path:
+    """Return where the optimizer's state of a model file is: `<stem>.optimizer.npz` beside it."""
+    return Path(model_path).with_suffix(".optimizer.npz")
+
+
 def read_card(path: str | Path) -> ModelCard:
     """Read the card of a saved model without loading its network.
 

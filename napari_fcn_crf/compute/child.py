@@ -7,6 +7,7 @@ import re
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,7 @@ class Child:
         function: str,
         request: dict[str, Any],
         grace_s: float = CANCEL_GRACE_S,
+        read_progress: Callable[[dict[str, Any]], Progress] = lambda info: Progress(**info),
     ) -> dict[str, Any]:
         """Run a task of `tasks.py` and return what it returns.
 
@@ -122,6 +124,8 @@ class Child:
             Its arguments.
         grace_s : float
             Seconds a cancelled task may take to end by itself before the process is killed.
+        read_progress : callable
+            Makes the progress out of what the child reports.
 
         Raises
         ------
@@ -135,7 +139,7 @@ class Child:
             elif event.response_type is ResponseType.LAUNCH:
                 has_begun.set()
             elif event.info is not None:
-                job.report(Progress(**event.info))
+                job.report(read_progress(event.info))
 
         task = self._service.task(_RUN_TASK, {"function": function, "request": request})
         task.listen(listen)

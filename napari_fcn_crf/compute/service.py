@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,12 @@ from napari_fcn_crf.compute.child import Child
 from napari_fcn_crf.compute.devices import Device, DeviceTest, list_devices
 from napari_fcn_crf.compute.errors import ChildEndedError, ComputeError
 from napari_fcn_crf.compute.job import Job
+from napari_fcn_crf.compute.previews import read_progress
 from napari_fcn_crf.compute.shared import SharedArrays
 from napari_fcn_crf.files import remove_unfinished
 from napari_fcn_crf.images import check_image
-from napari_fcn_crf.model import ModelCard, read_card
-from napari_fcn_crf.progress import Cancelled
+from napari_fcn_crf.model import ModelCard, optimizer_path, read_card
+from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import ComputeSettings, PredictionSettings, TrainingSettings
 
 __all__ = ["ChildEndedError", "ComputeError", "ComputeService", "Device", "DeviceTest", "Job"]
@@ -65,12 +66,18 @@ class ComputeService:
         labels: list[npt.NDArray[Any]],
         settings: TrainingSettings,
         model_path: Path,
+        *,
+        class_names: Mapping[int, str] | None = None,
+        resume_path: Path | None = None,
+        preview: bool = False,
     ) -> Job[ModelCard]:
         """Start training; the model is in `model_path` when the job is over, and now and then
         before that.
 
         A cancelled job has the model learnt so far as its result, if there is one. Arguments are
-        as those of `napari_fcn_crf.train`.
+        as those of `napari_fcn_crf.train`; `resume_path` is the file of the model to go on with,
+        which may be `model_path`. With `preview`, some of the job's events have as their `partial`
+        the probabilities `(n_classes, rows, columns)` of the first annotated plane.
 
         Raises
         ------
@@ -78,6 +85,7 @@ class ComputeService:
             If another job is still running.
         """
         path = Path(model_path).absolute()
+        resume_from = None if resume_path is None else str(Path(resume_path).absolute())
 
         def work(job: Job[ModelCard]) -> ModelCard:
             if not path.parent.is_dir():
@@ -92,11 +100,15 @@ class ComputeService:
                     "labels": [shared.share(_shareable(label)) for label in labels],
                     "settings": settings.to_dict(),
                     "model_path": str(path),
+                    "class_names": list((class_names or {}).items()),
+                    "resume_path": resume_from,
+                    "preview_names": [shared.reserve(), shared.reserve()] if preview else [],
                 }
                 try:
-                    self._call(job, "train", request)
+                    self._call(job, "train", request, lambda info: read_progress(info, shared))
                 except (Cancelled, ChildEndedError) as error:
                     remove_unfinished(path)
+                    remove_unfinished(optimizer_path(path))
                     if _identity(path) in (None, before):
                         raise
                     if isinstance(error, ChildEndedError):
@@ -179,13 +191,19 @@ class ComputeService:
     def _start(self, name: str, work: Callable[[Job[T]], T]) -> Job[T]:
         return self._running.start(Job(name, work))
 
-    def _call(self, job: Job[Any], function: str, request: dict[str, Any]) -> dict[str, Any]:
+    def _call(
+        self,
+        job: Job[Any],
+        function: str,
+        request: dict[str, Any],
+        read: Callable[[dict[str, Any]], Progress] = lambda info: Progress(**info),
+    ) -> dict[str, Any]:
         while True:
             child = self._running.child_for(self._settings, job)
             was_warm = child.is_ready
             child.prepare(job)
             try:
-                return child.call(job, function, request)
+                return child.call(job, function, request, read_progress=read)
             except ChildEndedError as error:
                 # One that was killed while it idled may still have looked alive.
                 if error.task_began or not was_warm:

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,18 +21,21 @@ from appose import NDArray, SharedMemory
 
 from napari_fcn_crf.compute import backend
 from napari_fcn_crf.compute.environment import BACKEND_TITLES
+from napari_fcn_crf.compute.previews import PreviewWriter
 from napari_fcn_crf.compute.shared import attached, create_block
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
 
 _OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
 
-_PLAIN = (str, int, float)
+_PLAIN = (str, int, float, tuple)
+_KEPT_STATE_BYTES = 64 * 2**20
 _TEST_SHAPE = (288, 448)
 
 _backend_problem = ""
 _model_cache: dict[tuple[str, int, int], Any] = {}
 _result: SharedMemory | None = None
+_previews: PreviewWriter | None = None
 
 
 def load_backend() -> None:
@@ -74,20 +78,45 @@ def train(
     labels: list[NDArray],
     settings: dict[str, Any],
     model_path: str,
+    class_names: list[tuple[int, str]],
+    resume_path: str | None,
+    preview_names: list[str],
 ) -> dict[str, Any]:
     """Train a model, writing it to `model_path` as it gets better."""
+    global _previews
     from napari_fcn_crf import pipeline
 
+    resume = None if resume_path is None else _load_to_resume(task, resume_path)
     _model_cache.clear()
+    latest = Progress("Training")
+    report_step = _reporter(task)
+
+    def report(progress: Progress) -> None:
+        nonlocal latest
+        latest = progress
+        report_step(progress)
+
+    def tell(preview: dict[str, Any]) -> None:
+        steps = {"current": latest.current, "total": latest.total}
+        task.update(info={"phase": "Training", **steps, "preview": preview})
+
     with ExitStack() as stack:
+        if preview_names:
+            _previews = PreviewWriter(preview_names, tell)
+            stack.callback(_previews.close)
         model = pipeline.train(
             [stack.enter_context(attached(image)) for image in images],
             [stack.enter_context(attached(label)) for label in labels],
             TrainingSettings.from_dict(settings),
-            on_progress=_reporter(task),
+            on_progress=report,
             should_stop=_stopper(task),
             checkpoint_path=Path(model_path),
+            class_names=dict(class_names),
+            resume=resume,
+            on_preview=_previews if preview_names else None,
         )
+    if model.optimizer is not None and model.optimizer.nbytes > _KEPT_STATE_BYTES:
+        model = replace(model, optimizer=None)  # its file has it
     _model_cache[_file_key(model_path)] = model
     return {}
 
@@ -151,12 +180,15 @@ def test_device(task: Any) -> dict[str, Any]:
 
 def release_result() -> None:
     """Let go of the last result's memory, and free it if the parent can no longer do so."""
-    global _result
+    global _result, _previews
     if _result is not None:
         _result.close()
         with suppress(FileNotFoundError):
             _result.unlink()
         _result = None
+    if _previews is not None:
+        _previews.free()
+        _previews = None
 
 
 _TASKS: dict[str, Callable[..., dict[str, Any]]] = {
@@ -189,6 +221,17 @@ def _load_model(task: Any, path: str) -> Any:
         _model_cache.clear()
         _model_cache[key] = model
     return _model_cache[key]
+
+
+def _load_to_resume(task: Any, path: str) -> Any:
+    """Return a model with its optimizer's state, if that is known."""
+    from napari_fcn_crf import pipeline
+
+    cached = _model_cache.get(_file_key(path))
+    if cached is not None and cached.optimizer is not None:
+        return cached
+    _reporter(task)(Progress("Loading the model"))
+    return pipeline.load_model(Path(path), optimizer=True)
 
 
 def _file_key(path: str) -> tuple[str, int, int]:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.files import ZIP_ERRORS, atomic_path
+from napari_fcn_crf.model import optimizer_path
 
 SIZE_LIMIT_BYTES = 4 * 2**30
 """More than any state has; the full VGG-16's has 1.1 GB."""
@@ -136,11 +137,6 @@ def read(file: IO[bytes], name: str) -> OptimizerState:
     raise ValueError(_damaged(name))
 
 
-def sidecar_path(model_path: str | Path) -> Path:
-    """Return where the state of a model file's training is: `model.optimizer.npz` beside it."""
-    return Path(model_path).with_suffix(".optimizer.npz")
-
-
 def write_sidecar(state: OptimizerState, model_path: str | Path) -> None:
     """Write a state beside its model's file.
 
@@ -149,7 +145,7 @@ def write_sidecar(state: OptimizerState, model_path: str | Path) -> None:
     ValueError
         If it cannot be written.
     """
-    path = sidecar_path(model_path)
+    path = optimizer_path(model_path)
     try:
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             write(state, file)
@@ -162,7 +158,7 @@ def write_sidecar(state: OptimizerState, model_path: str | Path) -> None:
 
 def read_sidecar(model_path: str | Path) -> OptimizerState | None:
     """Return the state beside a model's file, or None if there is none."""
-    path = sidecar_path(model_path)
+    path = optimizer_path(model_path)
     if not path.is_file():
         return None
     with path.open("rb") as file:

@@ -1,6 +1,7 @@
 """Jobs on the real compute process: what they report, return and refuse."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +141,8 @@ def test_cancelled_training_keeps_what_was_learnt(
     assert time.perf_counter() - cancelled < 1
     card = job.result()
     assert 1 <= len(card.losses) <= steps + 1
-    assert [file.name for file in tmp_path.iterdir()] == ["model.keras"]
+    names = sorted(file.name for file in tmp_path.iterdir())
+    assert names == ["model.keras", "model.optimizer.npz"]
     assert warm_service.predict(path, image).result().shape == (2, 64, 64)
 
 
@@ -207,3 +209,31 @@ def test_training_settings_cross_unchanged(
     card = warm_service.train([image], [labels], settings, tmp_path / "model.keras").result()
     assert card.training == settings
     assert card.class_values == (0, 1, 7)
+
+
+def test_training_goes_on_from_a_file_with_names_and_previews(
+    warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    """Five steps and three, from another file, are eight; with a preview or without."""
+    settings = TrainingSettings(iterations=5, validation_fraction=0.5)
+    names = {1: "dark", 7: "bright"}
+    first, second, whole = (tmp_path / f"{name}.keras" for name in ("first", "second", "whole"))
+    job = warm_service.train([image], [labels], settings, first, class_names=names, preview=True)
+    events = list(job.events())
+    previews = [event for event in events if event.partial is not None]
+    assert previews
+    assert all(event.partial.shape == (2, 64, 64) for event in previews)
+    np.testing.assert_allclose(previews[0].partial.sum(axis=0), 1, atol=1e-5)
+    measured = [event.validation_iou for event in events if event.validation_iou is not None]
+    assert [len(iou) for iou in measured] == [2]
+    assert job.result().class_names == ("dark", "bright")
+
+    three = replace(settings, iterations=3)
+    resumed = warm_service.train([image], [labels], three, second, resume_path=first).result()
+    assert resumed.record["resumed_exactly"]
+    assert resumed.class_names == ("dark", "bright")
+    eight = replace(settings, iterations=8)
+    assert warm_service.train([image], [labels], eight, whole).result().losses == resumed.losses
+    np.testing.assert_array_equal(
+        warm_service.predict(second, image).result(), warm_service.predict(whole, image).result()
+    )
