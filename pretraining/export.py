@@ -23,11 +23,12 @@ def bundled_arrays(average: Any) -> dict[str, Any]:
         If a value is too large for half precision.
     """
     arrays = {}
-    for path in average:
-        layer, kind = path.rsplit("/", 1)
-        if kind in ("kernel", "bias") and not layer.startswith("ridge"):
-            arrays[path] = np.asarray(average[path], np.float16)
-    arrays[GAIN] = np.asarray(average["ridge/gain"], np.float16)
+    with np.errstate(over="ignore"):
+        for path in average:
+            layer, kind = path.rsplit("/", 1)
+            if kind in ("kernel", "bias") and not layer.startswith("ridge"):
+                arrays[path] = np.asarray(average[path], np.float16)
+        arrays[GAIN] = np.asarray(average["ridge/gain"], np.float16)
     for path, values in arrays.items():
         if not np.isfinite(values).all():
             raise ValueError(f"{path} has values that half precision cannot hold.")
@@ -47,6 +48,8 @@ def main() -> None:
         np.savez_compressed(file, **arrays)
     provenance = json.loads(options.provenance.read_text())
     log = [json.loads(line) for line in (options.folder / "log.jsonl").read_text().splitlines()]
+    provenance["steps"] = log[-1]["step"]
+    provenance["hours"] = round(log[-1]["seconds"] / 3600, 3)
     provenance["curve"] = log
     provenance["sha256"] = file_sha256(FILE)
     with atomic_path(FILE.with_suffix(".json")) as temporary:

@@ -39,6 +39,7 @@ from pretraining.scene_stream import (
 CHECKPOINT = "checkpoint.weights.h5"
 LOG = "log.jsonl"
 _VALIDATION_SEED = 2**31
+_VALIDATION_SCENES = 64
 
 
 def pretext_network() -> Any:
@@ -84,13 +85,13 @@ def arrays(batch: Batch) -> tuple[dict[str, Any], Any, Any]:
     return inputs, batch["answers"], batch["weights"]
 
 
-def validation_batch(count: int = 64) -> Batch:
+def validation_batch() -> Batch:
     """Return episodes on scenes that are never trained on."""
     rng = np.random.default_rng(_VALIDATION_SEED)
     return stack(
         [
             episode(rng, *numbered_scene(_VALIDATION_SEED, number), CROP_PX, SUPPORT, QUERIES)
-            for number in range(count)
+            for number in range(_VALIDATION_SCENES)
         ]
     )
 

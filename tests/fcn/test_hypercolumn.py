@@ -1,0 +1,111 @@
+"""The hypercolumn head and its last layer in closed form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from napari_fcn_crf import pipeline
+from napari_fcn_crf.annotations import IGNORE
+from napari_fcn_crf.fcn.closed_form import (
+    logistic_regression,
+    needs_last_layer,
+    solve_last_layer,
+)
+from napari_fcn_crf.fcn.hypercolumn import NORMALISATION, SCORE
+from napari_fcn_crf.fcn.network import build_network
+from napari_fcn_crf.settings import TrainingSettings
+
+SETTINGS = TrainingSettings(architecture="hypercolumn", weights=None, iterations=2)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_logits_have_the_image_s_rows_and_columns(channels: int) -> None:
+    network, _ = build_network(SETTINGS, channels, 3)
+    image = np.random.default_rng(0).uniform(0, 255, (1, 64, 96, channels)).astype(np.float32)
+    assert network.predict_on_batch(image).shape == (1, 64, 96, 3)
+
+
+def test_single_pixels_are_seen() -> None:
+    network, _ = build_network(SETTINGS, 3, 2)
+    columns = keras.Model(network.input, network.get_layer("hyper_relu").output)
+    image = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float32)
+    changed = image.copy()
+    changed[0, 30, 30] += 40
+    difference = np.abs(columns.predict_on_batch(changed) - columns.predict_on_batch(image))
+    total = difference[0].sum(axis=-1)
+    assert np.unravel_index(total.argmax(), total.shape) == (30, 30)
+
+
+def test_the_last_layer_is_solved_once() -> None:
+    network, _ = build_network(SETTINGS, 3, 2)
+    assert needs_last_layer(network)
+    assert not network.get_layer(SCORE).kernel.numpy().any()
+    rng = np.random.default_rng(0)
+    image = rng.uniform(0, 120, (40, 50, 3)).astype(np.float32)
+    image[:, 25:] += 120
+    indices = np.full((40, 50), IGNORE, np.int32)
+    indices[5:30, 3:20], indices[5:30, 30:45] = 0, 1
+    solve_last_layer(network, [image], [indices], np.ones(2), seed=0)
+    assert not needs_last_layer(network)
+    padded = np.pad(image, ((12, 12), (7, 7), (0, 0)), mode="reflect")
+    logits = network.predict_on_batch(padded[np.newaxis])[0, 12:-12, 7:-7]
+    annotated = indices != IGNORE
+    assert (logits.argmax(axis=-1)[annotated] == indices[annotated]).all()
+    standard = keras.Model(network.input, network.get_layer(NORMALISATION).output)
+    features = standard.predict_on_batch(padded[np.newaxis])[0, 12:-12, 7:-7]
+    np.testing.assert_allclose(features.mean(axis=(0, 1)), 0, atol=1e-2)
+    assert features.std(axis=(0, 1)).max() < 1.01
+
+
+def test_a_fcn_has_no_last_layer_to_solve() -> None:
+    network, _ = build_network(TrainingSettings(architecture="fcn32s", weights=None), 3, 2)
+    assert not needs_last_layer(network)
+
+
+@pytest.fixture(scope="module")
+def samples() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    rng = np.random.default_rng(0)
+    classes = rng.integers(0, 3, 300)
+    return rng.normal(size=(3, 5))[classes] + rng.normal(size=(300, 5)), classes
+
+
+def test_logistic_regression_is_at_its_minimum(
+    samples: tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]],
+) -> None:
+    features, classes = samples
+    kernel, bias = logistic_regression(features, classes, np.ones(300), 3, penalty=0.01)
+    scores = features @ kernel + bias
+    probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    residual = (probabilities - np.eye(3)[classes]) / 300
+    np.testing.assert_allclose(features.T @ residual + 0.01 * kernel, 0, atol=1e-4)
+    np.testing.assert_allclose(residual.sum(axis=0), 0, atol=1e-4)
+
+
+def test_a_pixel_that_counts_twice_is_two_pixels(
+    samples: tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]],
+) -> None:
+    features, classes = samples
+    weights = np.ones(300)
+    weights[:100] = 2
+    weighted, _ = logistic_regression(features, classes, weights, 3)
+    twice = np.concatenate([features, features[:100]])
+    repeated, _ = logistic_regression(
+        twice, np.concatenate([classes, classes[:100]]), np.ones(400), 3
+    )
+    np.testing.assert_allclose(weighted, repeated, atol=5e-2 * np.abs(repeated).max())
+
+
+def test_a_hypercolumn_model_is_saved_and_loaded(
+    tmp_path: Path, tiny_image: npt.NDArray[np.uint8], tiny_labels: npt.NDArray[np.int32]
+) -> None:
+    model = pipeline.train(tiny_image, tiny_labels, SETTINGS)
+    pipeline.save_model(model, tmp_path / "model.keras")
+    loaded = pipeline.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        pipeline.predict(loaded, tiny_image), pipeline.predict(model, tiny_image)
+    )
