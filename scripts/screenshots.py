@@ -72,7 +72,7 @@ def main(folder: Path) -> None:
     shoot(viewer, folder / "1-annotate.png")
 
     train = panel.steps[TrainStep]
-    click(session, train.train_button, until_step=train.iterations.value // 2)
+    click(session, train.train_button, until_step=train.controls.iterations.value // 2)
     shoot(viewer, folder / "2-train.png")
     while session.activity is not None:
         settle(0.05)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from napari.utils.notifications import show_info
+from qtpy.QtCore import QTimer
 
-from napari_fcn_crf import pipeline
+from napari_fcn_crf import download, pipeline
 from napari_fcn_crf.compute.job import Job
 from napari_fcn_crf.model import ModelCard, read_card
+from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
-from napari_fcn_crf.ui import layers
-from napari_fcn_crf.ui.session import Session, WeightsChoice, require_image
+from napari_fcn_crf.ui import layers, preview_layers
+from napari_fcn_crf.ui.preferences import compute_settings
+from napari_fcn_crf.ui.results import TrainedModel, WeightsChoice
+from napari_fcn_crf.ui.session import Session, require_image
 
 
 def load_weights(session: Session, path: Path) -> None:
@@ -26,8 +32,41 @@ def load_weights(session: Session, path: Path) -> None:
     )
 
 
-def train(session: Session, settings: TrainingSettings) -> None:
+def download_weights(session: Session) -> None:
+    """Download ImageNet weights into the weights folder, and use them for the next training."""
+    folder = download.weights_folder(compute_settings().weights_folder)
+    stop = threading.Event()
+    session.run(
+        "download",
+        "Downloading",
+        lambda on_progress: download.fetch(
+            download.PUBLISHED["vgg16"], folder, on_progress, stop.is_set
+        ),
+        stop.set,
+        # One piece of work has to be over before the next can start.
+        lambda path: QTimer.singleShot(0, lambda: load_weights(session, path)),
+    )
+
+
+def train(session: Session, settings: TrainingSettings, *, preview: bool = False) -> None:
     """Train a network on the chosen image and labels, and on the pairs added to them."""
+    _train(session, settings, None, preview)
+
+
+def go_on_training(session: Session, settings: TrainingSettings, *, preview: bool = False) -> None:
+    """Train the current model for more iterations, exactly where it stopped."""
+    if session.model is None:
+        raise ValueError("There is no model to go on with yet. Press Train first.")
+    known = session.model.card.training
+    same = replace(
+        settings, architecture=known.architecture, backbone=known.backbone, weights=known.weights
+    )
+    _train(session, same, session.model, preview)
+
+
+def _train(
+    session: Session, settings: TrainingSettings, resumed: TrainedModel | None, preview: bool
+) -> None:
     pairs = session.training_pairs()
     for image, labels in pairs:
         layers.check_same_place(image, labels)
@@ -35,19 +74,41 @@ def train(session: Session, settings: TrainingSettings) -> None:
     # Copies, since the user may go on painting while the network trains.
     annotations = [np.array(layers.layer_array(labels)) for _, labels in pairs]
     model_path = session.new_model_path()
+    before = 0 if resumed is None else len(resumed.card.losses)
+    session.preview_of = pairs[0][0] if preview else None
 
     def start() -> Job[ModelCard]:
         arrays = [np.asarray(lazy) for lazy in pixels]
         pipeline.check_training_input(arrays, annotations, settings)
-        return session.service.train(arrays, annotations, settings, model_path)
+        return session.service.train(
+            arrays,
+            annotations,
+            settings,
+            model_path,
+            class_names={value: name for value, name in session.class_names.items() if name},
+            resume_path=None if resumed is None else resumed.path,
+            preview=preview,
+        )
 
     def keep(card: ModelCard) -> None:
+        preview_layers.remove_preview(session.viewer)
         session.keep_model(model_path, card, f"{pairs[0][0].name}.keras", is_saved=False)
-        done = len(card.losses)
+        done = len(card.losses) - before
         if done < settings.iterations:
-            show_info(f"Training stopped after {done} of {settings.iterations} iterations.")
+            ending = card.record.get("ending", "")
+            why = f" {ending}" if ending.endswith(".") else ""
+            show_info(f"Training stopped after {done} of {settings.iterations} iterations.{why}")
 
     session.run_job("train", "Training", start, keep)
+
+
+def show_training_preview(session: Session, latest: Progress) -> None:
+    """Show what the network would predict now."""
+    image = session.preview_of
+    is_picture = isinstance(latest.partial, np.ndarray) and latest.phase == "Training"
+    if image is None or not is_picture or image not in session.viewer.layers:
+        return
+    preview_layers.show_prediction_preview(session.viewer, image, latest.partial)
 
 
 def predict(session: Session) -> None:

@@ -22,10 +22,11 @@ from qtpy.QtWidgets import (
 
 from napari_fcn_crf.annotations import AnnotationSummary, summarize
 from napari_fcn_crf.ui import layers
+from napari_fcn_crf.ui.collapsible import collapsible
 from napari_fcn_crf.ui.image_step import image_choice
 from napari_fcn_crf.ui.layer_choice import LayerChoice
 from napari_fcn_crf.ui.pairs_section import PairsSection
-from napari_fcn_crf.ui.step import Step, collapsible
+from napari_fcn_crf.ui.step import Step
 
 _RECOUNT_DELAY_MS = 300
 _ROWS_SHOWN = 6

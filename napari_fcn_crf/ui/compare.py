@@ -7,7 +7,8 @@ from typing import Any
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_fcn_crf.ui import layers
-from napari_fcn_crf.ui.session import Refined, Session
+from napari_fcn_crf.ui.results import Refined
+from napari_fcn_crf.ui.session import Session
 
 KEY = "b"
 

@@ -14,8 +14,6 @@ from napari_fcn_crf.model import ModelCard
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_fcn_crf.crf.region import Region
-
 METADATA_KEY = "napari_fcn_crf"
 
 
@@ -198,40 +196,6 @@ def add_changed(viewer: Viewer, before: Labels, after: Labels) -> Labels:
     )
     viewer.add_layer(layer)
     return layer
-
-
-def add_preview(viewer: Viewer, image: Image, like: Labels | None) -> Labels:
-    """Add an empty layer for what `place_region` shows; it cannot be painted on."""
-    layer = Labels(
-        np.zeros((1, 1), np.uint8),
-        name=f"{image.name} preview",
-        opacity=0.5,
-        metadata={METADATA_KEY: {"kind": "preview"}},
-        units=image.units[-2:],
-        axis_labels=image.axis_labels[-2:],
-    )
-    if like is not None:
-        layer.colormap = like.colormap
-    viewer.add_layer(layer)
-    return layer
-
-
-def place_region(layer: Labels, image: Image, labels: np.ndarray, region: Region) -> None:
-    """Show labels of a region, sampled or not, where it lies in the image."""
-    place = spatial_metadata(image)
-    affine = place["affine"]
-    corner = np.zeros(image.ndim)
-    corner[-2:] = region.rows[0], region.columns[0]
-    moved = np.subtract(image.data_to_world(corner), image.data_to_world(np.zeros(image.ndim)))
-    layer.data = labels
-    # New data makes a layer editable again.
-    layer.editable = False
-    layer.scale = place["scale"][-2:] * region.step
-    layer.rotate = place["rotate"][-2:, -2:]
-    # Of a stack's shear only what lies in the plane: its last element.
-    layer.shear = place["shear"][-1:]
-    layer.translate = (place["translate"] + np.linalg.solve(affine[:-1, :-1], moved))[-2:]
-    layer.affine = affine[-3:, -3:]
 
 
 def add_result(

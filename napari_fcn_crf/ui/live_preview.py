@@ -15,7 +15,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_fcn_crf.images import drop_alpha, split_channels
 from napari_fcn_crf.settings import CRFSettings
-from napari_fcn_crf.ui import layers
+from napari_fcn_crf.ui import preview_layers
 from napari_fcn_crf.ui.camera import camera_of
 from napari_fcn_crf.ui.refinement_input import RefinementInput, RefinementOptions, gather
 from napari_fcn_crf.ui.session import Session
@@ -162,9 +162,9 @@ class LivePreview(QObject):
         viewer = self._session.viewer
         if self._layer is None or self._layer not in viewer.layers:
             active = viewer.layers.selection.active
-            self._layer = layers.add_preview(viewer, image, self._session.annotation)
+            self._layer = preview_layers.add_preview(viewer, image, self._session.annotation)
             viewer.layers.selection.active = active
-        layers.place_region(self._layer, image, picture.labels, picture.region)
+        preview_layers.place_region(self._layer, image, picture.labels, picture.region)
         self.shown.emit()
 
     def _on_failed(self, error: Exception) -> None:

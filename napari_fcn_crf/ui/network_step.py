@@ -8,6 +8,7 @@ from typing import ClassVar
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout
 
+from napari_fcn_crf.download import PUBLISHED
 from napari_fcn_crf.settings import BUNDLED, RANDOM, TrainingSettings
 from napari_fcn_crf.ui import actions
 from napari_fcn_crf.ui.preferences import compute_settings
@@ -59,7 +60,15 @@ class NetworkStep(Step):
         self.load_button = RunButton(
             self.session, "weights", "Load VGG weights…", self._on_load_clicked
         )
+        size = round(PUBLISHED["vgg16"].size_bytes / 2**20)
+        self.download_button = RunButton(
+            self.session,
+            "download",
+            f"Download VGG-16 ({size} MB)",
+            lambda: actions.download_weights(self.session),
+        )
         self.body.addWidget(self.load_button)
+        self.body.addWidget(self.download_button)
         self.found = self.add_text()
         self.found.hide()
 
@@ -70,6 +79,10 @@ class NetworkStep(Step):
 
     def update_controls(self) -> None:
         self.load_button.show_state("", "Start from a file of published VGG-16 weights.", False)
+        self.download_button.show_state(
+            "", "ImageNet weights as Keras publishes them, kept in the weights folder.", False
+        )
+        self.download_button.setVisible(self.backbone.currentData() == "vgg16")
         weights = self.session.weights
         if weights is None or weights.path == self._shown_file:
             return
@@ -85,6 +98,7 @@ class NetworkStep(Step):
 
     def _on_backbone_changed(self) -> None:
         compact = self.backbone.currentData() == "vgg16-compact"
+        self.download_button.setVisible(not compact)
         self.weights.model().item(self.weights.findData(BUNDLED)).setEnabled(compact)
         file_row = len(WEIGHTS) if self.weights.count() > len(WEIGHTS) else -1
         if compact:

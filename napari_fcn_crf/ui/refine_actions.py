@@ -17,7 +17,8 @@ from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui import layers
 from napari_fcn_crf.ui.camera import camera_of
 from napari_fcn_crf.ui.refinement_input import RefinementOptions, gather
-from napari_fcn_crf.ui.session import Refined, Session, require_image
+from napari_fcn_crf.ui.results import Refined
+from napari_fcn_crf.ui.session import Session, require_image
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QSpinBox
 
 from napari_fcn_crf.ui import refine_actions
 from napari_fcn_crf.ui.check_section import CleanupSection, UncertaintySection
+from napari_fcn_crf.ui.collapsible import collapsible
 from napari_fcn_crf.ui.compare import Compare
 from napari_fcn_crf.ui.crf_controls import CRFControls
 from napari_fcn_crf.ui.live_preview import LivePreview
 from napari_fcn_crf.ui.restriction import Restriction
 from napari_fcn_crf.ui.source_choice import SourceChoice
-from napari_fcn_crf.ui.step import RunButton, Step, collapsible
+from napari_fcn_crf.ui.step import RunButton, Step
 
 _TUNING_SECONDS = 20
 

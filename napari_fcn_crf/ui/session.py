@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,50 +20,18 @@ from napari_fcn_crf.model import ModelCard
 from napari_fcn_crf.progress import Cancelled, OnProgress
 from napari_fcn_crf.settings import LabelMode
 from napari_fcn_crf.ui.activity import Activity
-from napari_fcn_crf.ui.layers import is_source_image, is_source_labels, layer_array, layers_where
+from napari_fcn_crf.ui.layers import (
+    is_source_image,
+    is_source_labels,
+    layer_array,
+    layers_where,
+)
 from napari_fcn_crf.ui.preferences import compute_settings
+from napari_fcn_crf.ui.preview_layers import remove_preview
+from napari_fcn_crf.ui.results import Refined, TrainedModel, WeightsChoice
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A model file, which only the compute process loads, and its card."""
-
-    path: Path
-    card: ModelCard
-    name: str
-    is_saved: bool
-
-
-@dataclass(frozen=True)
-class WeightsChoice:
-    """A weights file that was checked, and what was found in it."""
-
-    path: Path
-    description: str
-
-
-@dataclass(frozen=True)
-class Refined:
-    """The last refinement.
-
-    Parameters
-    ----------
-    predicted, refined : Labels
-        Before and after the CRF.
-    changed : float
-        Fraction of pixels that differ.
-    areas_before, areas_after : dict
-        Fraction of the pixels that each label value covers.
-    """
-
-    predicted: Labels
-    refined: Labels
-    changed: float
-    areas_before: dict[int, float]
-    areas_after: dict[int, float]
 
 
 class Session(QObject):
@@ -88,6 +56,7 @@ class Session(QObject):
         self.sources: tuple[Layer, ...] = ()
         self.refined: Refined | None = None
         self.growing: Labels | None = None
+        self.preview_of: Image | None = None
         self.uncertainty: Image | None = None
         self.activity: Activity | None = None
         self.service = ComputeService()
@@ -280,6 +249,7 @@ class Session(QObject):
     def _on_failed(self, error: Exception) -> None:
         title = "The work" if self.activity is None else self.activity.title
         self.activity = None
+        remove_preview(self.viewer)
         if isinstance(error, Cancelled):
             show_info(f"{title} was cancelled.")
         elif isinstance(error, MemoryError):

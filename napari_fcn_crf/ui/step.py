@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+import numpy as np
 from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.ui.session import Session
@@ -169,18 +169,14 @@ class RunButton(QWidget):
         self.status.setText(_in_words(latest))
 
 
-def collapsible(title: str) -> QCollapsible:
-    """Return a closed section for what most people need not see."""
-    section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
-    section.layout().setContentsMargins(0, 0, 0, 0)
-    section.content().layout().setContentsMargins(0, 4, 0, 0)
-    return section
-
-
 def _in_words(latest: Progress) -> str:
     text = latest.phase
     if latest.total:
         text += f": {latest.current:,} of {latest.total:,} {latest.unit}".replace(",", " ").rstrip()
     if latest.loss is not None:
-        text += f", loss {latest.loss:.4g}"
+        text += f", loss {latest.loss:.3g}"
+    if latest.validation_iou:
+        text += f", held-out IoU {np.nanmean(latest.validation_iou):.2f}"
+    if latest.seconds_left is not None and latest.seconds_left >= 1:
+        text += f", {latest.seconds_left:.0f} s left"
     return text

@@ -1,17 +1,19 @@
-"""Step 3: train, watch the loss, stop at any time."""
+"""Step 3: train, watch it, stop at any time, go on."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from magicgui.widgets import ComboBox, Container, FloatSpinBox, SpinBox
+from qtpy.QtWidgets import QCheckBox, QPushButton
 
+from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui import actions
-from napari_fcn_crf.ui.loss_curve import LossCurve
 from napari_fcn_crf.ui.network_step import NetworkStep
 from napari_fcn_crf.ui.session import Session
-from napari_fcn_crf.ui.step import RunButton, Step, collapsible
+from napari_fcn_crf.ui.step import RunButton, Step
+from napari_fcn_crf.ui.training_controls import TrainingControls
+from napari_fcn_crf.ui.training_curve import TrainingCurve
 
 
 class TrainStep(Step):
@@ -24,116 +26,69 @@ class TrainStep(Step):
         super().__init__(session, number)
 
     def build(self) -> None:
-        defaults = TrainingSettings()
-        self.iterations = SpinBox(
-            value=defaults.iterations,
-            min=1,
-            max=100_000,
-            label="Iterations",
-            tooltip="Optimizer steps.",
-        )
-        self.learning_rate = FloatSpinBox(
-            value=defaults.learning_rate,
-            min=1e-7,
-            max=1,
-            step=1e-4,
-            label="Learning rate",
-            tooltip="Of the Adam optimizer (α).",
-        )
-        self.learning_rate.native.setDecimals(7)
-        self.dropout = FloatSpinBox(
-            value=defaults.dropout,
-            min=0,
-            max=0.95,
-            step=0.05,
-            label="Dropout",
-            tooltip="Fraction of fc6 and fc7 left out at random in each step.",
-        )
-        self.class_weights = ComboBox(
-            value=defaults.class_weights,
-            choices=["balanced", "none"],
-            label="Class weights",
-            tooltip="balanced: a class with few strokes counts as much as one with many.",
-        )
-        self.loss_reduction = ComboBox(
-            value=defaults.loss_reduction,
-            choices=["mean", "sum"],
-            label="Loss",
-            tooltip="Mean or sum of the pixels' cross-entropies.",
-        )
-        self.seed = SpinBox(
-            value=defaults.seed,
-            min=0,
-            max=2**31 - 1,
-            label="Seed",
-            tooltip="The same seed gives the same result on the same computer.",
-        )
-        self._main = Container(widgets=[self.iterations])
-        self._main.margins = (0, 0, 0, 0)
-        self.body.addWidget(self._main.native)
-        more = collapsible("More")
-        self._more = Container(
-            widgets=[
-                self.learning_rate,
-                self.dropout,
-                self.class_weights,
-                self.loss_reduction,
-                self.seed,
-            ],
-        )
-        more.addWidget(self._more.native)
-        self.body.addWidget(more)
+        self.controls = TrainingControls()
+        self.body.addWidget(self.controls)
+        self.preview_box = QCheckBox("Show a preview while training")
+        self.preview_box.setToolTip("What the network would predict now, once a second at most.")
+        self.preview_box.setChecked(True)
+        self.body.addWidget(self.preview_box)
         self.train_button = RunButton(self.session, "train", "Train", self._on_train_clicked)
         self.body.addWidget(self.train_button)
-        self.curve = LossCurve(self.session)
+        self.continue_button = QPushButton("Continue")
+        self.continue_button.clicked.connect(self._on_continue_clicked)
+        self.body.addWidget(self.continue_button)
+        self.curve = TrainingCurve(self.session)
         self.body.addWidget(self.curve)
         self.verdict = self.add_text()
         self.session.progressed.connect(self._on_progressed)
 
     def settings(self) -> TrainingSettings:
         """Return what the controls of steps 2 and 3 say."""
-        values: dict[str, Any] = {
-            "architecture": self._network.architecture.currentData(),
-            "backbone": self._network.backbone.currentData(),
-            "weights": self._network.chosen_weights(),
-            "labels": self.session.label_mode,
-        }
-        for name in (
-            "iterations",
-            "learning_rate",
-            "dropout",
-            "class_weights",
-            "loss_reduction",
-            "seed",
-        ):
-            values[name] = getattr(self, name).value
-        return TrainingSettings(**values)
+        return TrainingSettings(
+            architecture=self._network.architecture.currentData(),
+            backbone=self._network.backbone.currentData(),
+            weights=self._network.chosen_weights(),
+            labels=self.session.label_mode,
+            **self.controls.values(),
+        )
 
     def update_controls(self) -> None:
         session = self.session
         problem = ""
-        if session.pairs:
-            pass
-        elif session.image is None:
-            problem = "Open an image first."
-        elif session.annotation is None:
-            problem = "Paint a labels layer first."
+        if not session.pairs:
+            if session.image is None:
+                problem = "Open an image first."
+            elif session.annotation is None:
+                problem = "Paint a labels layer first."
         self.train_button.show_state(
             problem, "Train on the labels of step 1.", is_next=session.model is None
         )
-        self.curve.update_curve()
         model = session.model
+        self.continue_button.setVisible(model is not None and session.activity is None)
+        self.continue_button.setEnabled(not problem)
+        self.continue_button.setToolTip(
+            problem or "Train the current model for as many iterations more."
+        )
+        self.curve.update_curve()
         self.verdict.setVisible(model is not None)
         if model is not None and model.card.losses:
+            losses = model.card.losses
             self.verdict.setText(
-                f"Trained for {len(model.card.losses)} iterations, loss "
-                f"{model.card.losses[0]:.3g} → {model.card.losses[-1]:.3g}."
+                f"Trained for {len(losses)} iterations, loss {losses[0]:.3g} → {losses[-1]:.3g}."
             )
 
     def _on_train_clicked(self) -> None:
         self.curve.clear()
-        actions.train(self.session, self.settings())
+        actions.train(self.session, self.settings(), preview=self.preview_box.isChecked())
 
-    def _on_progressed(self, latest: Any) -> None:
+    def _on_continue_clicked(self) -> None:
+        self.attempt(
+            lambda: actions.go_on_training(
+                self.session, self.settings(), preview=self.preview_box.isChecked()
+            )
+        )
+
+    def _on_progressed(self, latest: Progress) -> None:
         if latest.loss is not None:
-            self.curve.append(latest.current, latest.loss)
+            self.curve.append(latest)
+        actions.show_training_preview(self.session, latest)

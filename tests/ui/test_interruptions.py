@@ -37,7 +37,7 @@ def _cancel(qtbot, session) -> float:
 
 def test_cancel_keeps_what_was_learnt(viewer, panel, session, squares, qtbot):
     train = panel.steps[TrainStep]
-    train.iterations.value = 5000
+    train.controls.iterations.value = 5000
     click(qtbot, train.train_button)
     _wait_for_loss(qtbot, session)
     qtbot.wait(500)
@@ -58,7 +58,7 @@ def test_cancel_while_the_process_starts(viewer, panel, session, squares, qtbot,
 
 def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qtbot, notes):
     train = panel.steps[TrainStep]
-    train.iterations.value = 5000
+    train.controls.iterations.value = 5000
     click(qtbot, train.train_button)
     _wait_for_loss(qtbot, session)
     for process in compute_processes():
@@ -66,7 +66,7 @@ def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qt
     wait_until_idle(qtbot, session)
     assert any("ended unexpectedly" in note for note in notes())
 
-    train.iterations.value = 2
+    train.controls.iterations.value = 2
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
     assert len(session.model.card.losses) == 2
@@ -82,7 +82,7 @@ def test_closing_the_viewer_while_training_ends_the_process(make_napari_viewer, 
     panel = SegmentPanel(viewer)
     viewer.window.add_dock_widget(panel)
     session = session_of(viewer)
-    panel.steps[TrainStep].iterations.value = 5000
+    panel.steps[TrainStep].controls.iterations.value = 5000
     click(qtbot, panel.steps[TrainStep].train_button)
     _wait_for_loss(qtbot, session)
     processes = compute_processes()
@@ -95,7 +95,7 @@ def test_closing_the_viewer_while_training_ends_the_process(make_napari_viewer, 
 
 def test_second_start_is_refused(viewer, panel, session, squares, qtbot):
     train = panel.steps[TrainStep]
-    train.iterations.value = 5000
+    train.controls.iterations.value = 5000
     click(qtbot, train.train_button)
     assert not panel.steps[PredictStep].predict_button.button.isEnabled()
     with pytest.raises(ValueError, match="still running"):
@@ -105,7 +105,7 @@ def test_second_start_is_refused(viewer, panel, session, squares, qtbot):
 
 def test_deleting_the_image_while_training(viewer, panel, session, squares, qtbot):
     train = panel.steps[TrainStep]
-    train.iterations.value = 5
+    train.controls.iterations.value = 5
     click(qtbot, train.train_button)
     viewer.layers.remove(squares[0])
     wait_until_idle(qtbot, session)
@@ -115,7 +115,7 @@ def test_deleting_the_image_while_training(viewer, panel, session, squares, qtbo
 
 
 def test_results_of_a_closed_image_are_not_shown(viewer, panel, session, squares, qtbot, notes):
-    panel.steps[TrainStep].iterations.value = 2
+    panel.steps[TrainStep].controls.iterations.value = 2
     click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
     click(qtbot, panel.steps[PredictStep].predict_button)

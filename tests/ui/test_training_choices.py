@@ -9,7 +9,7 @@ from napari_fcn_crf.settings import BUNDLED
 from napari_fcn_crf.ui.annotate_step import AnnotateStep
 from napari_fcn_crf.ui.device_step import DeviceStep
 from napari_fcn_crf.ui.network_step import NetworkStep
-from napari_fcn_crf.ui.session import WeightsChoice
+from napari_fcn_crf.ui.results import WeightsChoice
 from napari_fcn_crf.ui.train_step import TrainStep
 from tests.ui.conftest import click, wait_until_idle
 
@@ -26,7 +26,7 @@ def test_training_on_two_images_of_other_sizes(viewer, panel, session, qtbot, tw
     session.choose_image(second)
     session.choose_annotation(more)
     assert session.training_pairs() == [(second, more), (first, strokes)]
-    panel.steps[TrainStep].iterations.value = 2
+    panel.steps[TrainStep].controls.iterations.value = 2
     click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
     pixels = session.model.card.record["class_pixels"]
@@ -107,9 +107,51 @@ def test_keys_press_the_buttons(viewer, panel, session, qtbot, two_squares):
     viewer.add_image(image)
     viewer.add_labels(labels)
     train = panel.steps[TrainStep]
-    train.iterations.value = 1
+    train.controls.iterations.value = 1
     qtbot.waitUntil(train.train_button.button.isEnabled)
     assert train.train_button.button.toolTip().endswith("(key Shift-T)")
     viewer.keymap[coerce_keybinding("Shift-T")](viewer)
     wait_until_idle(qtbot, session)
     assert len(session.model.card.losses) == 1
+
+
+def test_weights_are_downloaded_into_the_folder_and_checked(
+    viewer, panel, session, qtbot, notes, tmp_path, monkeypatch
+):
+    """From a server on this computer, which publishes a file that is no VGG-16."""
+    import functools
+    import hashlib
+    import http.server
+    import threading
+
+    from napari_fcn_crf import download
+    from napari_fcn_crf.settings import ComputeSettings
+    from napari_fcn_crf.ui import actions
+
+    served = tmp_path / "served"
+    served.mkdir()
+    content = b"not a network" * 1000
+    (served / "vgg16.h5").write_bytes(content)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(served))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    published = download.PublishedWeights(
+        "VGG-16",
+        f"http://127.0.0.1:{server.server_port}/vgg16.h5",
+        len(content),
+        hashlib.md5(content).hexdigest(),
+        "none",
+    )
+    monkeypatch.setitem(download.PUBLISHED, "vgg16", published)
+    folder = tmp_path / "weights"
+    monkeypatch.setattr(
+        actions, "compute_settings", lambda: ComputeSettings(weights_folder=str(folder))
+    )
+    step = panel.steps[NetworkStep]
+    step.backbone.setCurrentIndex(step.backbone.findData("vgg16"))
+    click(qtbot, step.download_button)
+    qtbot.waitUntil(lambda: any("vgg16.h5" in note for note in notes()), timeout=120_000)
+    wait_until_idle(qtbot, session)
+    server.shutdown()
+    assert (folder / "vgg16.h5").read_bytes() == content
+    assert session.weights is None

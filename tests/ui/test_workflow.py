@@ -28,7 +28,7 @@ def test_sample_to_refined_labels(viewer, qtbot, tmp_path):
     assert panel.steps[AnnotateStep].verdict.text().startswith("Ready: 2 classes")
 
     train = panel.steps[TrainStep]
-    train.iterations.value = 12
+    train.controls.iterations.value = 12
     losses = []
     session.progressed.connect(lambda latest: losses.append(latest.loss))
     click(qtbot, train.train_button)
