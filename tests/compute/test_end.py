@@ -39,6 +39,11 @@ def is_gone(pid: int, within_s: float) -> bool:
     return False
 
 
+def unfinished(folder: Path) -> list[str]:
+    """Names of the files that were being written when their process ended."""
+    return [file.name for file in folder.iterdir() if file.name.startswith(".")]
+
+
 def test_cancel_while_the_backend_loads(
     service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:
