@@ -96,6 +96,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="start from the settings of the tutorial's run: VGG-16, ten steps, summed loss",
     )
+    train.add_argument(
+        "--resume",
+        type=Path,
+        metavar="MODEL.keras",
+        help="go on training this model, with its settings where no others are given",
+    )
     add_settings(train, "network and training", TrainingSettings)
     _add_device(train)
 
@@ -174,6 +180,7 @@ def _demo(arguments: argparse.Namespace) -> None:
 
 def _train(arguments: argparse.Namespace) -> None:
     from napari_fcn_crf import image_files, pipeline
+    from napari_fcn_crf.model import read_card
 
     if len(arguments.pairs) % 2:
         raise ValueError(
@@ -181,6 +188,8 @@ def _train(arguments: argparse.Namespace) -> None:
             "given. Give them as IMAGE LABELS IMAGE LABELS ..."
         )
     base = TrainingSettings.paper() if arguments.paper else TrainingSettings()
+    if arguments.resume is not None:
+        base = read_card(arguments.resume).training
     settings = read_settings(arguments, TrainingSettings, base)
     output = _model_file(arguments.output)
     images = [image_files.read_image(path) for path in arguments.pairs[::2]]
@@ -188,6 +197,9 @@ def _train(arguments: argparse.Namespace) -> None:
     # What is wrong with them shows before the backend loads, which takes seconds.
     pipeline.check_training_input(images, labels, settings)
     _load_backend(arguments)
+    resume = None
+    if arguments.resume is not None:
+        resume = pipeline.load_model(arguments.resume, optimizer=True)
     with _stop_on_interrupt() as should_stop, _bar() as on_progress:
         model = pipeline.train(
             images,
@@ -196,6 +208,7 @@ def _train(arguments: argparse.Namespace) -> None:
             on_progress=on_progress,
             should_stop=should_stop,
             checkpoint_path=output,
+            resume=resume,
         )
     losses = model.card.losses
     classes = ", ".join(map(str, model.card.class_values))

@@ -14,6 +14,7 @@ import tifffile
 from napari_fcn_crf import cli, image_files
 from napari_fcn_crf.cli_options import add_settings, read_settings
 from napari_fcn_crf.download import PUBLISHED, PublishedWeights
+from napari_fcn_crf.model import read_card
 from napari_fcn_crf.settings import (
     ComputeSettings,
     CRFSettings,
@@ -216,3 +217,15 @@ def test_weights_are_fetched_once(
     error = capsys.readouterr().err
     assert "http://127.0.0.1:9/a.h5" in error
     assert error.count("\n") == 1
+
+
+def test_training_goes_on_from_a_model_file(files: Path) -> None:
+    model = files / "cat.keras"
+    pair = (files / "cat.tif", files / "cat_labels.tif")
+    first = run("train", *pair, "-o", model, "--iterations", 2, "--mode", "quick")
+    assert (first.returncode, first.stderr) == (0, "")
+    second = run("train", *pair, "-o", model, "--resume", model, "--iterations", 3)
+    assert (second.returncode, second.stderr) == (0, "")
+    assert "5 steps" in second.stdout
+    card = read_card(model)
+    assert (card.training.mode, card.record["resumed_exactly"]) == ("quick", True)
