@@ -15,6 +15,7 @@ from collections import defaultdict
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
+from typing import get_args
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -25,10 +26,16 @@ from benchmarks.pairs import Task, data_folder, read_tasks
 from benchmarks.strokes import draw_strokes
 from napari_fcn_crf import pipeline
 from napari_fcn_crf.metrics import mean_iou
-from napari_fcn_crf.settings import TrainingSettings
+from napari_fcn_crf.settings import (
+    Architecture,
+    CRFEngine,
+    CRFSettings,
+    TrainingMode,
+    TrainingSettings,
+)
 
-ARCHITECTURES = ("hypercolumn", "fcn8s", "fcn16s", "fcn32s", "largefov")
-DEFAULT = ("forest", "hypercolumn/random", "hypercolumn/bundled")
+ARCHITECTURES: tuple[Architecture, ...] = ("hypercolumn", "fcn8s", "fcn16s", "fcn32s", "largefov")
+DEFAULT = ("forest", "hypercolumn/random/quick", "hypercolumn/bundled/quick")
 
 
 @dataclass(frozen=True)
@@ -53,29 +60,31 @@ class Result:
 
 
 def methods(vgg: Path | None) -> dict[str, Method]:
-    """Return every method by name: "forest" and "architecture/weights[/frozen]"."""
+    """Return every method by name: "forest" and "architecture/weights/mode".
+
+    In quick mode the backbone is frozen, in full mode everything is trained.
+    """
     found: dict[str, Method] = {"forest": forest}
     weights = {"random": None, "bundled": "bundled"} | ({"vgg16": vgg} if vgg else {})
-    for architecture, (name, value), frozen in product(
-        ARCHITECTURES, weights.items(), (False, True)
-    ):
+    modes: tuple[TrainingMode, ...] = ("quick", "full")
+    for architecture, (name, value), mode in product(ARCHITECTURES, weights.items(), modes):
         settings = TrainingSettings(
-            architecture=architecture,  # type: ignore[arg-type]
+            architecture=architecture,
             backbone="vgg16" if name == "vgg16" else "vgg16-compact",
             weights=value,
-            frozen_backbone=frozen,
+            mode=mode,
         )
-        found[f"{architecture}/{name}" + ("/frozen" if frozen else "")] = network(settings)
+        found[f"{architecture}/{name}/{mode}"] = network(settings)
     return found
 
 
-def measure(method: Method, name: str, task: Task) -> Result:
+def measure(method: Method, name: str, task: Task, crf: CRFSettings) -> Result:
     """Run a method on one image."""
     strokes = draw_strokes(task.truth)
     started = time.perf_counter()
     probabilities = method(task.image, strokes)
     seconds = time.perf_counter() - started
-    marginals = pipeline.refine(task.image, probabilities)
+    marginals = pipeline.refine(task.image, probabilities, crf)
     before, after = (
         mean_iou(values.argmax(axis=0), task.truth, task.n_classes)
         for values in (probabilities, marginals)
@@ -121,6 +130,7 @@ def main() -> None:
     parser.add_argument("--data-sets", nargs="*", help="these alone")
     parser.add_argument("--largest", type=int, default=10**9, help="leave out images with more px")
     parser.add_argument("--results", type=Path, help="JSON lines; what is there is not run again")
+    parser.add_argument("--engine", default="builtin", choices=get_args(CRFEngine), help="CRF")
     options = parser.parse_args()
     known = methods(options.vgg)
     if options.list:
@@ -140,7 +150,7 @@ def main() -> None:
         for name in options.methods:
             if (name, task.data_set, task.name) in done:
                 continue
-            result = measure(known[name], name, task)
+            result = measure(known[name], name, task, CRFSettings(engine=options.engine))
             results.append(result)
             if options.results:
                 with options.results.open("a") as file:
