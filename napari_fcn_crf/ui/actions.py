@@ -13,7 +13,6 @@ from qtpy.QtCore import QTimer
 from napari_fcn_crf import download, pipeline
 from napari_fcn_crf.compute.job import Job
 from napari_fcn_crf.model import ModelCard, read_card
-from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui import layers, preview_layers
 from napari_fcn_crf.ui.preferences import compute_settings
@@ -75,7 +74,6 @@ def _train(
     annotations = [np.array(layers.layer_array(labels)) for _, labels in pairs]
     model_path = session.new_model_path()
     before = 0 if resumed is None else len(resumed.card.losses)
-    session.preview_of = pairs[0][0] if preview else None
 
     def start() -> Job[ModelCard]:
         arrays = [np.asarray(lazy) for lazy in pixels]
@@ -90,6 +88,10 @@ def _train(
             preview=preview,
         )
 
+    def show(probabilities: np.ndarray) -> None:
+        if pairs[0][0] in session.viewer.layers:
+            preview_layers.show_prediction_preview(session.viewer, pairs[0][0], probabilities)
+
     def keep(card: ModelCard) -> None:
         preview_layers.remove_preview(session.viewer)
         session.keep_model(model_path, card, f"{pairs[0][0].name}.keras", is_saved=False)
@@ -99,16 +101,7 @@ def _train(
             why = f" {ending}" if ending.endswith(".") else ""
             show_info(f"Training stopped after {done} of {settings.iterations} iterations.{why}")
 
-    session.run_job("train", "Training", start, keep)
-
-
-def show_training_preview(session: Session, latest: Progress) -> None:
-    """Show what the network would predict now."""
-    image = session.preview_of
-    is_picture = isinstance(latest.partial, np.ndarray) and latest.phase == "Training"
-    if image is None or not is_picture or image not in session.viewer.layers:
-        return
-    preview_layers.show_prediction_preview(session.viewer, image, latest.partial)
+    session.run_job("train", "Training", start, keep, show)
 
 
 def predict(session: Session) -> None:

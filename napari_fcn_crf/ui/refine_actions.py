@@ -62,6 +62,17 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
         after[given.index] = allowed.argmax(axis=0)
         return _Outcome(arrays.values[before], arrays.values[after], arrays.values)
 
+    def grow(part: tuple[tuple[int, ...], np.ndarray]) -> None:
+        index, labels = part
+        if not index:
+            session.growing = layers.add_refined(
+                session.viewer, image, labels, session.annotation, {}
+            )
+        elif session.growing is not None and session.growing in session.viewer.layers:
+            session.growing.data[index] = labels
+            layers.note_checksum(session.growing)
+            session.growing.refresh()
+
     def keep(outcome: _Outcome) -> None:
         session.growing = None
         if image not in session.viewer.layers:
@@ -81,22 +92,7 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
             _areas(outcome.after, outcome.values),
         )
 
-    session.run("refine", "Refining", work, stop.set, keep)
-
-
-def show_partial(session: Session, latest: Progress) -> None:
-    """Let the result of a stack grow slice by slice."""
-    if latest.partial is None or session.image is None:
-        return
-    index, labels = latest.partial
-    if not index:
-        session.growing = layers.add_refined(
-            session.viewer, session.image, labels, session.annotation, {}
-        )
-    elif session.growing is not None and session.growing in session.viewer.layers:
-        session.growing.data[index] = labels
-        layers.note_checksum(session.growing)
-        session.growing.refresh()
+    session.run("refine", "Refining", work, stop.set, keep, grow)
 
 
 def tune(

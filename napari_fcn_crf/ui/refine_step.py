@@ -77,7 +77,6 @@ class RefineStep(Step):
         self.controls.changed.connect(self.preview.request)
         self.restriction.changed.connect(self.preview.source_changed)
         session.changed.connect(self.preview.source_changed)
-        session.progressed.connect(lambda latest: refine_actions.show_partial(session, latest))
         # Compiling takes a while on a computer's first use; not on the first click.
         threading.Thread(target=_warm_up, name="fcn-crf warm-up", daemon=True).start()
 

@@ -56,7 +56,6 @@ class Session(QObject):
         self.sources: tuple[Layer, ...] = ()
         self.refined: Refined | None = None
         self.growing: Labels | None = None
-        self.preview_of: Image | None = None
         self.uncertainty: Image | None = None
         self.activity: Activity | None = None
         self.service = ComputeService()
@@ -183,8 +182,11 @@ class Session(QObject):
         work: Callable[[OnProgress], Any],
         cancel: Callable[[], None],
         on_result: Callable[[Any], None],
+        on_partial: Callable[[Any], None] | None = None,
     ) -> None:
         """Start long work; `on_result` is called on the main thread with what it returns.
+
+        `on_partial` is called there with each part of a result that the work reports.
 
         Raises
         ------
@@ -195,6 +197,10 @@ class Session(QObject):
             raise ValueError(f"{self.activity.title} is still running. Wait for it, or cancel it.")
         activity = Activity(kind, title, work, cancel)
         activity.progressed.connect(self.progressed)
+        if on_partial is not None:
+            activity.progressed.connect(
+                lambda latest: None if latest.partial is None else on_partial(latest.partial)
+            )
         activity.returned.connect(lambda result: self._finish(on_result, result))
         activity.failed.connect(self._on_failed)
         self.activity = activity
@@ -202,7 +208,12 @@ class Session(QObject):
         activity.start()
 
     def run_job(
-        self, kind: str, title: str, start: Callable[[], Any], on_result: Callable[[Any], None]
+        self,
+        kind: str,
+        title: str,
+        start: Callable[[], Any],
+        on_result: Callable[[Any], None],
+        on_partial: Callable[[Any], None] | None = None,
     ) -> None:
         """Run a job of the compute process, with the settings of this moment.
 
@@ -230,7 +241,7 @@ class Session(QObject):
             for job in jobs:
                 job.cancel()
 
-        self.run(kind, title, work, cancel, on_result)
+        self.run(kind, title, work, cancel, on_result, on_partial)
 
     def cancel(self) -> None:
         """Cancel the work under way."""

@@ -91,4 +91,3 @@ class TrainStep(Step):
     def _on_progressed(self, latest: Progress) -> None:
         if latest.loss is not None:
             self.curve.append(latest)
-        actions.show_training_preview(self.session, latest)

@@ -41,7 +41,7 @@ def test_cancel_keeps_what_was_learnt(viewer, panel, session, squares, qtbot):
     click(qtbot, train.train_button)
     _wait_for_loss(qtbot, session)
     qtbot.wait(500)
-    assert _cancel(qtbot, session) < 1.5
+    assert _cancel(qtbot, session) < 5
     assert 1 <= len(session.model.card.losses) < 5000
     click(qtbot, panel.steps[PredictStep].predict_button)
     wait_until_idle(qtbot, session)
@@ -51,7 +51,7 @@ def test_cancel_keeps_what_was_learnt(viewer, panel, session, squares, qtbot):
 def test_cancel_while_the_process_starts(viewer, panel, session, squares, qtbot, notes):
     click(qtbot, panel.steps[TrainStep].train_button)
     qtbot.wait(200)
-    assert _cancel(qtbot, session) < 1.5
+    assert _cancel(qtbot, session) < 5
     assert session.model is None
     assert "Training was cancelled." in notes()
 
