@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 
-from napari_fcn_crf import image_files, pipeline, samples
+from napari_fcn_crf import image_files, pipeline, refinement, samples
 from napari_fcn_crf.annotations import class_indices
 from napari_fcn_crf.files import atomic_path
 from napari_fcn_crf.metrics import class_iou, pixel_accuracy
@@ -91,12 +91,15 @@ def run(folder: Path) -> Result:
     rows, columns = annotation.shape
     print(f"Training {SETTINGS.architecture} on {SETTINGS.backbone}: cat, {rows} x {columns} px")
 
+    # On a computer's first use the CRF's kernels are compiled, here while the network trains.
+    preparing = refinement.prepare()
     clock = _Clock()
     with clock.stage("train"):
         model = pipeline.train(image, annotation, SETTINGS, on_progress=_print_loss)
     with clock.stage("predict"):
         probabilities = pipeline.predict(model, image)
     with clock.stage("refine (CRF)"):
+        preparing.join()
         marginals = pipeline.refine(image, probabilities)
 
     predicted, refined = model.to_labels(probabilities), model.to_labels(marginals)

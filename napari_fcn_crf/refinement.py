@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -93,6 +94,23 @@ def refine(
         if on_plane is not None:
             on_plane(index, marginals[part])
     return marginals
+
+
+def prepare() -> threading.Thread:
+    """Load the CRF's kernels in a thread, or compile them once on this computer.
+
+    A refinement that comes before the thread is done waits for it.
+    """
+
+    def warm_up() -> None:
+        from napari_fcn_crf.crf.dense_crf import warm_up
+
+        warm_up()
+
+    # A daemon: closing the program need not wait for the compiler.
+    thread = threading.Thread(target=warm_up, name="fcn-crf warm-up", daemon=True)
+    thread.start()
+    return thread
 
 
 def _refine_part(

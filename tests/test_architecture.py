@@ -46,7 +46,7 @@ MAY_USE = {
     "__main__": {"cli"},
     "cli": {"cli_options", "compute", "demo", "pipeline", *BASE},
     "cli_options": BASE,
-    "demo": {"demo_figure", "pipeline", *BASE},
+    "demo": {"demo_figure", "pipeline", "refinement", *BASE},
     "demo_figure": BASE,
     "ui": {"ui", "pipeline", "refinement", "crf", "compute", *BASE},
 }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any, ClassVar
 
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QSpinBox
 
+from napari_fcn_crf import refinement
 from napari_fcn_crf.ui import refine_actions
 from napari_fcn_crf.ui.check_section import CleanupSection, UncertaintySection
 from napari_fcn_crf.ui.collapsible import collapsible
@@ -78,7 +78,7 @@ class RefineStep(Step):
         self.restriction.changed.connect(self.preview.source_changed)
         session.changed.connect(self.preview.source_changed)
         # Compiling takes a while on a computer's first use; not on the first click.
-        threading.Thread(target=_warm_up, name="fcn-crf warm-up", daemon=True).start()
+        refinement.prepare()
 
     def update_controls(self) -> None:
         session = self.session
@@ -120,9 +120,3 @@ class RefineStep(Step):
             f"{result.trials} trials; {outcome}."
         )
         self.tuned.show()
-
-
-def _warm_up() -> None:
-    from napari_fcn_crf.crf.dense_crf import warm_up
-
-    warm_up()
