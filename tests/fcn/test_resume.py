@@ -11,7 +11,7 @@ import pytest
 
 import napari_fcn_crf as nfc
 from napari_fcn_crf import pipeline
-from napari_fcn_crf.fcn import training
+from napari_fcn_crf.fcn import training_run
 from napari_fcn_crf.model import optimizer_path
 from napari_fcn_crf.pipeline import Model
 from napari_fcn_crf.progress import Progress
@@ -113,7 +113,7 @@ def test_a_state_with_python_objects_is_refused(pairs: Any, tmp_path: Path) -> N
 def test_large_states_are_written_at_the_end_only(
     pairs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "SMALL_STATE_BYTES", 1000)
+    monkeypatch.setattr(training_run, "SMALL_STATE_BYTES", 1000)
     path = tmp_path / "model.keras"
     early: list[bool] = []
 
