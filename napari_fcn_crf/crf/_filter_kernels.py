@@ -23,12 +23,7 @@ def splat_line(slots: Array, weights: Array, values: Array, sums: Array) -> None
     """Add values (n, channels), weighted, to the slots (n, d + 1) of a tile's (slots, channels)."""
     size = slots.shape[1]
     if values.shape[1] > 2:
-        for i in range(slots.shape[0]):
-            for r in range(size):
-                weight = weights[i, r]
-                slot = slots[i, r]
-                for c in range(values.shape[1]):
-                    sums[slot, c] += weight * values[i, c]
+        _splat_many(slots, weights, values, sums)
     elif size == 3:
         _splat_few(slots, weights, values, sums, _THREE)
     elif size == 4:
@@ -37,6 +32,24 @@ def splat_line(slots: Array, weights: Array, values: Array, sums: Array) -> None
         _splat_few(slots, weights, values, sums, _SIX)
     else:
         _splat_few(slots, weights, values, sums, slots[0])
+
+
+@kernel(fastmath={"contract"})
+def _splat_many(slots: Array, weights: Array, values: Array, sums: Array) -> None:
+    """Do `splat_line` with vectors of channels, three corners at a time."""
+    channels, size = values.shape[1], slots.shape[1]
+    for i in range(slots.shape[0]):
+        for r in range(0, size - 2, 3):
+            a, b, c = slots[i, r], slots[i, r + 1], slots[i, r + 2]
+            wa, wb, wc = weights[i, r], weights[i, r + 1], weights[i, r + 2]
+            for k in range(channels):
+                value = values[i, k]
+                sums[a, k] += wa * value
+                sums[b, k] += wb * value
+                sums[c, k] += wc * value
+        for r in range(size - size % 3, size):
+            for k in range(channels):
+                sums[slots[i, r], k] += weights[i, r] * values[i, k]
 
 
 @kernel(fastmath={"contract"})
@@ -62,12 +75,7 @@ def slice_line(slots: Array, weights: Array, sums: Array, factor: Any, values: A
     """Add `factor` times the weighted sum of their slots to values (n, channels) (p. 8)."""
     size = slots.shape[1]
     if values.shape[1] > 2:
-        for i in range(slots.shape[0]):
-            for r in range(size):
-                weight = factor * weights[i, r]
-                slot = slots[i, r]
-                for c in range(values.shape[1]):
-                    values[i, c] += weight * sums[slot, c]
+        _slice_many(slots, weights, sums, factor, values)
     elif size == 3:
         _slice_few(slots, weights, sums, factor, values, _THREE)
     elif size == 4:
@@ -76,6 +84,26 @@ def slice_line(slots: Array, weights: Array, sums: Array, factor: Any, values: A
         _slice_few(slots, weights, sums, factor, values, _SIX)
     else:
         _slice_few(slots, weights, sums, factor, values, slots[0])
+
+
+@kernel(fastmath={"contract"})
+def _slice_many(slots: Array, weights: Array, sums: Array, factor: Any, values: Array) -> None:
+    """Do `slice_line` with vectors of channels, three corners at a time."""
+    channels, size = values.shape[1], slots.shape[1]
+    for i in range(slots.shape[0]):
+        for r in range(0, size - 2, 3):
+            a, b, c = slots[i, r], slots[i, r + 1], slots[i, r + 2]
+            wa, wb, wc = (
+                factor * weights[i, r],
+                factor * weights[i, r + 1],
+                factor * weights[i, r + 2],
+            )
+            for k in range(channels):
+                values[i, k] += wa * sums[a, k] + wb * sums[b, k] + wc * sums[c, k]
+        for r in range(size - size % 3, size):
+            weight = factor * weights[i, r]
+            for k in range(channels):
+                values[i, k] += weight * sums[slots[i, r], k]
 
 
 @kernel(fastmath={"contract"})
@@ -149,8 +177,9 @@ def _gather(
         for c in range(sums.shape[1]):
             values[vertex, c] = np.float32(0)
         for place in range(starts[vertex], starts[vertex + 1]):
+            slot = grouped[place]
             for c in range(sums.shape[1]):
-                values[vertex, c] += sums[grouped[place], c]
+                values[vertex, c] += sums[slot, c]
 
 
 @kernel(fastmath={"contract"})
@@ -172,20 +201,29 @@ def _blur_axis(neighbours: Array, begin: int, end: int, values: Array, blurred: 
 def _scatter(values: Array, vertex_of: Array, begin: int, end: int, sums: Array) -> None:
     """Fill the slots from `begin` to `end` with their vertices' values."""
     for slot in range(begin, end):
+        vertex = vertex_of[slot]
         for c in range(sums.shape[1]):
-            sums[slot, c] = values[vertex_of[slot], c]
+            sums[slot, c] = values[vertex, c]
 
 
 @kernel(parallel=True)
 def blur(
-    sums: Array, vertex_of: Array, starts: Array, grouped: Array, neighbours: Array, chunks: int
+    sums: Array,
+    vertex_of: Array,
+    starts: Array,
+    grouped: Array,
+    neighbours: Array,
+    values: Array,
+    blurred: Array,
+    chunks: int,
 ) -> None:
-    """Replace the slots' sums by the blurred ones: (1/2, 1, 1/2) along each axis (p. 7)."""
+    """Replace the slots' sums by the blurred ones: (1/2, 1, 1/2) along each axis (p. 7).
+
+    `values` and `blurred`, shape (vertices + 1, channels), are work space. Their last row stands
+    for all vertices that do not exist.
+    """
     axes, count = neighbours.shape[:2]
     slots, channels = sums.shape
-    # The last row stands for all vertices that do not exist, and stays zero.
-    values = np.empty((count + 1, channels), np.float32)
-    blurred = np.empty((count + 1, channels), np.float32)
     for c in range(channels):
         values[count, c] = blurred[count, c] = np.float32(0)
     if axes * count * channels < _WORTH_THREADS:
@@ -196,7 +234,8 @@ def blur(
         _scatter(values, vertex_of, 0, slots, sums)
         return
     for k in prange(chunks):
-        _gather(sums, starts, grouped, count * k // chunks, count * (k + 1) // chunks, values)
+        begin, end = count * k // chunks, count * (k + 1) // chunks
+        _gather(sums, starts, grouped, begin, end, values)
     for a in range(axes):
         for k in prange(chunks):
             begin, end = count * k // chunks, count * (k + 1) // chunks

@@ -25,6 +25,8 @@ from ._filter_kernels import _SIX, _THREE
 _HASH = np.uint64(0x9E3779B97F4A7C15)
 # Adding and subtracting 1.5 * 2^23 rounds a float32 to the nearest even integer.
 _ROUND = np.float32(12582912.0)
+# A tile with fewer slots has its sums in the innermost cache, in whatever order.
+_WORTH_SORTING = 2048
 
 Array = Any
 
@@ -198,6 +200,37 @@ def _number_line(
 
 
 @kernel
+def _sort_into_slabs(keys: Array, thickness: int, boxes: Array, tile: int, slots: Array) -> None:
+    """Sort a tile's keys by their multiple of `thickness`, and number its pixels' slots anew.
+
+    Neighbours along any axis are a few slabs away: in this order, they are near in memory.
+    """
+    lowest, highest = keys[0] // thickness, keys[0] // thickness
+    for i in range(keys.size):
+        slab = keys[i] // thickness
+        lowest, highest = min(lowest, slab), max(highest, slab)
+    # So many slabs that they outnumber the keys are merged; the order is about speed alone.
+    per_bin = (highest - lowest) // 65536 + 1
+    starts = np.zeros((highest - lowest) // per_bin + 2, np.int64)
+    for i in range(keys.size):
+        starts[(keys[i] // thickness - lowest) // per_bin + 1] += 1
+    for k in range(1, starts.size):
+        starts[k] += starts[k - 1]
+    place = np.empty(keys.size, np.uint16)
+    old = keys.copy()
+    for i in range(keys.size):
+        k = (old[i] // thickness - lowest) // per_bin
+        place[i] = starts[k]
+        keys[starts[k]] = old[i]
+        starts[k] += 1
+    for z in range(boxes[tile, 0], boxes[tile, 1]):
+        for y in range(boxes[tile, 2], boxes[tile, 3]):
+            for x in range(boxes[tile, 4], boxes[tile, 5]):
+                for r in range(slots.shape[3]):
+                    slots[z, y, x, r] = place[slots[z, y, x, r]]
+
+
+@kernel
 def _number_tiles(
     axes: Array,
     image: Array,
@@ -251,6 +284,8 @@ def _number_tiles(
                     count = _number_line(*state, _SIX)
                 else:
                     count = _number_line(*state, multipliers[:size])
+        if count - first > _WORTH_SORTING:
+            _sort_into_slabs(keys[first:count], multipliers[size - 2], boxes, tile, slots)
         counts[tile] = count - first
     return _copied(keys, count, count)
 

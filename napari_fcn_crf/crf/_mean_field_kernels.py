@@ -112,7 +112,8 @@ def log_odds(probabilities: Array, least: Any, odds: Array, off: Array) -> None:
         off[line] = _log_odds_line(probabilities[:, z, y], least, logs, odds[z, y])
 
 
-@kernel(fastmath={"contract"})
+# Sums and maxima in any order are vector code. Logits are numbers: `log_odds` lets no NaN pass.
+@kernel(fastmath={"contract", "reassoc", "nnan", "nsz"})
 def _softmax_line(logits: Array, rest: Array, has_rest: bool) -> None:
     """Replace `n` pixels' logits (n, channels) by marginals; `rest` becomes the last class'.
 

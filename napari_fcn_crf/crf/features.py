@@ -58,20 +58,25 @@ class Features:
         return np.stack([*grids, *channels]).reshape(self.dimensions, np.prod(shape))
 
 
-def positions(shape: tuple[int, ...], sigmas_px: Sequence[float]) -> Features:
+def positions(
+    shape: tuple[int, ...], sigmas_px: Sequence[float], origin: tuple[int, ...] = (0, 0, 0)
+) -> Features:
     """Return the features of the smoothness kernel, p / θγ.
 
     Parameters
     ----------
-    shape : (rows, columns) or (planes, rows, columns)
-    sigmas_px : one a spatial axis, in pixels
+    shape : (planes, rows, columns)
+    sigmas_px : one a spatial axis, in pixels; two of them leave the plane out
+    origin : position of the first pixel
     """
-    volume = (1, *shape)[-3:]
-    return appearance(np.empty((*volume, 0), np.float32), sigmas_px, ())
+    return appearance(np.empty((*shape, 0), np.float32), sigmas_px, (), origin)
 
 
 def appearance(
-    image: Floats, sigmas_px: Sequence[float], sigmas_intensity: Sequence[float]
+    image: Floats,
+    sigmas_px: Sequence[float],
+    sigmas_intensity: Sequence[float],
+    origin: tuple[int, ...] = (0, 0, 0),
 ) -> Features:
     """Return the features of the appearance kernel, (p / θα, I / θβ).
 
@@ -80,11 +85,16 @@ def appearance(
     image : float32 array, shape (planes, rows, columns, channels)
     sigmas_px : one a spatial axis, in pixels; two of them leave the plane out
     sigmas_intensity : one a channel, in grey levels
+    origin : position of the first pixel
     """
     sigmas = (1.0, *sigmas_px)[-3:]
-    coordinates = (np.arange(length, dtype=np.float32) for length in image.shape[:3])
+    coordinates = (
+        np.arange(first, first + length, dtype=np.float32)
+        for first, length in zip(origin, image.shape[:3], strict=True)
+    )
     planes, rows, columns = (
-        axis / np.float32(sigma) for axis, sigma in zip(coordinates, sigmas, strict=True)
+        np.asarray(axis / np.float32(sigma), np.float32)
+        for axis, sigma in zip(coordinates, sigmas, strict=True)
     )
     return Features(
         (planes, rows, columns),

@@ -12,6 +12,7 @@ from . import _lattice_kernels as kernels
 from .features import Features
 
 Floats = npt.NDArray[np.float32]
+WorkSpace = tuple[Floats, Floats]
 Boxes = npt.NDArray[np.int64]
 
 # Slots of a tile are numbered with 16 bits.
@@ -84,7 +85,7 @@ class PermutohedralLattice:
         kernels.group_slots(self.vertex_of, self.group_starts, self.grouped)
         ones = np.empty((self.vertex_of.size, 1), np.float32)
         filters.splat_ones(self.slots, self.weights, self.boxes, self.starts, ones)
-        self.blur(ones)
+        self.blur(ones, self.work_space(1))
         filters.normalise(self.slots, self.weights, self.boxes, self.starts, ones)
 
     @property
@@ -92,10 +93,15 @@ class PermutohedralLattice:
         """Number of vertices of the lattice."""
         return int(self.neighbours.shape[1])
 
-    def blur(self, sums: Floats) -> None:
+    def work_space(self, channels: int) -> WorkSpace:
+        """Return the memory that `blur` works in; to ask for it once is faster than every time."""
+        shape = self.vertices + 1, channels
+        return np.empty(shape, np.float32), np.empty(shape, np.float32)
+
+    def blur(self, sums: Floats, work_space: WorkSpace) -> None:
         """Replace the slots' sums (slots, channels) by the blurred ones, in place."""
         groups = self.vertex_of, self.group_starts, self.grouped
-        filters.blur(sums, *groups, self.neighbours, self._threads)
+        filters.blur(sums, *groups, self.neighbours, *work_space, self._threads)
 
 
 def elevation_scale(d: int) -> Floats:

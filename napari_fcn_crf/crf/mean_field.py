@@ -77,6 +77,7 @@ def mean_field(
         np.empty((lattice.vertex_of.size if lattice else 0, channels), np.float32)
         for lattice in lattices
     )
+    work_spaces = [lattice.work_space(channels) if lattice else None for lattice in lattices]
     factors = tuple(
         np.float32(weight if lattice else 0)
         for lattice, (_, weight) in zip(lattices, pairs, strict=True)
@@ -91,9 +92,9 @@ def mean_field(
 
     update(receive=False, spread=True, write=tolerance > 0)
     for iteration in range(1, iterations + 1):
-        for lattice, values in zip(lattices, sums, strict=True):
-            if lattice is not None:
-                lattice.blur(values)
+        for lattice, values, work_space in zip(lattices, sums, work_spaces, strict=True):
+            if lattice is not None and work_space is not None:
+                lattice.blur(values, work_space)
         stopped = iteration > 1 and should_stop is not None and should_stop()
         last = stopped or iteration == iterations
         update(receive=True, spread=not last, write=last or tolerance > 0, compare=tolerance > 0)

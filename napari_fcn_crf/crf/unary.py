@@ -85,7 +85,7 @@ def log_odds(probabilities: Floats, channels: int) -> Floats:
         warnings.warn(
             f"Probabilities of a pixel must sum to 1, but some sums are {worst:.3g} off. They were "
             "divided by their sums.",
-            stacklevel=4,
+            stacklevel=5,
         )
     return odds
 
