@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf import pipeline
 from napari_fcn_crf.annotations import IGNORE
-from napari_fcn_crf.settings import TrainingSettings
+from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
 
 Probabilities = npt.NDArray[np.float32]
 Method = Callable[[npt.NDArray[np.uint8], npt.NDArray[np.int32]], Probabilities]
@@ -39,5 +39,24 @@ def network(settings: TrainingSettings) -> Method:
     def run(image: npt.NDArray[np.uint8], strokes: npt.NDArray[np.int32]) -> Probabilities:
         model = pipeline.train(image, strokes + 1, settings)
         return pipeline.predict(model, image)
+
+    return run
+
+
+def solved(settings: TrainingSettings) -> Method:
+    """Return the method that solves a hypercolumn's last layer and takes no step after it."""
+
+    def run(image: npt.NDArray[np.uint8], strokes: npt.NDArray[np.int32]) -> Probabilities:
+        from napari_fcn_crf.fcn.closed_form import solve_last_layer
+        from napari_fcn_crf.fcn.loss import balancing_factors
+        from napari_fcn_crf.fcn.network import build_network
+        from napari_fcn_crf.fcn.prediction import predict_plane
+
+        pixels = np.atleast_3d(image).astype(np.float32)
+        counts = np.bincount(strokes[strokes != IGNORE])
+        built, _ = build_network(settings, pixels.shape[2], len(counts))
+        factors = balancing_factors(counts, settings.class_weights)
+        solve_last_layer(built, [pixels], [strokes], factors, settings.seed)
+        return predict_plane(built, pixels, PredictionSettings())
 
     return run

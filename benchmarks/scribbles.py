@@ -21,7 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from benchmarks.methods import Method, forest, network
+from benchmarks.methods import Method, forest, network, solved
 from benchmarks.pairs import Task, data_folder, read_tasks
 from benchmarks.strokes import draw_strokes
 from napari_fcn_crf import pipeline
@@ -62,7 +62,8 @@ class Result:
 def methods(vgg: Path | None) -> dict[str, Method]:
     """Return every method by name: "forest" and "architecture/weights/mode".
 
-    In quick mode the backbone is frozen, in full mode everything is trained.
+    In quick mode the backbone is frozen, in full mode everything is trained; "solved" is a
+    hypercolumn before its first step.
     """
     found: dict[str, Method] = {"forest": forest}
     weights = {"random": None, "bundled": "bundled"} | ({"vgg16": vgg} if vgg else {})
@@ -75,6 +76,8 @@ def methods(vgg: Path | None) -> dict[str, Method]:
             mode=mode,
         )
         found[f"{architecture}/{name}/{mode}"] = network(settings)
+        if architecture == "hypercolumn":
+            found[f"{architecture}/{name}/solved"] = solved(settings)
     return found
 
 
