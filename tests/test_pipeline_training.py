@@ -15,6 +15,8 @@ from napari_fcn_crf.cli_options import OneLineParser, add_settings, read_setting
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
 
+FCN32S = TrainingSettings(architecture="fcn32s", weights=None)
+
 
 @pytest.fixture(scope="module")
 def halves() -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +32,7 @@ def halves() -> tuple[np.ndarray, np.ndarray]:
 
 def test_the_best_weights_by_held_out_iou_are_kept(halves: Any) -> None:
     seen: list[Progress] = []
-    settings = TrainingSettings(iterations=20, validation_fraction=0.34, learning_rate=3e-3)
+    settings = replace(FCN32S, iterations=20, validation_fraction=0.34, learning_rate=3e-3)
     model = nfc.train(*halves, settings, seen.append)
     measured = model.card.record["validation_iou"]
     assert [step for step, _ in measured] == [5, 10, 15, 20]
@@ -64,7 +66,7 @@ def test_whole_strokes_are_held_out(halves: Any) -> None:
 
 
 def test_a_plateau_ends_the_training(halves: Any) -> None:
-    settings = TrainingSettings(iterations=500, patience=3, learning_rate=1e-12, dropout=0.9)
+    settings = replace(FCN32S, iterations=500, patience=3, learning_rate=1e-12, dropout=0.9)
     model = nfc.train(*halves, settings)
     assert 4 <= len(model.card.losses) < 500
     assert model.card.record["ending"] == "The loss had not improved for 3 steps."
@@ -74,7 +76,7 @@ def test_a_plateau_ends_the_training(halves: Any) -> None:
 
 def test_time_left_shrinks_with_the_steps(halves: Any) -> None:
     seen: list[Progress] = []
-    nfc.train(*halves, TrainingSettings(iterations=8), seen.append)
+    nfc.train(*halves, replace(FCN32S, iterations=8), seen.append)
     steps = [step for step in seen if step.loss is not None]
     assert steps[0].seconds_left is None
     assert steps[-1].seconds_left == 0
@@ -85,7 +87,7 @@ def test_previews_are_few_and_leave_the_training_alone(halves: Any) -> None:
     image, strokes = halves
     stack, stack_strokes = np.stack([image, image]), np.stack([np.zeros_like(strokes), strokes])
     shown: list[np.ndarray] = []
-    settings = TrainingSettings(iterations=6)
+    settings = replace(FCN32S, iterations=6)
     started = time.monotonic()
     with_preview = nfc.train(stack, stack_strokes, settings, on_preview=shown.append)
     seconds = time.monotonic() - started
@@ -101,12 +103,12 @@ def test_large_planes_have_no_preview(halves: Any, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(preview, "LARGEST_PX", 64 * 64 - 1)
     shown: list[np.ndarray] = []
-    nfc.train(*halves, TrainingSettings(iterations=1), on_preview=shown.append)
+    nfc.train(*halves, replace(FCN32S, iterations=1), on_preview=shown.append)
     assert shown == []
 
 
 def test_classes_are_named(halves: Any) -> None:
-    one = TrainingSettings(iterations=1)
+    one = replace(FCN32S, iterations=1)
     model = nfc.train(*halves, one, class_names={5: "bright", 7: "of another layer"})
     assert model.card.class_names == ("class 2", "bright")
     resumed = nfc.train(*halves, one, resume=model, class_names={2: "dark"})
@@ -115,7 +117,7 @@ def test_classes_are_named(halves: Any) -> None:
 
 @pytest.mark.parametrize("mode", ["quick", "full"])
 def test_augmented_training_learns(halves: Any, mode: str) -> None:
-    settings = TrainingSettings(iterations=40, augment=True, learning_rate=3e-3, dropout=0.2)
+    settings = replace(FCN32S, iterations=40, augment=True, learning_rate=3e-3, dropout=0.2)
     model = nfc.train(*halves, replace(settings, mode=mode, architecture="fcn8s"))
     assert model.card.record["mode"] == mode
     probabilities = nfc.predict(model, halves[0])

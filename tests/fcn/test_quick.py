@@ -149,7 +149,7 @@ def test_features_that_do_not_fit_are_computed_anew(monkeypatch: pytest.MonkeyPa
 
 
 def test_one_network_can_be_trained_both_ways() -> None:
-    network = random_network(TrainingSettings())
+    network = random_network(TrainingSettings(architecture="fcn32s", weights=None))
     fit(network, [strokes()], 2, TrainingSettings(iterations=1, mode="quick"))
     freeze_backbone(network, True)
     assert [tensor.shape[-1] for tensor in frozen_boundary(network)] == [128]
@@ -181,7 +181,7 @@ def test_views_are_the_eight_flips_and_turns() -> None:
 
 
 def test_auto_is_quick_for_learnt_weights_on_a_cpu() -> None:
-    assert resolve_mode(TrainingSettings()) == "full"
+    assert resolve_mode(TrainingSettings(weights=None)) == "full"
     assert resolve_mode(TrainingSettings(weights="random")) == "full"
     assert resolve_mode(TrainingSettings.paper("vgg16.h5")) == "full"
     expected = "full" if has_gpu() else "quick"

@@ -17,9 +17,15 @@ from napari_fcn_crf.pipeline import Model
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
 
-FULL = TrainingSettings(iterations=10, mode="full", augment=True, patience=9)
+FULL = TrainingSettings(
+    architecture="fcn32s", weights=None, iterations=10, mode="full", augment=True, patience=9
+)
 QUICK = TrainingSettings(
-    iterations=10, mode="quick", architecture="hypercolumn", validation_fraction=0.34
+    architecture="hypercolumn",
+    weights=None,
+    iterations=10,
+    mode="quick",
+    validation_fraction=0.34,
 )
 
 
