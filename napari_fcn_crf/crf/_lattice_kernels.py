@@ -70,9 +70,14 @@ def _grown(table: Array, first: int) -> Array:
 
 @kernel
 def _copied(array: Array, count: int, size: int) -> Array:
-    """Return an array of another size with the first `count` elements."""
+    """Return an array of another size with the first `count` elements.
+
+    Element by element, here and elsewhere: for an assignment of slices numba compiles the text of
+    its error message, too, which takes longer than the kernel.
+    """
     copy = np.empty(size, array.dtype)
-    copy[:count] = array[:count]
+    for i in range(count):
+        copy[i] = array[i]
     return copy
 
 

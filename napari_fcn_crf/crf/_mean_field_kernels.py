@@ -163,6 +163,14 @@ def _add_penalties(penalties: Array, messages: Array, logits: Array) -> None:
 
 
 @kernel
+def _copy(source: Array, target: Array) -> None:
+    """Copy an array (n, channels)."""
+    for i in range(source.shape[0]):
+        for c in range(source.shape[1]):
+            target[i, c] = source[i, c]
+
+
+@kernel
 def _write_line(logits: Array, rest: Array, compare: bool, marginals: Array) -> Any:
     """Write marginals (classes, n); return their largest change with `compare`, or 0."""
     largest = np.float32(0)
@@ -208,7 +216,7 @@ def _update_tile(
     largest = np.float32(0)
     for z in range(boxes[tile, 0], boxes[tile, 1]):
         for y in range(boxes[tile, 2], boxes[tile, 3]):
-            logits[:] = odds[z, y, left:right]
+            _copy(odds[z, y, left:right], logits)
             received = logits
             if not potts:
                 messages[:] = np.float32(0)
@@ -241,8 +249,8 @@ def _update_tile(
                 line = slots_a[z, y, left:right], weights_a[z, y, left:right]
                 splat_line(*line, logits, new_a)
     if spread:
-        sums_s[:] = new_s
-        sums_a[:] = new_a
+        _copy(new_s, sums_s)
+        _copy(new_a, sums_a)
     return largest
 
 
