@@ -21,9 +21,9 @@ from napari_fcn_crf.annotations import class_indices
 from napari_fcn_crf.files import atomic_path
 from napari_fcn_crf.metrics import class_iou, pixel_accuracy
 from napari_fcn_crf.progress import Progress
-from napari_fcn_crf.settings import TrainingSettings
+from napari_fcn_crf.settings import RANDOM, TrainingSettings
 
-SETTINGS = TrainingSettings(labels="mask", iterations=40)
+SETTINGS = TrainingSettings(architecture="fcn32s", weights=RANDOM, labels="mask", iterations=40)
 """Enough steps for a good cat in well under a minute on two cores."""
 
 CAT = 1
