@@ -106,7 +106,7 @@ def table(results: list[Result]) -> str:
         "| images | " + " | ".join(names) + " |",
         "|---" * (len(names) + 1) + "|",
     ]
-    for data_set in [*dict.fromkeys(result.data_set for result in results), "all"]:
+    for data_set in [*sorted({result.data_set for result in results}), "all"]:
         count = max(len(grouped[data_set, name]) for name in names)
         cells = []
         for name in names:
@@ -145,7 +145,8 @@ def main() -> None:
     if options.results and options.results.exists():
         results = [Result(**json.loads(line)) for line in options.results.read_text().splitlines()]
     done = {(result.method, result.data_set, result.name) for result in results}
-    for task in read_tasks(options.data):
+    # Small images first: an interrupted run has measured the most it could.
+    for task in sorted(read_tasks(options.data), key=lambda task: task.truth.size):
         if task.truth.size > options.largest:
             continue
         if options.data_sets and task.data_set not in options.data_sets:
