@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -8,9 +10,11 @@ from napari_fcn_crf.fcn.adaptation import spread_channels
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.settings import TrainingSettings
 
+FCN32S = TrainingSettings(architecture="fcn32s", weights=None)
+
 
 def test_layers_have_the_published_names() -> None:
-    network, _ = build_network(TrainingSettings(), 3, 2)
+    network, _ = build_network(FCN32S, 3, 2)
     reference = keras.applications.VGG16(weights=None, include_top=False)
     names = [layer.name for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
     published = [layer.name for layer in reference.layers if isinstance(layer, keras.layers.Conv2D)]
@@ -20,7 +24,7 @@ def test_layers_have_the_published_names() -> None:
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 5])
 def test_any_number_of_channels(channels: int) -> None:
-    network, _ = build_network(TrainingSettings(), channels, 3)
+    network, _ = build_network(FCN32S, channels, 3)
     image = np.random.default_rng(0).uniform(0, 255, (1, 64, 96, channels)).astype(np.float32)
     logits = network.predict_on_batch(image)
     assert logits.shape == (1, 64, 96, 3)
@@ -28,8 +32,8 @@ def test_any_number_of_channels(channels: int) -> None:
 
 
 def test_gray_is_three_equal_channels() -> None:
-    gray, _ = build_network(TrainingSettings(), 1, 2)
-    colour, _ = build_network(TrainingSettings(), 3, 2)
+    gray, _ = build_network(FCN32S, 1, 2)
+    colour, _ = build_network(FCN32S, 3, 2)
     colour.set_weights(gray.get_weights())
     image = np.random.default_rng(0).uniform(0, 255, (1, 32, 64, 1)).astype(np.float32)
     np.testing.assert_array_equal(
@@ -38,7 +42,7 @@ def test_gray_is_three_equal_channels() -> None:
 
 
 def test_the_mean_colour_is_zero_to_the_first_convolution() -> None:
-    network, _ = build_network(TrainingSettings(), 3, 2)
+    network, _ = build_network(FCN32S, 3, 2)
     means = np.array([123.68, 116.779, 103.939], np.float32)
     subtract = keras.Model(network.input, network.get_layer("subtract_means").output)
     image = np.broadcast_to(means, (1, 32, 32, 3))
@@ -47,7 +51,7 @@ def test_the_mean_colour_is_zero_to_the_first_convolution() -> None:
 
 def test_the_seed_alone_decides_the_weights() -> None:
     first, again, other = (
-        build_network(TrainingSettings(seed=seed), 3, 2)[0].get_weights() for seed in (1, 1, 2)
+        build_network(replace(FCN32S, seed=seed), 3, 2)[0].get_weights() for seed in (1, 1, 2)
     )
     for one, two in zip(first, again, strict=True):
         np.testing.assert_array_equal(one, two)
@@ -55,7 +59,7 @@ def test_the_seed_alone_decides_the_weights() -> None:
 
 
 def test_no_kernel_stays_zero() -> None:
-    network, _ = build_network(TrainingSettings(), 3, 2)
+    network, _ = build_network(FCN32S, 3, 2)
     for layer in network.layers:
         if isinstance(layer, keras.layers.Conv2D):
             assert np.asarray(layer.get_weights()[0]).std() > 0, layer.name
