@@ -1,0 +1,68 @@
+"""The weights that come with the package."""
+
+from __future__ import annotations
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from napari_fcn_crf.fcn import bundled
+from napari_fcn_crf.fcn.network import HEADS, build_network
+from napari_fcn_crf.fcn.weights.layers import CONVOLUTIONS
+from napari_fcn_crf.record import file_sha256
+from napari_fcn_crf.settings import Architecture, TrainingSettings
+
+LIMIT_BYTES = 8 * 10**6
+
+
+def test_the_file_is_small_half_precise_and_without_pickles() -> None:
+    assert bundled.FILE.stat().st_size <= LIMIT_BYTES
+    with np.load(bundled.FILE, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    assert {array.dtype for array in arrays.values()} == {np.dtype(np.float16)}
+    assert all(np.isfinite(array).all() for array in arrays.values())
+    assert set(CONVOLUTIONS) | {"fc6", "fc7"} <= bundled.bundled_layers(arrays)
+
+
+def test_its_provenance_stands_beside_it() -> None:
+    provenance = json.loads(bundled.FILE.with_suffix(".json").read_text())
+    assert provenance["sha256"] == file_sha256(bundled.FILE)
+    assert {"commit", "command", "hours", "device", "curve"} <= set(provenance)
+    assert provenance["curve"][-1]["step"] > 0
+
+
+@pytest.mark.parametrize("architecture", sorted(HEADS))
+def test_every_architecture_starts_from_it(architecture: Architecture) -> None:
+    settings = TrainingSettings(architecture=architecture, weights="bundled")
+    network, description = build_network(settings, 3, 2)
+    arrays = bundled.read_bundled()
+    assert "bundled" in description
+    for name in CONVOLUTIONS:
+        layer = network.get_layer(name)
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(layer.kernel), arrays[f"{name}/kernel"]
+        )
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(layer.bias), arrays[f"{name}/bias"]
+        )
+
+
+def test_the_full_backbone_has_none() -> None:
+    settings = TrainingSettings(backbone="vgg16", weights="bundled")
+    with pytest.raises(ValueError, match=r'"vgg16-compact".*"vgg16" was chosen.*Choose'):
+        build_network(settings, 3, 2)
+
+
+def test_any_number_of_equal_channels_looks_gray() -> None:
+    rng = np.random.default_rng(0)
+    # Whatever the means are taken from each channel, their sum is the same.
+    plane = rng.uniform(0, 255, (1, 64, 64, 1)).astype(np.float32)
+    logits = []
+    for channels in (4, 6):
+        settings = TrainingSettings(architecture="hypercolumn", weights="bundled")
+        network, _ = build_network(settings, channels, 2)
+        columns = keras.Model(network.input, network.get_layer("hyper_relu").output)
+        logits.append(columns.predict_on_batch(np.repeat(plane, channels, axis=-1)))
+    np.testing.assert_allclose(logits[0], logits[1], rtol=1e-3, atol=1e-3)
