@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
@@ -46,8 +47,6 @@ def predict_plane(
     Cancelled
         If `should_stop` turned true.
     """
-    # Keras would compile with XLA for every new shape of a network it has just loaded.
-    network.jit_compile = False
     padded = pad_image(image)
     rows, columns = padded.shape[:2]
     margin = tile_margin(network, settings.tile_px)
@@ -56,6 +55,8 @@ def predict_plane(
         for row_tile in tile_spans(rows, settings.tile_px, margin)
         for column_tile in tile_spans(columns, settings.tile_px, margin)
     ]
+    (row_in, _), (column_in, _) = tiles[0]
+    _prepare(network, padded[row_in, column_in].shape)
     probabilities = np.empty((network.output_shape[-1], rows, columns), np.float32)
     for done, ((row_in, row_out), (column_in, column_out)) in enumerate(tiles, start=1):
         if should_stop is not None and should_stop():
@@ -71,6 +72,21 @@ def predict_plane(
             on_progress(Progress("Predicting", done, len(tiles)))
     cropped = crop(probabilities.transpose(1, 2, 0), (image.shape[0], image.shape[1]))
     return np.ascontiguousarray(cropped.transpose(2, 0, 1))
+
+
+def _prepare(network: Any, shape: tuple[int, ...]) -> None:
+    # Keras would compile with XLA for every new shape of a network it has just loaded.
+    network.jit_compile = False
+    # From the second shape on, TensorFlow traces for unknown sizes, which Keras' UpSampling2D
+    # refuses: a network with one is traced for each shape. All tiles of a plane have the same.
+    known = any(isinstance(layer, keras.layers.UpSampling2D) for layer in network.layers)
+    if known and _traced.get(network) != shape:
+        network.predict_function = None
+        _traced[network] = shape
+
+
+_traced: WeakKeyDictionary[Any, tuple[int, ...]] = WeakKeyDictionary()
+"""Shape of the tiles that each network was last asked for."""
 
 
 def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

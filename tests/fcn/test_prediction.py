@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import keras
 import numpy as np
@@ -10,12 +10,12 @@ from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.fcn.padding import crop, pad_image, stride_padding
 from napari_fcn_crf.fcn.prediction import predict_plane, softmax, tile_margin, tile_spans
 from napari_fcn_crf.progress import Cancelled, Progress
-from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
+from napari_fcn_crf.settings import Architecture, PredictionSettings, TrainingSettings
 
 
 @pytest.fixture(scope="module")
 def network() -> Any:
-    return build_network(TrainingSettings(), 3, 3)[0]
+    return build_network(TrainingSettings(architecture="fcn32s", weights=None), 3, 3)[0]
 
 
 def noise(rows: int, columns: int) -> np.ndarray:
@@ -28,6 +28,16 @@ def test_any_size(network: Any, rows: int, columns: int) -> None:
     assert probabilities.shape == (3, rows, columns)
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-6)
+
+
+def test_one_network_predicts_many_sizes() -> None:
+    """Whatever it is made of: TensorFlow traces the second size for any size."""
+    for architecture in get_args(Architecture):
+        settings = TrainingSettings(architecture=architecture, weights=None)
+        network, _ = build_network(settings, 3, 2)
+        for rows, columns in [(32, 64), (64, 32), (95, 33), (32, 64)]:
+            probabilities = predict_plane(network, noise(rows, columns), PredictionSettings())
+            assert probabilities.shape == (2, rows, columns), architecture
 
 
 def test_agrees_with_keras_itself(network: Any) -> None:
