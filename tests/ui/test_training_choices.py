@@ -153,5 +153,6 @@ def test_weights_are_downloaded_into_the_folder_and_checked(
     qtbot.waitUntil(lambda: any("vgg16.h5" in note for note in notes()), timeout=120_000)
     wait_until_idle(qtbot, session)
     server.shutdown()
+    server.server_close()
     assert (folder / "vgg16.h5").read_bytes() == content
     assert session.weights is None
