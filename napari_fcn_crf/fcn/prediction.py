@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.fcn.common_size import is_traced_for_one_size
 from napari_fcn_crf.fcn.padding import STRIDE_PX, crop, pad_image
 from napari_fcn_crf.fcn.receptive_field import receptive_field_px
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
@@ -77,10 +78,8 @@ def predict_plane(
 def _prepare(network: Any, shape: tuple[int, ...]) -> None:
     # Keras would compile with XLA for every new shape of a network it has just loaded.
     network.jit_compile = False
-    # From the second shape on, TensorFlow traces for unknown sizes, which Keras' UpSampling2D
-    # refuses: a network with one is traced for each shape. All tiles of a plane have the same.
-    known = any(isinstance(layer, keras.layers.UpSampling2D) for layer in network.layers)
-    if known and _traced.get(network) != shape:
+    # All tiles of a plane have the same shape.
+    if is_traced_for_one_size(network) and _traced.get(network) != shape:
         network.predict_function = None
         _traced[network] = shape
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.annotations import IGNORE
 from napari_fcn_crf.fcn.closed_form import needs_last_layer, solve_last_layer
+from napari_fcn_crf.fcn.common_size import is_traced_for_one_size, to_common_size
 from napari_fcn_crf.fcn.example import Example
 from napari_fcn_crf.fcn.loss import balancing_factors
 from napari_fcn_crf.fcn.optimizer_state import OptimizerState
@@ -89,6 +90,9 @@ def fit(
     if settings.validation_fraction > 0:
         fraction, seed = settings.validation_fraction, settings.seed
         examples = [hold_out(example, fraction, seed) for example in examples]
+    first_image = examples[0].image
+    if is_traced_for_one_size(network):
+        examples = to_common_size(examples, square=settings.augment)
     factors = _factors(examples, n_classes, settings)
     if needs_last_layer(network):
         solve_last_layer(
@@ -112,7 +116,7 @@ def fit(
     run = TrainingRun(network, feed, mode, note, held_out_classes(examples), n_classes)
     if losses:
         run.go_on(list(losses), state)
-    preview = Preview(on_preview, network, examples[0].image)
+    preview = Preview(on_preview, network, first_image)
     ending = "finished"
     snapshot_time = -np.inf
     durations: deque[float] = deque(maxlen=_RECENT_STEPS)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from napari_fcn_crf.annotations import IGNORE
+from napari_fcn_crf.fcn.common_size import to_common_size
+from napari_fcn_crf.fcn.example import Example
+from napari_fcn_crf.fcn.network import build_network
+from napari_fcn_crf.fcn.training import fit
+from napari_fcn_crf.settings import Architecture, TrainingMode, TrainingSettings
+
+
+def example(rows: int, columns: int) -> Example:
+    generator = np.random.default_rng(rows)
+    image = generator.uniform(0, 255, (rows, columns, 3)).astype(np.float32)
+    return Example(image, (image[..., 0] > 127).astype(np.int32))
+
+
+def test_examples_keep_their_pixels_and_annotation() -> None:
+    given = [example(40, 90), example(70, 35)]
+    for before, after in zip(given, to_common_size(given, square=False), strict=True):
+        assert after.image.shape == (96, 96, 3)
+        inside = after.indices != IGNORE
+        np.testing.assert_array_equal(after.image[inside], before.image.reshape(-1, 3))
+        np.testing.assert_array_equal(after.indices[inside], before.indices.ravel())
+
+
+def test_one_size_is_left_alone() -> None:
+    given = [example(33, 40), example(64, 50)]
+    assert to_common_size(given, square=False) is given
+    assert to_common_size([example(40, 90)], square=True)[0].image.shape == (96, 96, 3)
+
+
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+@pytest.mark.parametrize(("mode", "augment"), [("full", False), ("quick", False), ("quick", True)])
+def test_images_of_several_sizes_train_any_network(
+    architecture: Architecture, mode: TrainingMode, augment: bool
+) -> None:
+    settings = TrainingSettings(
+        architecture=architecture, weights=None, mode=mode, augment=augment, iterations=4
+    )
+    network, _ = build_network(settings, 3, 2)
+    result = fit(network, [example(64, 64), example(40, 90), example(96, 70)], 2, settings)
+    assert len(result.losses) == 4
+    assert np.isfinite(result.losses).all()
