@@ -46,9 +46,10 @@ class NetworkStep(Step):
 
     def build(self) -> None:
         defaults = TrainingSettings()
-        self.architecture = _combo(ARCHITECTURES, defaults.architecture)
+        # What strokes need most, by benchmarks/scribbles.py; FCN-32s is one choice away.
+        self.architecture = _combo(ARCHITECTURES, "hypercolumn")
         self.backbone = _combo(BACKBONES, defaults.backbone)
-        self.weights = _combo(WEIGHTS, defaults.weights or RANDOM)
+        self.weights = _combo(WEIGHTS, BUNDLED)
         self._shown_file: Path | None = None
         self.backbone.currentIndexChanged.connect(self._on_backbone_changed)
         form = QFormLayout()
@@ -102,8 +103,7 @@ class NetworkStep(Step):
         self.weights.model().item(self.weights.findData(BUNDLED)).setEnabled(compact)
         file_row = len(WEIGHTS) if self.weights.count() > len(WEIGHTS) else -1
         if compact:
-            default = TrainingSettings().weights or RANDOM
-            self.weights.setCurrentIndex(self.weights.findData(default))
+            self.weights.setCurrentIndex(self.weights.findData(BUNDLED))
         else:
             row = file_row if file_row >= 0 else self.weights.findData(RANDOM)
             self.weights.setCurrentIndex(row)
