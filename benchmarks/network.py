@@ -106,7 +106,7 @@ def measure_ours(rows: int, columns: int) -> dict[str, float]:
     from napari_fcn_crf.fcn.network import build_network
 
     settings = nfc.TrainingSettings(
-        backbone="vgg16", weights=None, labels="mask", iterations=STEPS + 1, mode="full"
+        architecture="fcn32s", backbone="vgg16", labels="mask", iterations=STEPS + 1, mode="full"
     )
     started = time.perf_counter()
     network, _ = build_network(settings, 3, N_CLASSES)
@@ -139,7 +139,9 @@ def measure_xla(rows: int, columns: int) -> dict[str, float]:
     from napari_fcn_crf.fcn.network import build_network
     from napari_fcn_crf.settings import TrainingSettings
 
-    network, _ = build_network(TrainingSettings(backbone="vgg16", weights=None), 3, N_CLASSES)
+    network, _ = build_network(
+        TrainingSettings(architecture="fcn32s", backbone="vgg16"), 3, N_CLASSES
+    )
     network.compile(
         optimizer=keras.optimizers.Adam(1e-4),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),

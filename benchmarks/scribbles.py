@@ -66,7 +66,7 @@ def methods(vgg: Path | None) -> dict[str, Method]:
     hypercolumn before its first step.
     """
     found: dict[str, Method] = {"forest": forest}
-    weights = {"random": None, "bundled": "bundled"} | ({"vgg16": vgg} if vgg else {})
+    weights = {"random": "random", "bundled": "bundled"} | ({"vgg16": vgg} if vgg else {})
     modes: tuple[TrainingMode, ...] = ("quick", "full")
     for architecture, (name, value), mode in product(ARCHITECTURES, weights.items(), modes):
         settings = TrainingSettings(

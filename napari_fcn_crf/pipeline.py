@@ -208,8 +208,9 @@ def _begin(
     class_values = tuple(counts)
     channels = common_channels(pairs)
     built, run_record["weights"] = network.build_network(settings, channels, len(class_values))
-    weights_file = bundled.FILE if settings.weights == BUNDLED else settings.weights
-    if weights_file not in (None, RANDOM):
+    weights = settings.starting_weights
+    weights_file = bundled.FILE if weights == BUNDLED else weights
+    if weights_file != RANDOM:
         run_record["weights_sha256"] = record.file_sha256(weights_file)
     return built, ModelCard(
         class_values=class_values,

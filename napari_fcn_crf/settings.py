@@ -67,11 +67,10 @@ class TrainingSettings(_Settings):
         from all levels at once.
     backbone : {"vgg16-compact", "vgg16"}
         VGG-16, or the same thirteen convolutions at a quarter of the width with a 3x3 fc6 of 256.
-    weights : path or "bundled", optional
-        A file with the backbone's weights, or those that come with the package for "vgg16-compact".
-        None, or "random", starts from random (He) ones.
-    frozen_backbone : bool
-        Leave the thirteen convolutions as they are and train what is on top of them.
+    weights : path, "bundled" or "random", optional
+        A file with the backbone's weights, those that come with the package for "vgg16-compact", or
+        random (He) ones. None means "bundled" for "vgg16-compact" and "random" for "vgg16", for
+        which none come with the package.
     labels : {"scribbles", "mask"}
         Whether a 0 in the labels is "not annotated" or the background, a class of its own.
     iterations : int
@@ -105,10 +104,9 @@ class TrainingSettings(_Settings):
         If a value is outside its range; the message names it.
     """
 
-    architecture: Architecture = "fcn32s"
+    architecture: Architecture = "hypercolumn"
     backbone: Backbone = "vgg16-compact"
     weights: str | Path | None = None
-    frozen_backbone: bool = False
     labels: LabelMode = "scribbles"
     iterations: int = 100
     learning_rate: float = 1e-3
@@ -131,6 +129,13 @@ class TrainingSettings(_Settings):
         require("validation_fraction", fraction, 0 <= fraction <= 0.5, "from 0 to 0.5")
         require("patience", self.patience, self.patience >= 0, "at least 0")
 
+    @property
+    def starting_weights(self) -> str | Path:
+        """The weights that None means, or those that were chosen."""
+        if self.weights is not None:
+            return self.weights
+        return BUNDLED if self.backbone == "vgg16-compact" else RANDOM
+
     @classmethod
     def paper(cls, weights: str | Path | None = None) -> TrainingSettings:
         """Return the settings of the 2016 tutorial's run: FCN-32s on VGG-16, ten Adam steps.
@@ -141,6 +146,7 @@ class TrainingSettings(_Settings):
         CVPR 2015, https://doi.org/10.1109/CVPR.2015.7298965
         """
         return cls(
+            architecture="fcn32s",
             backbone="vgg16",
             weights=weights,
             labels="mask",

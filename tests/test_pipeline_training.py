@@ -15,7 +15,7 @@ from napari_fcn_crf.cli_options import OneLineParser, add_settings, read_setting
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
 
-FCN32S = TrainingSettings(architecture="fcn32s", weights=None)
+FCN32S = TrainingSettings(architecture="fcn32s", weights="random")
 
 
 @pytest.fixture(scope="module")

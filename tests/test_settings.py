@@ -83,3 +83,19 @@ def test_the_crfs_defaults_are_the_tutorials() -> None:
 def test_values_out_of_range(settings: Any, values: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         settings(**values)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "weights", "expected"),
+    [
+        ("vgg16-compact", None, "bundled"),
+        ("vgg16", None, "random"),
+        ("vgg16-compact", "random", "random"),
+        ("vgg16", "vgg16.h5", "vgg16.h5"),
+    ],
+)
+def test_each_backbone_starts_from_the_weights_that_come_with_it(
+    backbone: str, weights: str | None, expected: str
+) -> None:
+    settings = TrainingSettings(backbone=backbone, weights=weights)
+    assert settings.starting_weights == expected

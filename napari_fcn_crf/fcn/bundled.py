@@ -32,8 +32,7 @@ def check_backbone(backbone: Backbone) -> None:
     if backbone != BACKBONE:
         raise ValueError(
             f'Bundled weights are for the backbone "{BACKBONE}", but "{backbone}" was chosen. '
-            f'Choose "{BACKBONE}", or give a file with VGG-16 weights, or weights=None for random '
-            "ones."
+            f'Choose "{BACKBONE}", or give a file with VGG-16 weights, or weights="random".'
         )
 
 

@@ -13,10 +13,7 @@ def resolve_mode(settings: TrainingSettings) -> Literal["quick", "full"]:
     """Return what the settings' mode comes to on this machine."""
     if settings.mode != "auto":
         return settings.mode
-    if settings.frozen_backbone:
-        return "quick"
-    learnt = settings.weights not in (None, RANDOM)
-    return "quick" if learnt and not has_gpu() else "full"
+    return "quick" if settings.starting_weights != RANDOM and not has_gpu() else "full"
 
 
 def has_gpu() -> bool:

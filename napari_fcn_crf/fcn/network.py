@@ -51,13 +51,13 @@ def build_network(settings: TrainingSettings, channels: int, n_classes: int) -> 
     ValueError
         If the weights file cannot be used; the message says why.
     """
-    if settings.weights == BUNDLED:
+    if settings.starting_weights == BUNDLED:
         return _build_bundled(settings, channels, n_classes), bundled.DESCRIPTION
-    if settings.weights in (None, RANDOM):
+    if settings.starting_weights == RANDOM:
         network = _assemble(settings, channels, n_classes, IMAGENET_MEANS)
         initialise(network, settings.seed)
         return network, "random (He)"
-    with open_weights(settings.weights) as file:
+    with open_weights(settings.starting_weights) as file:
         _check_backbone(file, settings)
         network = _assemble(settings, channels, n_classes, file.convention.means)
         initialise(network, settings.seed, skip=file.names)

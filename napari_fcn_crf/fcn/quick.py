@@ -116,7 +116,7 @@ def make_feed(
             "at each step."
         )
     # What was asked for was quick: the backbone still stays as it is.
-    freeze_backbone(network, settings.frozen_backbone or bool(note))
+    freeze_backbone(network, bool(note))
     return FullFeed(network, examples, factors, settings), "full", note
 
 

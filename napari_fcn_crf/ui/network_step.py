@@ -46,10 +46,9 @@ class NetworkStep(Step):
 
     def build(self) -> None:
         defaults = TrainingSettings()
-        # What strokes need most, by benchmarks/scribbles.py; FCN-32s is one choice away.
-        self.architecture = _combo(ARCHITECTURES, "hypercolumn")
+        self.architecture = _combo(ARCHITECTURES, defaults.architecture)
         self.backbone = _combo(BACKBONES, defaults.backbone)
-        self.weights = _combo(WEIGHTS, BUNDLED)
+        self.weights = _combo(WEIGHTS, defaults.starting_weights)
         self._shown_file: Path | None = None
         self.backbone.currentIndexChanged.connect(self._on_backbone_changed)
         form = QFormLayout()

@@ -40,7 +40,7 @@ def test_images_of_several_sizes_train_any_network(
     architecture: Architecture, mode: TrainingMode, augment: bool
 ) -> None:
     settings = TrainingSettings(
-        architecture=architecture, weights=None, mode=mode, augment=augment, iterations=4
+        architecture=architecture, weights="random", mode=mode, augment=augment, iterations=4
     )
     network, _ = build_network(settings, 3, 2)
     result = fit(network, [example(64, 64), example(40, 90), example(96, 70)], 2, settings)

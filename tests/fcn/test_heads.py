@@ -20,7 +20,7 @@ VGG16_TO_FC7 = 134_260_544
 
 
 def build(architecture: Architecture, backbone: Backbone = "vgg16-compact", classes: int = 21):
-    settings = TrainingSettings(architecture=architecture, backbone=backbone, weights=None)
+    settings = TrainingSettings(architecture=architecture, backbone=backbone, weights="random")
     return build_network(settings, 3, classes)[0]
 
 
@@ -76,7 +76,7 @@ def test_strides(architecture: Architecture, strides: dict[str, int]) -> None:
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_scores_for_each_pixel(architecture: Architecture, channels: int) -> None:
     network, _ = build_network(
-        TrainingSettings(architecture=architecture, weights=None), channels, 5
+        TrainingSettings(architecture=architecture, weights="random"), channels, 5
     )
     image = np.random.default_rng(0).uniform(0, 255, (1, 96, 64, channels)).astype(np.float32)
     logits = network.predict_on_batch(image)

@@ -20,7 +20,7 @@ from napari_fcn_crf.fcn.hypercolumn import NORMALISATION, SCORE
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.settings import TrainingSettings
 
-SETTINGS = TrainingSettings(architecture="hypercolumn", weights=None, iterations=2)
+SETTINGS = TrainingSettings(architecture="hypercolumn", weights="random", iterations=2)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -63,7 +63,7 @@ def test_the_last_layer_is_solved_once() -> None:
 
 
 def test_a_fcn_has_no_last_layer_to_solve() -> None:
-    network, _ = build_network(TrainingSettings(architecture="fcn32s", weights=None), 3, 2)
+    network, _ = build_network(TrainingSettings(architecture="fcn32s", weights="random"), 3, 2)
     assert not needs_last_layer(network)
 
 

@@ -10,7 +10,7 @@ from napari_fcn_crf.fcn.adaptation import spread_channels
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.settings import TrainingSettings
 
-FCN32S = TrainingSettings(architecture="fcn32s", weights=None)
+FCN32S = TrainingSettings(architecture="fcn32s", weights="random")
 
 
 def test_layers_have_the_published_names() -> None:

@@ -15,7 +15,7 @@ from napari_fcn_crf.settings import Architecture, PredictionSettings, TrainingSe
 
 @pytest.fixture(scope="module")
 def network() -> Any:
-    return build_network(TrainingSettings(architecture="fcn32s", weights=None), 3, 3)[0]
+    return build_network(TrainingSettings(architecture="fcn32s", weights="random"), 3, 3)[0]
 
 
 def noise(rows: int, columns: int) -> np.ndarray:
@@ -33,7 +33,7 @@ def test_any_size(network: Any, rows: int, columns: int) -> None:
 def test_one_network_predicts_many_sizes() -> None:
     """Whatever it is made of: TensorFlow traces the second size for any size."""
     for architecture in get_args(Architecture):
-        settings = TrainingSettings(architecture=architecture, weights=None)
+        settings = TrainingSettings(architecture=architecture, weights="random")
         network, _ = build_network(settings, 3, 2)
         for rows, columns in [(32, 64), (64, 32), (95, 33), (32, 64)]:
             probabilities = predict_plane(network, noise(rows, columns), PredictionSettings())

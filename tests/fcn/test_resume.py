@@ -18,11 +18,11 @@ from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
 
 FULL = TrainingSettings(
-    architecture="fcn32s", weights=None, iterations=10, mode="full", augment=True, patience=9
+    architecture="fcn32s", weights="random", iterations=10, mode="full", augment=True, patience=9
 )
 QUICK = TrainingSettings(
     architecture="hypercolumn",
-    weights=None,
+    weights="random",
     iterations=10,
     mode="quick",
     validation_fraction=0.34,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.fcn.training import Example, TrainingResult, fit, image_order
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
+
+fcn32s_settings = partial(TrainingSettings, architecture="fcn32s", weights="random")
 
 
 def example(rows: int = 40, columns: int = 50) -> Example:
@@ -40,7 +43,7 @@ def reference_loss(logits: np.ndarray, indices: np.ndarray, factors: np.ndarray)
 def test_first_loss_is_the_cross_entropy_of_annotated_pixels(
     reduction: str, class_weights: str
 ) -> None:
-    settings = TrainingSettings(
+    settings = fcn32s_settings(
         iterations=1, dropout=0.0, loss_reduction=reduction, class_weights=class_weights
     )
     network, _ = build_network(settings, 3, 2)
@@ -57,7 +60,7 @@ def test_first_loss_is_the_cross_entropy_of_annotated_pixels(
 
 def test_padding_does_not_count() -> None:
     """The loss of a 40 x 50 image is that of its pixels in the padded prediction."""
-    settings = TrainingSettings(iterations=1, dropout=0.0, loss_reduction="sum")
+    settings = fcn32s_settings(iterations=1, dropout=0.0, loss_reduction="sum")
     network, _ = build_network(settings, 3, 2)
     given = example(40, 50)
     padded = np.pad(given.image, ((12, 12), (7, 7), (0, 0)), mode="reflect")
@@ -67,7 +70,7 @@ def test_padding_does_not_count() -> None:
 
 
 def test_training_learns() -> None:
-    settings = TrainingSettings(iterations=30)
+    settings = fcn32s_settings(iterations=30)
     network, _ = build_network(settings, 3, 2)
     result = fit(network, [example()], 2, settings)
     assert len(result.losses) == 30
@@ -78,7 +81,7 @@ def test_training_learns() -> None:
 def test_the_seed_decides_the_losses() -> None:
     runs = []
     for seed in (0, 0, 1):
-        settings = TrainingSettings(iterations=4, seed=seed)
+        settings = fcn32s_settings(iterations=4, seed=seed)
         network, _ = build_network(settings, 3, 2)
         runs.append(fit(network, [example(), example(64, 32)], 2, settings).losses)
     assert runs[0] == runs[1]
@@ -87,7 +90,7 @@ def test_the_seed_decides_the_losses() -> None:
 
 def test_progress_and_stopping() -> None:
     seen: list[Progress] = []
-    settings = TrainingSettings(iterations=50)
+    settings = fcn32s_settings(iterations=50)
     network, _ = build_network(settings, 3, 2)
     result = fit(
         network,
@@ -104,7 +107,7 @@ def test_progress_and_stopping() -> None:
 
 def test_snapshots_come_after_the_first_step() -> None:
     snapshots: list[TrainingResult] = []
-    settings = TrainingSettings(iterations=3)
+    settings = fcn32s_settings(iterations=3)
     network, _ = build_network(settings, 3, 2)
     result = fit(network, [example()], 2, settings, on_snapshot=snapshots.append)
     assert [snapshot.losses for snapshot in snapshots] == [result.losses[:1]]
@@ -112,7 +115,7 @@ def test_snapshots_come_after_the_first_step() -> None:
 
 
 def test_a_loss_that_is_not_finite_at_once_is_refused() -> None:
-    settings = TrainingSettings(iterations=5)
+    settings = fcn32s_settings(iterations=5)
     network, _ = build_network(settings, 3, 2)
     network.get_layer("fc8").bias.assign([np.nan, 0])
     with pytest.raises(ValueError, match=r"finite loss, but it was not at step 1\. Lower"):
@@ -120,7 +123,7 @@ def test_a_loss_that_is_not_finite_at_once_is_refused() -> None:
 
 
 def test_a_loss_that_explodes_falls_back_to_good_weights() -> None:
-    settings = TrainingSettings(iterations=20)
+    settings = fcn32s_settings(iterations=20)
     network, _ = build_network(settings, 3, 2)
     kept: list[np.ndarray] = []
 
@@ -141,7 +144,7 @@ def test_a_loss_that_explodes_falls_back_to_good_weights() -> None:
 
 
 def test_dropout_is_off_in_prediction() -> None:
-    network, _ = build_network(TrainingSettings(dropout=0.9), 3, 2)
+    network, _ = build_network(fcn32s_settings(dropout=0.9), 3, 2)
     image = example(32, 32).image[np.newaxis]
     np.testing.assert_array_equal(network.predict_on_batch(image), network.predict_on_batch(image))
 
