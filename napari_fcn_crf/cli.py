@@ -120,6 +120,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PROBABILITIES",
         help="a TIFF stack of one plane a class, as `predict` writes it",
     )
+    refine.add_argument(
+        "--model",
+        type=Path,
+        metavar="MODEL",
+        help="start from the CRF settings kept with this model",
+    )
     _add_output_folder(refine, "IMAGE_refined.tif and IMAGE_refined_probabilities.tif")
     add_settings(refine, "CRF", CRFSettings)
 
@@ -247,8 +253,10 @@ def _refine(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from napari_fcn_crf import image_files, pipeline
+    from napari_fcn_crf.model import read_card
 
-    settings = read_settings(arguments, CRFSettings)
+    base = None if arguments.model is None else read_card(arguments.model).crf
+    settings = read_settings(arguments, CRFSettings, base)
     image = image_files.read_image(arguments.image)
     read = image_files.read_probabilities(arguments.probabilities)
     folder = _folder(arguments.output)

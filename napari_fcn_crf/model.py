@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import shutil
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +38,7 @@ class ModelCard:
     intensity : IntensityMapping
     training : TrainingSettings
     crf : CRFSettings
+        What its predictions are best refined with; the defaults unless others were kept with it.
     losses : tuple of float
         Loss before each optimizer step.
     record : dict
@@ -139,6 +142,23 @@ class ModelCard:
 def optimizer_path(model_path: str | Path) -> Path:
     """Return where the optimizer's state of a model file is: `<stem>.optimizer.npz` beside it."""
     return Path(model_path).with_suffix(".optimizer.npz")
+
+
+def copy_model(source: str | Path, target: str | Path, card: ModelCard) -> None:
+    """Copy a saved model with another card; its network is not loaded.
+
+    Raises
+    ------
+    OSError, zipfile.BadZipFile
+        If the source cannot be read or the target cannot be written.
+    """
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        for info in old.infolist():
+            if info.filename != CARD_MEMBER:
+                # Writing notes the new position in what it is given.
+                with old.open(info) as reader, new.open(copy.copy(info), "w") as writer:
+                    shutil.copyfileobj(reader, writer)
+        new.writestr(CARD_MEMBER, card.to_json(), zipfile.ZIP_DEFLATED)
 
 
 def read_card(path: str | Path) -> ModelCard:

@@ -4,7 +4,8 @@ import argparse
 import hashlib
 import subprocess
 import sys
-from dataclasses import fields
+import zipfile
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ import tifffile
 from napari_fcn_crf import cli, image_files
 from napari_fcn_crf.cli_options import add_settings, read_settings
 from napari_fcn_crf.download import PUBLISHED, PublishedWeights
-from napari_fcn_crf.model import read_card
+from napari_fcn_crf.images import IntensityMapping
+from napari_fcn_crf.model import CARD_MEMBER, ModelCard, read_card
 from napari_fcn_crf.settings import (
     ComputeSettings,
     CRFSettings,
@@ -100,6 +102,7 @@ def test_help_tells_of_every_command(command: str, capsys: pytest.CaptureFixture
         ("predict text.keras cat.tif cat.tif -o out", "the same name"),
         ("refine cat.tif cat_labels.tif -o out", "Expected a TIFF file of probabilities"),
         ("refine cat.tif cat_probabilities.tif -o text.tif", "is a file"),
+        ("refine cat.tif cat_probabilities.tif --model text.keras -o out", "cannot be read as one"),
         ("refine small_labels.tif cat_probabilities.tif -o out", "their shape is (2, 60, 70)"),
         ("devices --interpreter none/python", "there is no program none/python"),
     ],
@@ -125,6 +128,23 @@ def test_bad_input_is_told_in_one_line(
     assert out == ""
     made = {path.name for path in files.iterdir()} - before
     assert made <= {"out"}
+
+
+def test_refines_with_the_settings_kept_with_a_model(files: Path) -> None:
+    kept = CRFSettings(iterations=0)
+    card = ModelCard((3, 7), ("a", "b"), 3, IntensityMapping((0.0,), (1.0,)), TrainingSettings())
+    with zipfile.ZipFile(files / "m.keras", "w") as archive:
+        archive.writestr(CARD_MEMBER, replace(card, crf=kept).to_json())
+    given = np.random.default_rng(0).random((2, 60, 70)).astype(np.float32)
+    given /= given.sum(axis=0)
+    image_files.write_probabilities(files / "given.tif", given, (3, 7))
+    said = run(
+        "refine", files / "cat.tif", files / "given.tif", "--model", files / "m.keras", "-o", files
+    )
+    assert (said.returncode, said.stderr) == (0, "")
+    after = image_files.read_probabilities(files / "cat_refined_probabilities.tif").values
+    # No iteration: what comes out is what went in.
+    np.testing.assert_allclose(after, given, atol=1e-6)
 
 
 def test_train_predict_and_refine_on_files(files: Path, tiny_image: np.ndarray) -> None:

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_fcn_crf.images import IntensityMapping
-from napari_fcn_crf.model import CARD_MEMBER, ModelCard, read_card
+from napari_fcn_crf.model import CARD_MEMBER, ModelCard, copy_model, read_card
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
 
 CARD = ModelCard(
@@ -35,6 +36,21 @@ def test_json_round_trip_is_exact() -> None:
 
 def test_reads_from_a_file(tmp_path: Path) -> None:
     assert read_card(write(tmp_path / "m.keras", CARD.to_json())) == CARD
+
+
+def test_a_copy_has_the_other_card_and_the_same_members(tmp_path: Path) -> None:
+    source = write(tmp_path / "m.keras", CARD.to_json())
+    weights = np.random.default_rng(0).bytes(3 * 2**20)
+    with zipfile.ZipFile(source, "a") as archive:
+        archive.writestr("model.weights.h5", weights)
+    tuned = replace(CARD, crf=CRFSettings(iterations=7))
+    copy_model(source, tmp_path / "copy.keras", tuned)
+    assert read_card(tmp_path / "copy.keras") == tuned
+    assert read_card(source) == CARD
+    with zipfile.ZipFile(tmp_path / "copy.keras") as archive:
+        assert archive.testzip() is None
+        assert sorted(archive.namelist()) == ["model.weights.h5", CARD_MEMBER]
+        assert archive.read("model.weights.h5") == weights
 
 
 def test_labels_are_the_users_own() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,14 +93,17 @@ def _train(
         if pairs[0][0] in session.viewer.layers:
             preview_layers.show_prediction_preview(session.viewer, pairs[0][0], probabilities)
 
-    def keep(card: ModelCard) -> None:
-        preview_layers.remove_preview(session.viewer)
+    def keep(card: ModelCard) -> Iterator[None]:
+        if resumed is not None:
+            card = replace(card, crf=resumed.card.crf)
         session.keep_model(model_path, card, f"{pairs[0][0].name}.keras", is_saved=False)
         done = len(card.losses) - before
         if done < settings.iterations:
             ending = card.record.get("ending", "")
             why = f" {ending}" if ending.endswith(".") else ""
             show_info(f"Training stopped after {done} of {settings.iterations} iterations.{why}")
+        yield
+        preview_layers.remove_preview(session.viewer)
 
     session.run_job("train", "Training", start, keep, show)
 

@@ -7,7 +7,15 @@ from typing import Any
 from magicgui.widgets import ComboBox, Container, FloatSlider, Slider
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QInputDialog, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QInputDialog,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_fcn_crf import presets
 from napari_fcn_crf.settings import CRFSettings
@@ -33,12 +41,14 @@ _SLIDERS = (
     ("bilateral_weight", "Edge strength", 0, 50, "How strongly alike pixels agree (w1)."),
 )
 _CUSTOM = "own settings"
+_OF_MODEL = "from the model"
 
 
 class CRFControls(QWidget):
     """Sliders for `CRFSettings`, and named sets of them."""
 
     changed = Signal()
+    keep_with_model = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,9 +75,17 @@ class CRFControls(QWidget):
         self._container = Container(widgets=list(self._controls.values()))
         self._container.margins = (0, 0, 0, 0)
         self.preset_choice = QComboBox()
-        self.preset_choice.setToolTip("Settings by name: published ones and your own.")
-        self.save_button = QPushButton("Save as…")
-        self.save_button.setToolTip("Keep these settings under a name.")
+        self.preset_choice.setToolTip("Settings by name: published ones, the model's, your own.")
+        self.save_button = QPushButton("Keep")
+        self.save_button.setToolTip("Keep these settings under a name, or with the model.")
+        menu = QMenu(self.save_button)
+        menu.setToolTipsVisible(True)
+        menu.addAction("Under a name…", self._on_save_clicked)
+        self.keep_action = menu.addAction(
+            "With the model", lambda: self.keep_with_model.emit(self.settings())
+        )
+        self.save_button.setMenu(menu)
+        self._of_model: CRFSettings | None = None
         row = QHBoxLayout()
         row.addWidget(self.preset_choice, 1)
         row.addWidget(self.save_button)
@@ -96,12 +114,36 @@ class CRFControls(QWidget):
                 control.value = value
         self._on_control_changed()
 
+    def offer_of_model(self, settings: CRFSettings | None) -> None:
+        """Offer what the model is best refined with, and show it where nothing was changed yet.
+
+        Parameters
+        ----------
+        settings : CRFSettings, optional
+            None if there is no model. The defaults mean that nothing was kept with it.
+        """
+        self.keep_action.setEnabled(settings is not None)
+        self.keep_action.setToolTip(
+            "Save model… writes these settings into its file."
+            if settings is not None
+            else "There is no model yet. Train one, or open one."
+        )
+        if settings == self._of_model:
+            return
+        self._of_model = settings
+        self._fill_presets()
+        if settings is not None and self.settings() == CRFSettings():
+            self.set_settings(settings)
+        self._show_preset()
+
     def _fill_presets(self) -> None:
         try:
-            self._presets = presets.load()
+            own = presets.load()
         except ValueError as error:
             show_error(str(error))
-            self._presets = dict(presets.PUBLISHED)
+            own = dict(presets.PUBLISHED)
+        kept = self._of_model if self._of_model != CRFSettings() else None
+        self._presets = ({} if kept is None else {_OF_MODEL: kept}) | own
         self.preset_choice.clear()
         self.preset_choice.addItems([*self._presets, _CUSTOM])
 

@@ -75,6 +75,9 @@ class RefineStep(Step):
 
         self.preview_box.toggled.connect(self.preview.set_enabled)
         self.controls.changed.connect(self.preview.request)
+        self.controls.keep_with_model.connect(
+            lambda settings: self.attempt(lambda: session.keep_with_model(settings))
+        )
         self.restriction.changed.connect(self.preview.source_changed)
         session.changed.connect(self.preview.source_changed)
         # Compiling takes a while on a computer's first use; not on the first click.
@@ -82,6 +85,7 @@ class RefineStep(Step):
 
     def update_controls(self) -> None:
         session = self.session
+        self.controls.offer_of_model(None if session.model is None else session.model.card.crf)
         problem = ""
         if session.image is None:
             problem = "Open an image first."

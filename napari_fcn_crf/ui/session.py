@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +15,9 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_fcn_crf.annotations import guess_label_mode
 from napari_fcn_crf.compute.service import ComputeService
-from napari_fcn_crf.model import ModelCard
+from napari_fcn_crf.model import ModelCard, copy_model
 from napari_fcn_crf.progress import Cancelled, OnProgress
-from napari_fcn_crf.settings import LabelMode
+from napari_fcn_crf.settings import CRFSettings, LabelMode
 from napari_fcn_crf.ui.activity import Activity
 from napari_fcn_crf.ui.layers import (
     is_source_image,
@@ -42,6 +41,7 @@ class Session(QObject):
 
     changed = Signal()
     progressed = Signal(object)
+    shown = Signal(object)
 
     def __init__(self, viewer: Viewer, window: QObject) -> None:
         super().__init__(window)
@@ -65,6 +65,9 @@ class Session(QObject):
         self._models_made = 0
         self._announce = QTimer(self, singleShot=True, interval=0)
         self._announce.timeout.connect(self.changed)
+        self._pieces: Iterator[None] = iter(())
+        self._show_later = QTimer(self, singleShot=True, interval=0)
+        self._show_later.timeout.connect(self._show_next_piece)
 
         events = viewer.layers.events
         self._layer_events = (events.inserted, events.removed, events.reordered, events.renamed)
@@ -152,8 +155,23 @@ class Session(QObject):
         self.model = TrainedModel(path, card, name, is_saved)
         self.notify_changed()
 
+    def keep_with_model(self, settings: CRFSettings) -> None:
+        """Make CRF settings the current model's; they are written when it is saved.
+
+        Raises
+        ------
+        ValueError
+            If there is no model.
+        """
+        if self.model is None:
+            raise ValueError("There is no model to keep settings with. Train one, or open one.")
+        self.model = replace(
+            self.model, card=replace(self.model.card, crf=settings), is_saved=False
+        )
+        self.notify_changed()
+
     def save_model(self, target: Path) -> None:
-        """Copy the current model to a file of the user's choice, atomically.
+        """Copy the current model, with its card, to a file of the user's choice, atomically.
 
         Raises
         ------
@@ -166,7 +184,7 @@ class Session(QObject):
             raise ValueError("There is no model to save yet. Press Train first.")
         try:
             with atomic_path(target) as temporary:
-                shutil.copyfile(self.model.path, temporary)
+                copy_model(self.model.path, temporary, self.model.card)
         except OSError as error:
             raise ValueError(
                 f"The model could not be saved as {target.name}: {error.strerror or error}. "
@@ -181,12 +199,14 @@ class Session(QObject):
         title: str,
         work: Callable[[OnProgress], Any],
         cancel: Callable[[], None],
-        on_result: Callable[[Any], None],
+        on_result: Callable[[Any], Any],
         on_partial: Callable[[Any], None] | None = None,
     ) -> None:
         """Start long work; `on_result` is called on the main thread with what it returns.
 
-        `on_partial` is called there with each part of a result that the work reports.
+        Where `on_result` is a generator, each of its pieces is a turn of the event loop, for
+        napari takes long enough to add one layer. `on_partial` is called there with each part of a
+        result that the work reports.
 
         Raises
         ------
@@ -197,6 +217,7 @@ class Session(QObject):
             raise ValueError(f"{self.activity.title} is still running. Wait for it, or cancel it.")
         activity = Activity(kind, title, work, cancel)
         activity.progressed.connect(self.progressed)
+        activity.shown.connect(self.shown)
         if on_partial is not None:
             activity.progressed.connect(
                 lambda latest: None if latest.partial is None else on_partial(latest.partial)
@@ -212,7 +233,7 @@ class Session(QObject):
         kind: str,
         title: str,
         start: Callable[[], Any],
-        on_result: Callable[[Any], None],
+        on_result: Callable[[Any], Any],
         on_partial: Callable[[Any], None] | None = None,
     ) -> None:
         """Run a job of the compute process, with the settings of this moment.
@@ -249,12 +270,26 @@ class Session(QObject):
             self.activity.cancel()
             self.notify_changed()
 
-    def _finish(self, on_result: Callable[[Any], None], result: Any) -> None:
-        self.activity = None
+    def _finish(self, on_result: Callable[[Any], Any], result: Any) -> None:
+        def show() -> Iterator[None]:
+            pieces = on_result(result)
+            if isinstance(pieces, Iterator):
+                yield from pieces
+
+        self._pieces = show()
+        self._show_next_piece()
+
+    def _show_next_piece(self) -> None:
         try:
-            on_result(result)
+            next(self._pieces)
+        except StopIteration:
+            pass
         except (ValueError, TypeError) as error:
             show_error(str(error))
+        else:
+            self._show_later.start()
+            return
+        self.activity = None
         self.notify_changed()
 
     def _on_failed(self, error: Exception) -> None:

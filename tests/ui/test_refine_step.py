@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import zipfile
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from napari.utils.key_bindings import coerce_keybinding
 
 from napari_fcn_crf import presets
 from napari_fcn_crf.images import IntensityMapping
-from napari_fcn_crf.model import ModelCard
+from napari_fcn_crf.model import CARD_MEMBER, ModelCard, read_card
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
-from napari_fcn_crf.ui import layers
+from napari_fcn_crf.ui import actions, layers
 from napari_fcn_crf.ui.camera import camera_of
 from napari_fcn_crf.ui.panels import RefinePanel
 from napari_fcn_crf.ui.refine_step import RefineStep
@@ -208,3 +211,31 @@ def test_presets_are_offered_and_kept(step, qtbot, tmp_path):
     step.controls._fill_presets()
     step.controls.set_settings(SMALL)
     assert choice.currentText() == "mine"
+
+
+def test_a_preset_travels_with_the_model(step, session, qtbot, tmp_path):
+    keep = step.controls.keep_action
+    assert not keep.isEnabled()
+    file = tmp_path / "m.keras"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(CARD_MEMBER, CARD.to_json())
+    actions.open_model(session, file)
+    qtbot.waitUntil(keep.isEnabled)
+    choice = step.controls.preset_choice
+    assert choice.findText("from the model") == -1
+
+    keep.trigger()
+    assert not session.model.is_saved
+    assert session.model.card == replace(CARD, crf=SMALL)
+    session.save_model(file)
+    assert read_card(file) == session.model.card
+    qtbot.waitUntil(lambda: choice.currentText() == "from the model")
+
+    # Someone who opens it finds its settings chosen, unless they had chosen others.
+    session.model = None
+    session.notify_changed()
+    qtbot.waitUntil(lambda: choice.findText("from the model") == -1)
+    step.controls.set_settings(CRFSettings())
+    actions.open_model(session, file)
+    qtbot.waitUntil(lambda: step.controls.settings() == SMALL)
+    assert choice.currentText() == "from the model"
