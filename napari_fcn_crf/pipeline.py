@@ -6,7 +6,8 @@ Keras, numba and what they need are imported when a function is called, not with
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ from napari_fcn_crf.training_input import (
 if TYPE_CHECKING:
     from napari_fcn_crf.fcn.optimizer_state import OptimizerState
     from napari_fcn_crf.fcn.training import Example, TrainingResult
+    from napari_fcn_crf.fcn.training_log import TrainingLog
 
 __all__ = [
     "Model",
@@ -87,6 +89,7 @@ def train(
     class_names: Mapping[int, str] | None = None,
     resume: Model | None = None,
     on_preview: Callable[[npt.NDArray[np.float32]], None] | None = None,
+    tensorboard: str | Path | None = None,
 ) -> Model:
     """Train a network on annotated images.
 
@@ -115,6 +118,12 @@ def train(
         Called with the probabilities `(n_classes, rows, columns)` of the first annotated plane, at
         most once a second and in at most a fifth of the time; not for planes above two million
         pixels.
+    tensorboard : path, optional
+        A folder to write an event file to, for `tensorboard --logdir`: the loss before each step,
+        a histogram of every gradient, and each class's probabilities in the first annotated plane,
+        if that has at most two million pixels. Gradients are written a hundred times and
+        probabilities ten times, evenly spread, or at every step of a shorter training. TensorBoard
+        shows a folder as one run.
 
     Raises
     ------
@@ -150,18 +159,20 @@ def train(
             run_record.update(_describe(result))
             finished(result)
 
-    result = training.fit(
-        built,
-        _examples(pairs, card.class_values, card.intensity, settings),
-        card.n_classes,
-        settings,
-        losses=card.losses,
-        state=None if resume is None else resume.optimizer,
-        on_progress=on_progress,
-        should_stop=should_stop,
-        on_snapshot=checkpoint,
-        on_preview=on_preview,
-    )
+    with _log(tensorboard, card.class_names) as log:
+        result = training.fit(
+            built,
+            _examples(pairs, card.class_values, card.intensity, settings),
+            card.n_classes,
+            settings,
+            losses=card.losses,
+            state=None if resume is None else resume.optimizer,
+            on_progress=on_progress,
+            should_stop=should_stop,
+            on_snapshot=checkpoint,
+            on_preview=on_preview,
+            log=log,
+        )
     if result.ending == "stopped" and result.losses == card.losses:
         raise Cancelled
     run_record.update(_describe(result))
@@ -220,6 +231,24 @@ def _begin(
         training=settings,
         record=run_record,
     )
+
+
+@contextmanager
+def _log(folder: str | Path | None, class_names: tuple[str, ...]) -> Iterator[TrainingLog | None]:
+    """Give what writes for TensorBoard, if a folder was chosen for that."""
+    if folder is None:
+        yield None
+        return
+    try:
+        from napari_fcn_crf.fcn.event_file import EventFile
+        from napari_fcn_crf.fcn.training_log import TrainingLog
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"Writing for TensorBoard needs the package {error.name!r}, but it is not installed "
+            "where the network runs. Install tensorboard there, or train without it."
+        ) from error
+    with EventFile(folder) as events:
+        yield TrainingLog(events, class_names)
 
 
 def _describe(result: TrainingResult) -> dict[str, Any]:

@@ -22,7 +22,11 @@ Factors = npt.NDArray[np.float64]
 
 
 class Feed(Protocol):
-    """A compiled model that shares the network's layers, and what it is trained on."""
+    """A model that shares the network's layers, and what it is trained on.
+
+    The network itself is never compiled, so that saving it leaves out Adam's moments, twice the
+    size of the weights.
+    """
 
     trainer: Any
     n_batches: int
@@ -49,7 +53,7 @@ class FullFeed:
     def __init__(
         self, network: Any, examples: list[Example], factors: Factors, settings: TrainingSettings
     ) -> None:
-        self.trainer = compile_trainer(network.inputs, network.outputs, settings)
+        self.trainer = keras.Model(network.inputs, network.outputs)
         self.n_batches = len(examples)
         self._examples = examples
         self._factors = factors
@@ -89,24 +93,6 @@ def whole_batches(
             (image[np.newaxis], targets.classes[np.newaxis], targets.weights[np.newaxis])
         )
     return batches
-
-
-def compile_trainer(inputs: Any, outputs: Any, settings: TrainingSettings) -> Any:
-    """Return a model on the network's layers that is ready to be trained.
-
-    The network itself stays uncompiled, so that saving it leaves out Adam's moments, twice the
-    size of the weights.
-    """
-    trainer = keras.Model(inputs, outputs)
-    trainer.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate, name="adam"),
-        # Always the sum: the pixels' weights say what is averaged.
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),
-        # XLA compiles for 10 s and longer, which the usual hundred steps do not pay back.
-        jit_compile=False,
-    )
-    trainer.optimizer.build(trainer.trainable_variables)
-    return trainer
 
 
 def classes_at(

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.fcn import gradients
 from napari_fcn_crf.files import ZIP_ERRORS, atomic_path
 from napari_fcn_crf.model import optimizer_path
 
@@ -174,7 +175,7 @@ def to_bytes(state: OptimizerState) -> bytes:
 
 def _variables(trainer: Any, network: Any) -> Iterator[tuple[str, Any]]:
     for variable in trainer.optimizer.variables:
-        if not variable.path.endswith(_LEARNING_RATE):
+        if not variable.path.endswith((_LEARNING_RATE, gradients.SUFFIX)):
             yield f"optimizer/{variable.path}", variable
     for layer in network.layers:
         generator = getattr(layer, "seed_generator", None)

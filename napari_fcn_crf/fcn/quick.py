@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.annotations import IGNORE
 from napari_fcn_crf.fcn.example import Example, views
-from napari_fcn_crf.fcn.feed import Batch, Factors, Feed, FullFeed, classes_at, compile_trainer
+from napari_fcn_crf.fcn.feed import Batch, Factors, Feed, FullFeed, classes_at
 from napari_fcn_crf.fcn.frozen import as_list, freeze_backbone, frozen_boundary
 from napari_fcn_crf.fcn.loss import make_targets
 from napari_fcn_crf.fcn.mode import resolve_mode
@@ -50,7 +50,7 @@ class QuickFeed:
         report: Report,
     ) -> None:
         boundary = frozen_boundary(network)
-        self.trainer = compile_trainer(boundary, network.outputs, settings)
+        self.trainer = keras.Model(boundary, network.outputs)
         self.n_batches = len(examples)
         extractor = keras.Model(network.inputs, boundary)
         extractor.jit_compile = False

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.annotations import IGNORE
 from napari_fcn_crf.fcn.example import Example
-from napari_fcn_crf.fcn.feed import Batch, Factors, compile_trainer
+from napari_fcn_crf.fcn.feed import Batch, Factors
 from napari_fcn_crf.fcn.frozen import as_list, frozen_boundary
 from napari_fcn_crf.fcn.hypercolumn import NORMALISATION, SCORE
 from napari_fcn_crf.fcn.loss import make_targets
@@ -103,7 +103,7 @@ class PixelFeed:
         report: Callable[[int, int], None],
     ) -> None:
         head = _Head(network)
-        self.trainer = compile_trainer(*head.at_pixels(network), settings)
+        self.trainer = keras.Model(*head.at_pixels(network))
         self.n_batches = len(examples)
         extractor = keras.Model(network.inputs, head.frozen + head.coarse_inputs)
         extractor.jit_compile = False

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from napari_fcn_crf.annotations import IGNORE
 from napari_fcn_crf.fcn.closed_form import needs_last_layer, solve_last_layer
 from napari_fcn_crf.fcn.common_size import is_traced_for_one_size, to_common_size
+from napari_fcn_crf.fcn.compilation import compile_trainer
 from napari_fcn_crf.fcn.example import Example
 from napari_fcn_crf.fcn.loss import balancing_factors
 from napari_fcn_crf.fcn.optimizer_state import OptimizerState
@@ -27,6 +28,9 @@ from napari_fcn_crf.fcn.validation import (
 )
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
 from napari_fcn_crf.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from napari_fcn_crf.fcn.training_log import TrainingLog
 
 __all__ = ["Example", "TrainingResult", "fit", "image_order"]
 
@@ -58,6 +62,7 @@ def fit(
     should_stop: ShouldStop | None = None,
     on_snapshot: Callable[[TrainingResult], None] | None = None,
     on_preview: OnPreview | None = None,
+    log: TrainingLog | None = None,
 ) -> TrainingResult:
     """Train a network in place.
 
@@ -81,6 +86,8 @@ def fit(
         weights are worth keeping.
     on_preview : callable, optional
         Called now and then with the first example's probabilities.
+    log : TrainingLog, optional
+        Told of every step.
 
     Raises
     ------
@@ -113,10 +120,13 @@ def fit(
         feed, mode, note = make_feed(network, examples, factors, settings, report)
     except Cancelled:
         return TrainingResult(losses, "stopped", state=state)
+    compile_trainer(feed.trainer, settings, log is not None)
     run = TrainingRun(network, feed, mode, note, held_out_classes(examples), n_classes)
     if losses:
         run.go_on(list(losses), state)
     preview = Preview(on_preview, network, first_image)
+    if log is not None:
+        log.begin(network, feed.trainer.optimizer, first_image, settings.iterations)
     ending = "finished"
     snapshot_time = -np.inf
     durations: deque[float] = deque(maxlen=_RECENT_STEPS)
@@ -130,6 +140,8 @@ def fit(
         if not run.step(index):
             ending = run.fall_back()
             break
+        if log is not None:
+            log.after_step(done, len(run.losses), run.losses[-1], should_stop)
         iou = run.validate() if len(run.losses) % VALIDATION_STEPS == 0 else None
         preview.offer(should_stop)
         if on_progress is not None:
