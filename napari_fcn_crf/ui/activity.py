@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.utils import progress
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
 
+_SHOW_MS = 100
 _log = logging.getLogger(__name__)
 
 
@@ -29,9 +30,15 @@ class Activity(QObject):
         result. It must not touch layers or widgets.
     cancel : callable
         Makes `work` end soon; called on the main thread, returns at once.
+
+    Notes
+    -----
+    `progressed` tells of every report, `shown` of the latest, as often as people can read it: a
+    fast training reports a hundred times a second, and each bar that is drawn takes a millisecond.
     """
 
     progressed = Signal(object)
+    shown = Signal(object)
     returned = Signal(object)
     failed = Signal(object)
     ended = Signal()
@@ -53,6 +60,8 @@ class Activity(QObject):
         # A daemon: napari must be able to close whatever the work is waiting for.
         self._thread = threading.Thread(target=self._run, name=f"fcn-crf {kind}", daemon=True)
         self._bar: progress | None = None
+        self._show = QTimer(self, singleShot=True, interval=_SHOW_MS)
+        self._show.timeout.connect(self._show_latest)
         self.progressed.connect(self._on_progressed)
         self.returned.connect(self._close_bar)
         self.failed.connect(self._close_bar)
@@ -89,14 +98,20 @@ class Activity(QObject):
 
     def _on_progressed(self, latest: Progress) -> None:
         self.latest = latest
-        bar = self._bar
+        if not self._show.isActive():
+            self._show.start()
+
+    def _show_latest(self) -> None:
+        latest, bar = self.latest, self._bar
         if bar is not None:
             # Each of these may run other Qt events, the end of the work among them.
             bar.total = latest.total
             bar.update(latest.current - bar.n)
             bar.set_description(f"{self.title}: {latest.phase}")
+            self.shown.emit(latest)
 
     def _close_bar(self, _: object = None) -> None:
+        self._show.stop()
         if self._bar is not None:
             self._bar.close()
             self._bar = None

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fcn_crf.annotations import AnnotationSummary, summarize
+from napari_fcn_crf.settings import LabelMode
 from napari_fcn_crf.ui import layers
 from napari_fcn_crf.ui.collapsible import collapsible
 from napari_fcn_crf.ui.image_step import image_choice
@@ -90,6 +91,7 @@ class AnnotateStep(Step):
         self.body.addWidget(more)
 
         self._watched: Labels | None = None
+        self._counted: tuple[Labels, LabelMode, AnnotationSummary] | None = None
         self._recount = QTimer(self, singleShot=True, interval=_RECOUNT_DELAY_MS)
         self._recount.timeout.connect(self._count)
 
@@ -119,6 +121,7 @@ class AnnotateStep(Step):
         self._watched = labels
 
     def _on_painted(self, event: Any = None) -> None:
+        self._counted = None
         self._recount.start()
 
     def _count(self) -> None:
@@ -132,9 +135,17 @@ class AnnotateStep(Step):
                 else "Open an image, or try File > Open Sample > FCN-CRF."
             )
             return
-        summary = summarize(np.asarray(layers.layer_array(labels)), self.session.label_mode)
+        summary = self._summary(labels)
         self._fill_table(labels, summary)
         self.verdict.setText(_verdict(summary))
+
+    def _summary(self, labels: Labels) -> AnnotationSummary:
+        """Return what the labels hold, counted anew only after a stroke."""
+        mode = self.session.label_mode
+        if self._counted is None or self._counted[:2] != (labels, mode):
+            found = summarize(np.asarray(layers.layer_array(labels)), mode)
+            self._counted = labels, mode, found
+        return self._counted[2]
 
     def _fill_table(self, labels: Labels, summary: AnnotationSummary) -> None:
         if self.table.state() == QTableWidget.State.EditingState:

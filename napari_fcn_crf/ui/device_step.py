@@ -8,10 +8,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFormLayout
 
 from napari_fcn_crf.compute.devices import Device, DeviceTest, missing_backends
+from napari_fcn_crf.settings import Backend, ComputeSettings
 from napari_fcn_crf.ui.preferences import change_compute_settings, compute_settings
 from napari_fcn_crf.ui.step import RunButton, Step
 
-_BACKENDS = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
+_BACKENDS: dict[Backend, str] = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
 _AUTO = "automatic"
 
 
@@ -21,6 +22,8 @@ class DeviceStep(Step):
     title: ClassVar[str] = "Device"
 
     def build(self) -> None:
+        self._asked: str | None = None
+        self._missing: dict[Backend, str] = {}
         self.backend = QComboBox()
         for name, title in _BACKENDS.items():
             self.backend.addItem(title, name)
@@ -45,10 +48,10 @@ class DeviceStep(Step):
 
     def update_controls(self) -> None:
         settings = compute_settings()
-        try:
-            missing = missing_backends(settings)
-        except ValueError as error:
-            missing = dict.fromkeys(_BACKENDS, str(error))
+        if self._asked != settings.interpreter:
+            # Not at every change of the session: another interpreter takes a while to answer.
+            self._missing, self._asked = _missing_backends(settings), settings.interpreter
+        missing = self._missing
         for row, name in enumerate(_BACKENDS):
             item = self.backend.model().item(row)
             item.setEnabled(name not in missing)
@@ -84,6 +87,7 @@ class DeviceStep(Step):
 
     def _on_find_clicked(self) -> None:
         session = self.session
+        self._asked = None  # a backend may have been installed meanwhile
         session.run_job("devices", "Finding devices", session.service.devices, self._fill_devices)
 
     def _on_test_clicked(self) -> None:
@@ -96,3 +100,10 @@ class DeviceStep(Step):
             "the first."
         )
         self.outcome.show()
+
+
+def _missing_backends(settings: ComputeSettings) -> dict[Backend, str]:
+    try:
+        return missing_backends(settings)
+    except ValueError as error:
+        return dict.fromkeys(_BACKENDS, str(error))

@@ -130,22 +130,24 @@ def add_probabilities(
 ) -> Image:
     """Add a model's prediction above its image, in place of the last one for that image."""
     name = f"{image.name} probabilities"
-    _remove_ours(viewer, name, "probabilities")
+    noted = {
+        "kind": "probabilities",
+        "image": image.name,
+        "class_values": card.class_values,
+        "class_names": card.class_names,
+        "record": card.record,
+    }
+    place = with_class_axis(spatial_metadata(image))
+    renewed = _renew(viewer, name, probabilities, noted, place)
+    if renewed is not None:
+        return renewed
     layer = Image(
         probabilities,
         name=name,
         contrast_limits=(0, 1),
         colormap="viridis",
-        metadata={
-            METADATA_KEY: {
-                "kind": "probabilities",
-                "image": image.name,
-                "class_values": card.class_values,
-                "class_names": card.class_names,
-                "record": card.record,
-            }
-        },
-        **with_class_axis(spatial_metadata(image)),
+        metadata={METADATA_KEY: noted},
+        **place,
     )
     return _insert_above(viewer, image, layer)
 
@@ -161,25 +163,35 @@ def add_refined(
     return add_result(viewer, image, labels, "refined", like, record)
 
 
-def add_predicted(viewer: Viewer, image: Image, labels: np.ndarray, like: Labels | None) -> Labels:
+def add_predicted(
+    viewer: Viewer,
+    image: Image,
+    labels: np.ndarray,
+    like: Labels | None,
+    record: dict[str, Any],
+) -> Labels:
     """Add the labels before the refinement, hidden, for comparing."""
-    layer = add_result(viewer, image, labels, "predicted", like)
-    layer.visible = False
-    return layer
+    return add_result(viewer, image, labels, "predicted", like, record, visible=False)
 
 
-def add_uncertainty(viewer: Viewer, image: Image, entropy: np.ndarray) -> Image:
+def add_uncertainty(
+    viewer: Viewer, image: Image, entropy: np.ndarray, record: dict[str, Any]
+) -> Image:
     """Add the entropy of a prediction above its image."""
     name = f"{image.name} uncertainty"
-    _remove_ours(viewer, name, "uncertainty")
+    noted = {"kind": "uncertainty", "image": image.name, "record": record}
+    place = spatial_metadata(image)
+    renewed = _renew(viewer, name, entropy, noted, place)
+    if renewed is not None:
+        return renewed
     layer = Image(
         entropy,
         name=name,
         contrast_limits=(0, 1),
         colormap="magma",
         opacity=0.7,
-        metadata={METADATA_KEY: {"kind": "uncertainty", "image": image.name}},
-        **spatial_metadata(image),
+        metadata={METADATA_KEY: noted},
+        **place,
     )
     return _insert_above(viewer, image, layer)
 
@@ -187,13 +199,13 @@ def add_uncertainty(viewer: Viewer, image: Image, entropy: np.ndarray) -> Image:
 def add_changed(viewer: Viewer, before: Labels, after: Labels) -> Labels:
     """Add a layer that marks the pixels in which two labels layers differ."""
     name = f"{our_metadata(after)['image']} changed"
-    _remove_ours(viewer, name, "changed")
-    layer = Labels(
-        (np.asarray(before.data) != np.asarray(after.data)).astype(np.uint8),
-        name=name,
-        metadata={METADATA_KEY: {"kind": "changed"}},
-        **spatial_metadata(after),
-    )
+    changed = (np.asarray(before.data) != np.asarray(after.data)).astype(np.uint8)
+    noted = {"kind": "changed", "record": our_metadata(after)["record"]}
+    place = spatial_metadata(after)
+    renewed = _renew(viewer, name, changed, noted, place)
+    if renewed is not None:
+        return renewed
+    layer = Labels(changed, name=name, metadata={METADATA_KEY: noted}, **place)
     viewer.add_layer(layer)
     return layer
 
@@ -204,25 +216,35 @@ def add_result(
     labels: np.ndarray,
     kind: str,
     like: Labels | None,
-    record: dict[str, Any] | None = None,
+    record: dict[str, Any],
+    *,
+    visible: bool = True,
 ) -> Labels:
     """Add labels above everything of their image.
 
     The last result of the same kind is replaced, unless the user has painted on it: then it stays.
     """
     name = f"{image.name} {kind}"
-    _remove_ours(viewer, name, kind)
-    layer = Labels(
-        labels,
-        name=name,
-        opacity=0.5,
-        metadata={METADATA_KEY: {"kind": kind, "image": image.name, "record": record or {}}},
-        **spatial_metadata(image),
-    )
-    note_checksum(layer)
-    if like is not None:
+    noted = {"kind": kind, "image": image.name, "record": record, "checksum": _checksum(labels)}
+    place = spatial_metadata(image)
+    layer = _renew(viewer, name, labels, noted, place)
+    if layer is None:
+        layer = Labels(
+            labels,
+            name=name,
+            opacity=0.5,
+            visible=visible,
+            metadata={METADATA_KEY: noted},
+            **place,
+        )
+        layer.events.paint.connect(_note_painted)
+        if like is not None:
+            layer.colormap = like.colormap
+        viewer.add_layer(layer)
+        return layer
+    layer.visible = visible
+    if like is not None and layer.colormap is not like.colormap:
         layer.colormap = like.colormap
-    viewer.add_layer(layer)
     return layer
 
 
@@ -231,20 +253,51 @@ def note_checksum(layer: Labels) -> None:
     our_metadata(layer)["checksum"] = _checksum(layer.data)
 
 
-def _remove_ours(viewer: Viewer, name: str, kind: str) -> None:
+def _renew(
+    viewer: Viewer,
+    name: str,
+    data: np.ndarray,
+    noted: dict[str, Any],
+    place: dict[str, Any],
+) -> Any:
+    """Give the last result of this name and kind new data, and return its layer.
+
+    napari takes ten times as long to add a layer as to give one new data. Where that layer will
+    not do it is removed, or left to the user who has painted on it, and None returned.
+    """
     for layer in list(viewer.layers):
-        noted = our_metadata(layer)
-        if layer.name != name or noted.get("kind") != kind:
+        before = our_metadata(layer)
+        if layer.name != name or before.get("kind") != noted["kind"]:
             continue
-        if "checksum" in noted and noted["checksum"] != _checksum(layer.data):
+        if "checksum" in before and before["checksum"] != _checksum(layer.data):
             continue
-        viewer.layers.remove(layer)
+        # New data under a history of strokes would let undo corrupt it.
+        is_same = layer.data.shape == data.shape and layer.data.dtype == data.dtype
+        if before.get("painted") or not is_same or not _lies_at(layer, place):
+            viewer.layers.remove(layer)
+            continue
+        layer.metadata[METADATA_KEY] = noted
+        layer.data = data
+        return layer
+    return None
+
+
+def _lies_at(layer: Layer, place: dict[str, Any]) -> bool:
+    ours = spatial_metadata(layer)
+    texts = ("units", "axis_labels")
+    if any([str(one) for one in ours[name]] != [str(one) for one in place[name]] for name in texts):
+        return False
+    return all(np.allclose(ours[name], place[name]) for name in place if name not in texts)
+
+
+def _note_painted(event: Any) -> None:
+    our_metadata(event.source)["painted"] = True
 
 
 def _insert_above(viewer: Viewer, below: Layer, layer: Layer) -> Any:
-    viewer.add_layer(layer)
-    index = viewer.layers.index(below) if below in viewer.layers else len(viewer.layers) - 2
-    viewer.layers.move(len(viewer.layers) - 1, index + 1)
+    # At its place at once: to move it there afterwards makes the canvas sort everything again.
+    index = viewer.layers.index(below) + 1 if below in viewer.layers else len(viewer.layers)
+    viewer.layers.insert(index, layer)
     return layer
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from napari.layers import Labels
 from napari.utils.notifications import show_info
 
-from napari_fcn_crf import cleanup, pipeline, uncertainty
+from napari_fcn_crf import cleanup, pipeline, record, uncertainty
 from napari_fcn_crf.metrics import changed_fraction
 from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.settings import CRFSettings
@@ -25,7 +27,10 @@ from napari_fcn_crf.ui.session import Session, require_image
 class _Outcome:
     before: np.ndarray
     after: np.ndarray
-    values: np.ndarray
+    changed: float
+    areas_before: dict[int, float]
+    areas_after: dict[int, float]
+    record: dict[str, Any]
 
 
 def refine(session: Session, settings: CRFSettings, options: RefinementOptions) -> None:
@@ -36,7 +41,11 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
 
     def work(on_progress: OnProgress) -> _Outcome:
         on_progress(Progress("Preparing"))
+        run_record, began = record.start_record(), time.perf_counter()
         arrays = given.arrays()
+        run_record["image_sha256"] = record.array_sha256(arrays.image)
+        if arrays.annotated is not None:
+            run_record["annotated_sha256"] = record.array_sha256(arrays.annotated)
         before = arrays.whole.argmax(axis=0)
         after = before.copy()
         by_slice = image.ndim > 2 and given.spacing is None and not given.index
@@ -60,7 +69,18 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
         )
         allowed = given.restrict(arrays.probabilities, marginals, arrays.values)
         after[given.index] = allowed.argmax(axis=0)
-        return _Outcome(arrays.values[before], arrays.values[after], arrays.values)
+        before, after = arrays.values[before], arrays.values[after]
+        changed = changed_fraction(before, after)
+        run_record["seconds"] = round(time.perf_counter() - began, 3)
+        return _Outcome(
+            before,
+            after,
+            changed,
+            _areas(before, arrays.values),
+            _areas(after, arrays.values),
+            given.record
+            | {"crf": settings.to_dict(), "changed": changed, "refinement": run_record},
+        )
 
     def grow(part: tuple[tuple[int, ...], np.ndarray]) -> None:
         index, labels = part
@@ -73,23 +93,22 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
             layers.note_checksum(session.growing)
             session.growing.refresh()
 
-    def keep(outcome: _Outcome) -> None:
+    def keep(outcome: _Outcome) -> Iterator[None]:
         session.growing = None
         if image not in session.viewer.layers:
             show_info(f"'{image.name}' was closed; its refinement is not shown.")
             return
-        changed = changed_fraction(outcome.before, outcome.after)
-        record = {**given.record, "crf": settings.to_dict(), "changed": changed}
-        predicted = layers.add_predicted(session.viewer, image, outcome.before, session.annotation)
+        predicted = layers.add_predicted(
+            session.viewer, image, outcome.before, session.annotation, given.record
+        )
+        yield
+        if image not in session.viewer.layers or predicted not in session.viewer.layers:
+            return
         refined = layers.add_refined(
-            session.viewer, image, outcome.after, session.annotation, record
+            session.viewer, image, outcome.after, session.annotation, outcome.record
         )
         session.refined = Refined(
-            predicted,
-            refined,
-            changed,
-            _areas(outcome.before, outcome.values),
-            _areas(outcome.after, outcome.values),
+            predicted, refined, outcome.changed, outcome.areas_before, outcome.areas_after
         )
 
     session.run("refine", "Refining", work, stop.set, keep, grow)
@@ -149,7 +168,9 @@ def show_uncertainty(session: Session) -> None:
 
     def keep(entropy: np.ndarray) -> None:
         if given.image in session.viewer.layers:
-            session.uncertainty = layers.add_uncertainty(session.viewer, given.image, entropy)
+            session.uncertainty = layers.add_uncertainty(
+                session.viewer, given.image, entropy, given.record
+            )
 
     session.run(
         "uncertainty",
@@ -192,7 +213,14 @@ def remove_small(session: Session, minimum_px: int) -> None:
         "Cleaning up",
         lambda on_progress: cleanup.remove_small_regions(labels, minimum_px),
         lambda: None,
-        lambda cleaned: layers.add_result(session.viewer, image, cleaned, "cleaned", source),
+        lambda cleaned: layers.add_result(
+            session.viewer,
+            image,
+            cleaned,
+            "cleaned",
+            source,
+            _record_of(source) | {"smallest_region_px": minimum_px},
+        ),
     )
 
 
@@ -205,8 +233,20 @@ def split_instances(session: Session, value: int, minimum_distance_px: int) -> N
         "Splitting objects",
         lambda on_progress: cleanup.split_instances(labels, value, minimum_distance_px),
         lambda: None,
-        lambda found: layers.add_result(session.viewer, image, found, "instances", None),
+        lambda found: layers.add_result(
+            session.viewer,
+            image,
+            found,
+            "instances",
+            None,
+            _record_of(source)
+            | {"objects_of_label": value, "smallest_distance_px": minimum_distance_px},
+        ),
     )
+
+
+def _record_of(layer: Labels) -> dict[str, Any]:
+    return layers.our_metadata(layer).get("record", {})
 
 
 def _labels_to_tidy(session: Session) -> Labels:

@@ -110,7 +110,7 @@ class RunButton(QWidget):
         layout.setSpacing(4)
         for widget in (self.button, self.bar, self.status):
             layout.addWidget(widget)
-        session.progressed.connect(self._on_progressed)
+        session.shown.connect(self._show_progress)
 
     def show_state(self, problem: str, tooltip: str, is_next: bool) -> None:
         """Bring button and bar up to date.
@@ -132,7 +132,7 @@ class RunButton(QWidget):
             self.button.setEnabled(not activity.is_cancelling)
             self.button.setText("Cancelling…" if activity.is_cancelling else "Cancel")
             self.button.setToolTip("End this now; what was learnt so far is kept.")
-            self._on_progressed(activity.latest)
+            self._show_progress(activity.latest)
         else:
             if activity is not None:
                 problem = f"{activity.title} is still running."
@@ -160,7 +160,7 @@ class RunButton(QWidget):
         else:
             self._session.cancel()
 
-    def _on_progressed(self, latest: Progress) -> None:
+    def _show_progress(self, latest: Progress) -> None:
         activity = self._session.activity
         if activity is None or activity.kind != self._kind:
             return

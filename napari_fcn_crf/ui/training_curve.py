@@ -7,19 +7,24 @@ from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from napari.utils.theme import get_theme
 from qtpy.QtCore import QTimer
+from qtpy.QtGui import QResizeEvent
 
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.ui.session import Session
 
 _HEIGHT_PX = 130
-_REDRAW_MS = 250
+_REDRAW_MS = 500
+_TICKS = 4
+
+# Fixed, in points: to measure all texts at each redraw takes longer than to draw them.
+_LEFT, _RIGHT, _BOTTOM, _TOP = 34, 32, 26, 6
 
 
 class TrainingCurve(FigureCanvasQTAgg):
     """Loss, and each class's held-out IoU in its label's colour, against iteration."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(Figure(layout="constrained"))
+        super().__init__(Figure())
         self._session = session
         self._steps: list[int] = []
         self._losses: list[float] = []
@@ -29,6 +34,10 @@ class TrainingCurve(FigureCanvasQTAgg):
         self._axes = self.figure.add_subplot()
         self._iou_axes = self._axes.twinx()
         self._iou_axes.set_ylim(0, 1)
+        self._iou_axes.set_yticks([0, 0.5, 1])
+        self._iou_axes.set_visible(False)
+        self._axes.locator_params(nbins=_TICKS)
+        self._shown: tuple[object, ...] = ()
         (self._line,) = self._axes.plot([], [], linewidth=1.5)
         self._redraw = QTimer(self, singleShot=True, interval=_REDRAW_MS)
         self._redraw.timeout.connect(self._draw)
@@ -57,9 +66,26 @@ class TrainingCurve(FigureCanvasQTAgg):
         if self._session.activity is None and model is not None:
             self._losses = list(model.card.losses)
             self._steps = list(range(1, len(self._losses) + 1))
-            self._draw()
+            if self._shown != self._content():
+                self._draw()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the texts their room, whatever the width."""
+        super().resizeEvent(event)
+        width, height = (72 * inches for inches in self.figure.get_size_inches())
+        if width > _LEFT + _RIGHT and height > _BOTTOM + _TOP:
+            self.figure.subplots_adjust(
+                left=_LEFT / width,
+                right=1 - _RIGHT / width,
+                bottom=_BOTTOM / height,
+                top=1 - _TOP / height,
+            )
+
+    def _content(self) -> tuple[object, ...]:
+        return tuple(self._losses), tuple(self._measured.items())
 
     def _draw(self) -> None:
+        self._shown = self._content()
         self.setVisible(len(self._losses) > 1)
         self._line.set_data(self._steps, self._losses)
         self._axes.relim()
