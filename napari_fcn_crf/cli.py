@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """
 examples:
   napari-fcn-crf demo --view
+  napari-fcn-crf demo --paper cat.jpg cat_mask.png --weights vgg_16.ckpt
   napari-fcn-crf train cell.tif cell_labels.tif -o cells.keras --iterations 200
   napari-fcn-crf predict cells.keras plate1/*.tif -o results
   napari-fcn-crf refine plate1/a1.tif results/a1_probabilities.tif -o results
@@ -78,6 +79,21 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FOLDER",
         help="where the results go (default: %(default)s)",
     )
+    demo.add_argument(
+        "--paper",
+        nargs=2,
+        type=Path,
+        metavar=("IMAGE", "LABELS"),
+        help="make the tutorial's run of 2016 on this image and its mask instead: FCN-32s on the "
+        "full VGG-16, ten steps",
+    )
+    demo.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="VGG-16's ImageNet weights, for --paper; random without",
+    )
+    _add_tensorboard(demo)
     demo.add_argument("--view", action="store_true", help="show the results in napari")
     _add_device(demo)
 
@@ -102,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="MODEL.keras",
         help="go on training this model, with its settings where no others are given",
     )
+    _add_tensorboard(train)
     add_settings(train, "network and training", TrainingSettings)
     _add_device(train)
 
@@ -164,6 +181,15 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
     add_settings(parser, "device", ComputeSettings, ("device", "backend", "memory_growth"))
 
 
+def _add_tensorboard(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--tensorboard",
+        type=Path,
+        metavar="FOLDER",
+        help="write loss, gradients and predictions for `tensorboard --logdir FOLDER`",
+    )
+
+
 def _add_output_folder(parser: argparse.ArgumentParser, files: str) -> None:
     parser.add_argument(
         "--output",
@@ -176,12 +202,25 @@ def _add_output_folder(parser: argparse.ArgumentParser, files: str) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> None:
-    from napari_fcn_crf import demo
+    from napari_fcn_crf import demo, paper
 
-    _load_backend(arguments)
-    demo.run(arguments.output)
+    if arguments.paper is None and arguments.weights is not None:
+        raise ValueError(
+            "--weights is for --paper IMAGE LABELS, but that was not given. Give both, or use "
+            "`napari-fcn-crf train`."
+        )
+    output, tensorboard = _folder(arguments.output), arguments.tensorboard
+    if arguments.paper is None:
+        _load_backend(arguments)
+        demo.report(demo.run(demo.sample_case(), output, tensorboard=tensorboard), output)
+    else:
+        settings = TrainingSettings.paper(arguments.weights)
+        image, labels = arguments.paper
+        case = paper.read_case(image, labels, settings)
+        _load_backend(arguments)
+        paper.run(case, output, tensorboard=tensorboard)
     if arguments.view:
-        demo.view(arguments.output)
+        demo.view(output, *(arguments.paper or ()))
 
 
 def _train(arguments: argparse.Namespace) -> None:
@@ -215,6 +254,7 @@ def _train(arguments: argparse.Namespace) -> None:
             should_stop=should_stop,
             checkpoint_path=output,
             resume=resume,
+            tensorboard=arguments.tensorboard,
         )
     losses = model.card.losses
     classes = ", ".join(map(str, model.card.class_values))

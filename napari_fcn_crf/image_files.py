@@ -61,6 +61,8 @@ def read_image(path: str | Path) -> npt.NDArray[Any]:
 def read_labels(path: str | Path) -> npt.NDArray[np.integer]:
     """Read a label image: one whole number a pixel, as TIFF or PNG (gray or with a palette).
 
+    Colour images whose channels are all alike are gray ones.
+
     Raises
     ------
     ValueError
@@ -74,6 +76,8 @@ def read_labels(path: str | Path) -> npt.NDArray[np.integer]:
         )
     labels = _read(path, "a label image", palette_as_colour=False)
     if labels.ndim == 3 and labels.shape[-1] in (3, 4):
+        if (labels[..., :3] == labels[..., :1]).all():
+            return labels[..., 0]
         raise ValueError(
             f"Labels must be one number a pixel, but {path.name} is a colour image. "
             "Save them as a gray or indexed PNG or a TIFF."

@@ -44,10 +44,11 @@ MAY_USE = {
     "pipeline": {"fcn", "refinement", *BASE},
     "compute": {"compute", "pipeline", "fcn", *BASE},
     "__main__": {"cli"},
-    "cli": {"cli_options", "compute", "demo", "pipeline", *BASE},
+    "cli": {"cli_options", "compute", "demo", "paper", "pipeline", *BASE},
     "cli_options": BASE,
     "demo": {"demo_figure", "pipeline", "refinement", *BASE},
     "demo_figure": BASE,
+    "paper": {"demo", "pipeline", *BASE},
     "ui": {"ui", "pipeline", "refinement", "crf", "compute", *BASE},
 }
 """Which parts of the package each part may import; "" is the package itself."""

@@ -73,6 +73,13 @@ def test_what_is_no_image_is_refused_by_its_name(
         getattr(image_files, reader)(path)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_gray_labels_may_be_stored_as_colour(tmp_path: Path, mode: str) -> None:
+    labels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    Image.fromarray(labels).convert(mode).save(tmp_path / "labels.png")
+    np.testing.assert_array_equal(image_files.read_labels(tmp_path / "labels.png"), labels)
+
+
 def test_what_cannot_be_labels_is_refused(tmp_path: Path, tiny_image: np.ndarray) -> None:
     Image.fromarray(tiny_image).save(tmp_path / "colour.png")
     with pytest.raises(ValueError, match=r"colour\.png is a colour image"):

@@ -1,4 +1,4 @@
-"""The demo's results as layers: `python -m napari_fcn_crf.ui.demo_view FOLDER`."""
+"""The demo's results as layers: `python -m napari_fcn_crf.ui.demo_view FOLDER [IMAGE LABELS]`."""
 
 from __future__ import annotations
 
@@ -12,38 +12,49 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-def add_layers(viewer: Viewer, folder: Path) -> None:
-    """Add the cat, its annotation, and what the demo wrote into `folder`."""
-    probabilities = image_files.read_probabilities(folder / "cat_probabilities.tif")
-    viewer.add_image(samples.load("cat"), name="cat")
-    viewer.add_labels(samples.load("cat_annotation"), name="cat annotation", visible=False)
+def add_layers(
+    viewer: Viewer, folder: Path, image: Path | None = None, annotation: Path | None = None
+) -> None:
+    """Add an image, its annotation, and what the demo wrote into `folder`; by default the cat's."""
+    name = "cat" if image is None else image.stem
+    probabilities = image_files.read_probabilities(folder / f"{name}_probabilities.tif")
+    viewer.add_image(
+        samples.load("cat") if image is None else image_files.read_image(image), name=name
+    )
+    viewer.add_labels(
+        samples.load("cat_annotation")
+        if annotation is None
+        else image_files.read_labels(annotation),
+        name=f"{name} annotation",
+        visible=False,
+    )
     viewer.add_image(
         probabilities.values,
-        name="cat probabilities",
+        name=f"{name} probabilities",
         contrast_limits=(0, 1),
         colormap="viridis",
         visible=False,
     )
-    for name, file in (("cat predicted", "cat_labels.tif"), ("cat refined", "cat_refined.tif")):
+    for what, file in (("predicted", "labels"), ("refined", "refined")):
         viewer.add_labels(
-            image_files.read_labels(folder / file),
-            name=name,
+            image_files.read_labels(folder / f"{name}_{file}.tif"),
+            name=f"{name} {what}",
             opacity=0.5,
-            visible=name == "cat refined",
+            visible=what == "refined",
         )
     viewer.dims.axis_labels = ("class", "row", "column")
-    # The slider over the classes starts on the last one, the cat.
+    # The slider over the classes starts on the last one, which is no background.
     viewer.dims.set_point(0, len(probabilities.values) - 1)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, image: Path | None = None, annotation: Path | None = None) -> None:
     """Open napari with the layers and run it until it is closed."""
     import napari
 
     viewer = napari.Viewer(title="napari-fcn-crf demo")
-    add_layers(viewer, folder)
+    add_layers(viewer, folder, image, annotation)
     napari.run()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

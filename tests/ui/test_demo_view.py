@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+from PIL import Image
 
 from napari_fcn_crf import image_files, samples
 from napari_fcn_crf.ui import demo_view
@@ -24,3 +25,19 @@ def test_the_results_are_layers_over_the_cat(make_napari_viewer, tmp_path):
     # The slider stands on the cat's probability.
     assert viewer.dims.current_step[0] == 1
     assert not {"keras", "tensorflow"} & set(sys.modules)
+
+
+def test_results_on_an_image_of_ones_own(make_napari_viewer, tmp_path):
+    annotation = np.zeros((20, 30), np.uint8)
+    annotation[5:15, 5:20] = 4
+    Image.fromarray(annotation * 60).save(tmp_path / "cell.png")
+    Image.fromarray(annotation).save(tmp_path / "mask.png")
+    probabilities = np.stack([annotation == 0, annotation == 4]).astype(np.float32)
+    image_files.write_probabilities(tmp_path / "cell_probabilities.tif", probabilities, (0, 4))
+    for name in ("cell_labels.tif", "cell_refined.tif"):
+        image_files.write_labels(tmp_path / name, annotation.astype(np.int32))
+    viewer = make_napari_viewer()
+    demo_view.add_layers(viewer, tmp_path, tmp_path / "cell.png", tmp_path / "mask.png")
+    np.testing.assert_array_equal(viewer.layers["cell"].data, annotation * 60)
+    np.testing.assert_array_equal(viewer.layers["cell annotation"].data, annotation)
+    np.testing.assert_array_equal(viewer.layers["cell refined"].data, annotation)
