@@ -26,6 +26,9 @@ def load() -> str:
     title = BACKEND_TITLES[name]  # type: ignore[index]
     try:
         keras = importlib.import_module("keras")
+        # What every job needs, so that it need not wait for the imports.
+        importlib.import_module("napari_fcn_crf.fcn.model_file")
+        importlib.import_module("napari_fcn_crf.fcn.training")
         importlib.import_module("napari_fcn_crf.pipeline")
         keras.ops.zeros(())
     except ModuleNotFoundError as error:

@@ -61,6 +61,8 @@ class Child:
             ) from error
         self._is_ready = False
         self._was_killed = False
+        # One line at a time: a job may be sent while the process is still being prepared.
+        self._sending = threading.Lock()
 
     @property
     def pid(self) -> int:
@@ -144,7 +146,8 @@ class Child:
         task = self._service.task(_RUN_TASK, {"function": function, "request": request})
         task.listen(listen)
         try:
-            task.start()
+            with self._sending:
+                task.start()
         except (OSError, ValueError) as error:  # the pipe is closed
             raise self._ended(task_began=False) from error
         self._wait(task, is_over, job, grace_s)
@@ -178,7 +181,7 @@ class Child:
             if deadline is None:
                 deadline = time.monotonic() + grace_s
                 if grace_s:
-                    with suppress(OSError, ValueError):  # it ended in between
+                    with suppress(OSError, ValueError), self._sending:  # it ended in between
                         task.cancel()
             if time.monotonic() >= deadline:
                 self.kill()

@@ -60,6 +60,13 @@ class ComputeService:
         child = self._running.child
         return child.pid if child is not None and child.is_alive else None
 
+    def prepare(self) -> None:
+        """Start the process, so that the next job finds its backend loaded.
+
+        Returns at once. What goes wrong is told by the next job.
+        """
+        self._running.prepare(self._settings)
+
     def train(
         self,
         images: list[npt.NDArray[Any]],
@@ -219,6 +226,7 @@ class _Running:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
+    preparing: Job[None] | None = None
 
     def start(self, job: Job[T]) -> Job[T]:
         with self._lock:
@@ -233,6 +241,15 @@ class _Running:
     def child_for(self, settings: ComputeSettings, job: Job[Any]) -> Child:
         """Return a child that runs as the settings ask, starting a new one if need be."""
         with self._lock:
+    def prepare(self, settings: ComputeSettings) -> None:
+        with self._lock:
+            is_busy = self.preparing is not None and not self.preparing.done
+            if is_busy or (self.child is not None and self.child.serves(settings)):
+                return
+            self.preparing = Job(
+                "preparing", lambda job: self.child_for(settings, job).prepare(job)
+            ).start()
+
             if job.cancel_requested.is_set():
                 raise Cancelled
             if self.child is None or not self.child.serves(settings):
@@ -243,8 +260,9 @@ class _Running:
 
     def end(self) -> None:
         job = self.job
-        if job is not None:
-            job.cancel()
+        for one in (job, self.preparing):
+            if one is not None:
+                one.cancel()
         with self._lock:
             child, self.child = self.child, None
             if child is not None:

@@ -135,3 +135,4 @@ def predict(session: Session) -> None:
 def open_model(session: Session, path: Path) -> None:
     """Make a saved model the one that Predict uses."""
     session.keep_model(path, read_card(path), path.name, is_saved=True)
+    session.prepare()

@@ -138,6 +138,8 @@ class AnnotateStep(Step):
         summary = self._summary(labels)
         self._fill_table(labels, summary)
         self.verdict.setText(_verdict(summary))
+        if not summary.problem:
+            self.session.prepare()
 
     def _summary(self, labels: Labels) -> AnnotationSummary:
         """Return what the labels hold, counted anew only after a stroke."""

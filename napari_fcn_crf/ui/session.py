@@ -17,7 +17,7 @@ from napari_fcn_crf.annotations import guess_label_mode
 from napari_fcn_crf.compute.service import ComputeService
 from napari_fcn_crf.model import ModelCard, copy_model
 from napari_fcn_crf.progress import Cancelled, OnProgress
-from napari_fcn_crf.settings import CRFSettings, LabelMode
+from napari_fcn_crf.settings import ComputeSettings, CRFSettings, LabelMode
 from napari_fcn_crf.ui.activity import Activity
 from napari_fcn_crf.ui.layers import (
     is_source_image,
@@ -31,6 +31,8 @@ from napari_fcn_crf.ui.results import Refined, TrainedModel, WeightsChoice
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+_PREPARE_DELAY_MS = 500
 
 
 class Session(QObject):
@@ -65,6 +67,9 @@ class Session(QObject):
         self._models_made = 0
         self._announce = QTimer(self, singleShot=True, interval=0)
         self._announce.timeout.connect(self.changed)
+        self._prepared_for: ComputeSettings | None = None
+        self._prepare_soon = QTimer(self, singleShot=True, interval=_PREPARE_DELAY_MS)
+        self._prepare_soon.timeout.connect(self._prepare)
         self._pieces: Iterator[None] = iter(())
         self._show_later = QTimer(self, singleShot=True, interval=0)
         self._show_later.timeout.connect(self._show_next_piece)
@@ -228,6 +233,11 @@ class Session(QObject):
         self.notify_changed()
         activity.start()
 
+    def prepare(self) -> None:
+        """Start the compute process, soon: the next click may be the one that needs it."""
+        if self._prepared_for != compute_settings():
+            self._prepare_soon.start()
+
     def run_job(
         self,
         kind: str,
@@ -269,6 +279,13 @@ class Session(QObject):
         if self.activity is not None:
             self.activity.cancel()
             self.notify_changed()
+
+    def _prepare(self) -> None:
+        if self.activity is None:
+            # Once: where it cannot be started, the job that needs it says so.
+            self._prepared_for = compute_settings()
+            self.service.configure(self._prepared_for)
+            self.service.prepare()
 
     def _finish(self, on_result: Callable[[Any], Any], result: Any) -> None:
         def show() -> Iterator[None]:
