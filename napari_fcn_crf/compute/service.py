@@ -77,6 +77,7 @@ class ComputeService:
         class_names: Mapping[int, str] | None = None,
         resume_path: Path | None = None,
         preview: bool = False,
+        tensorboard: Path | None = None,
     ) -> Job[ModelCard]:
         """Start training; the model is in `model_path` when the job is over, and now and then
         before that.
@@ -93,6 +94,7 @@ class ComputeService:
         """
         path = Path(model_path).absolute()
         resume_from = None if resume_path is None else str(Path(resume_path).absolute())
+        log_folder = None if tensorboard is None else str(Path(tensorboard).absolute())
 
         def work(job: Job[ModelCard]) -> ModelCard:
             if not path.parent.is_dir():
@@ -109,6 +111,7 @@ class ComputeService:
                     "model_path": str(path),
                     "class_names": list((class_names or {}).items()),
                     "resume_path": resume_from,
+                    "tensorboard": log_folder,
                     "preview_names": [shared.reserve(), shared.reserve()] if preview else [],
                 }
                 try:
@@ -223,10 +226,10 @@ class _Running:
 
     child: Child | None = None
     job: Job[Any] | None = None
+    preparing: Job[None] | None = None
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
-    preparing: Job[None] | None = None
 
     def start(self, job: Job[T]) -> Job[T]:
         with self._lock:
@@ -238,9 +241,6 @@ class _Running:
             self.job = job
             return job.start()
 
-    def child_for(self, settings: ComputeSettings, job: Job[Any]) -> Child:
-        """Return a child that runs as the settings ask, starting a new one if need be."""
-        with self._lock:
     def prepare(self, settings: ComputeSettings) -> None:
         with self._lock:
             is_busy = self.preparing is not None and not self.preparing.done
@@ -250,6 +250,9 @@ class _Running:
                 "preparing", lambda job: self.child_for(settings, job).prepare(job)
             ).start()
 
+    def child_for(self, settings: ComputeSettings, job: Job[Any]) -> Child:
+        """Return a child that runs as the settings ask, starting a new one if need be."""
+        with self._lock:
             if job.cancel_requested.is_set():
                 raise Cancelled
             if self.child is None or not self.child.serves(settings):

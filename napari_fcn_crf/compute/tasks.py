@@ -80,6 +80,7 @@ def train(
     model_path: str,
     class_names: list[tuple[int, str]],
     resume_path: str | None,
+    tensorboard: str | None,
     preview_names: list[str],
 ) -> dict[str, Any]:
     """Train a model, writing it to `model_path` as it gets better."""
@@ -114,6 +115,7 @@ def train(
             class_names=dict(class_names),
             resume=resume,
             on_preview=_previews if preview_names else None,
+            tensorboard=tensorboard,
         )
     if model.optimizer is not None and model.optimizer.nbytes > _KEPT_STATE_BYTES:
         model = replace(model, optimizer=None)  # its file has it

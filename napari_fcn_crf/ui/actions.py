@@ -48,12 +48,24 @@ def download_weights(session: Session) -> None:
     )
 
 
-def train(session: Session, settings: TrainingSettings, *, preview: bool = False) -> None:
+def train(
+    session: Session,
+    settings: TrainingSettings,
+    *,
+    preview: bool = False,
+    tensorboard: Path | None = None,
+) -> None:
     """Train a network on the chosen image and labels, and on the pairs added to them."""
-    _train(session, settings, None, preview)
+    _train(session, settings, None, preview, tensorboard)
 
 
-def go_on_training(session: Session, settings: TrainingSettings, *, preview: bool = False) -> None:
+def go_on_training(
+    session: Session,
+    settings: TrainingSettings,
+    *,
+    preview: bool = False,
+    tensorboard: Path | None = None,
+) -> None:
     """Train the current model for more iterations, exactly where it stopped."""
     if session.model is None:
         raise ValueError("There is no model to go on with yet. Press Train first.")
@@ -61,11 +73,15 @@ def go_on_training(session: Session, settings: TrainingSettings, *, preview: boo
     same = replace(
         settings, architecture=known.architecture, backbone=known.backbone, weights=known.weights
     )
-    _train(session, same, session.model, preview)
+    _train(session, same, session.model, preview, tensorboard)
 
 
 def _train(
-    session: Session, settings: TrainingSettings, resumed: TrainedModel | None, preview: bool
+    session: Session,
+    settings: TrainingSettings,
+    resumed: TrainedModel | None,
+    preview: bool,
+    tensorboard: Path | None,
 ) -> None:
     pairs = session.training_pairs()
     for image, labels in pairs:
@@ -87,6 +103,7 @@ def _train(
             class_names={value: name for value, name in session.class_names.items() if name},
             resume_path=None if resumed is None else resumed.path,
             preview=preview,
+            tensorboard=tensorboard,
         )
 
     def show(probabilities: np.ndarray) -> None:

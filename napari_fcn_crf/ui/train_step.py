@@ -79,12 +79,20 @@ class TrainStep(Step):
 
     def _on_train_clicked(self) -> None:
         self.curve.clear()
-        actions.train(self.session, self.settings(), preview=self.preview_box.isChecked())
+        actions.train(
+            self.session,
+            self.settings(),
+            preview=self.preview_box.isChecked(),
+            tensorboard=self.controls.tensorboard.run_folder(),
+        )
 
     def _on_continue_clicked(self) -> None:
         self.attempt(
             lambda: actions.go_on_training(
-                self.session, self.settings(), preview=self.preview_box.isChecked()
+                self.session,
+                self.settings(),
+                preview=self.preview_box.isChecked(),
+                tensorboard=self.controls.tensorboard.run_folder(),
             )
         )
 

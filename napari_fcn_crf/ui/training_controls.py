@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui.collapsible import collapsible
+from napari_fcn_crf.ui.tensorboard_choice import TensorBoardChoice
 
 _MODES = [
     ("automatic", "auto"),
@@ -104,6 +105,8 @@ class TrainingControls(QWidget):
         )
         more = collapsible("More")
         more.addWidget(self._rest.native)
+        self.tensorboard = TensorBoardChoice()
+        more.addWidget(self.tensorboard)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)

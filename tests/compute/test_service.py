@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from napari_fcn_crf.compute.service import ComputeService
 from napari_fcn_crf.model import read_card
@@ -45,6 +46,21 @@ def test_the_second_job_finds_the_process_warm(
     assert probabilities.shape == (2, 64, 64)
     assert probabilities.dtype == np.float32
     np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-5)
+
+
+def test_tensorboards_file_is_written_in_the_process(
+    warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    log, names = tmp_path / "log", {7: "cell"}
+    job = warm_service.train(
+        [image], [labels], SHORT, tmp_path / "model.keras", class_names=names, tensorboard=log
+    )
+    card = job.result()
+    events = EventAccumulator(str(log)).Reload()
+    losses = [event.value for event in events.Scalars("cross_entropy_loss")]
+    np.testing.assert_allclose(losses, card.losses, rtol=1e-6)
+    assert "gradients/fc6/kernel" in events.Tags()["histograms"]
+    assert [event.step for event in events.Images("probability/cell")] == [1, 2, 3]
 
 
 def test_a_model_file_that_was_replaced_is_read_again(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,30 @@ def test_training_on_two_images_of_other_sizes(viewer, panel, session, qtbot, tw
     pairs.list.setCurrentRow(0)
     pairs.remove_button.click()
     assert session.pairs == ()
+
+
+def test_files_for_tensorboard(viewer, panel, session, qtbot, two_squares, tmp_path, notes):
+    image, labels = two_squares
+    viewer.add_image(image)
+    viewer.add_labels(labels)
+    step = panel.steps[TrainStep]
+    step.controls.iterations.value = 2
+    choice = step.controls.tensorboard
+    assert choice.run_folder() is None
+    choice.switch.click()
+    assert Path(choice.folder.text()).parent == Path.home()
+    choice.folder.setText(" ")
+    click(qtbot, step.train_button)
+    assert "need a folder, but none was chosen" in notes()[-1]
+    assert session.activity is None
+    choice.folder.setText(str(tmp_path / "log"))
+    click(qtbot, step.train_button)
+    wait_until_idle(qtbot, session)
+    click(qtbot, step.train_button)
+    wait_until_idle(qtbot, session)
+    runs = list((tmp_path / "log").iterdir())
+    assert len(runs) == 2
+    assert all("tfevents" in path.name for run in runs for path in run.iterdir())
 
 
 def test_a_pair_goes_with_its_layer(viewer, session, qtbot, two_squares):
