@@ -4,8 +4,9 @@ The steps and their names are those of Adams, Baek and Davis (2010), see `lattic
 the order of the work. The image is cut into tiles of at most 65536 vertices. Each tile numbers the
 vertices it touches on its own, in a table that stays in the processor's cache; one number of a
 vertex in one tile is a *slot*. Splatting and slicing meet only slots, with 16-bit numbers; slots of
-the same vertex are added up just before the blur and filled again just after it. So threads never
-write to the same place, and results do not depend on their number.
+the same vertex are added up just before the blur and filled again just after it. So threads, which
+take ranges of tiles or of vertices, never write to the same place, and results do not depend on
+their number.
 
 Vertices are known by a 64-bit key that is linear in their coordinates, so a step along the lattice
 is an addition; `lattice.key_multipliers` says why keys are unique.
@@ -16,10 +17,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
 
-from ._compile import kernel
-from ._filter_kernels import _SIX, _THREE
+from ._compile import kernel, part_of_kernel
 
 # 2^64 divided by the golden ratio: Knuth's multiplicative hash.
 _HASH = np.uint64(0x9E3779B97F4A7C15)
@@ -31,7 +30,7 @@ _WORTH_SORTING = 2048
 Array = Any
 
 
-@kernel
+@part_of_kernel
 def _shift(table: Array) -> Any:
     """Return how far a hash is shifted right to be an entry of a table of 2^n entries."""
     shift = 64
@@ -40,19 +39,19 @@ def _shift(table: Array) -> Any:
     return np.uint64(shift)
 
 
-@kernel
+@part_of_kernel
 def _home(key: Any, shift: Any) -> Any:
     """Return the entry in which a key is looked for first."""
     return np.int64((np.uint64(key) * _HASH) >> shift)
 
 
-@kernel
+@part_of_kernel
 def _is_crowded(table: Array, count: int) -> bool:
     """Return whether more than five eighths of the entries would be taken."""
     return bool(8 * count > 5 * table.shape[0])
 
 
-@kernel
+@part_of_kernel
 def _grown(table: Array, first: int) -> Array:
     """Return a table of twice the entries (key, number) with the numbers from `first` on."""
     larger = np.full((2 * table.shape[0], 2), -1, np.int64)
@@ -68,7 +67,7 @@ def _grown(table: Array, first: int) -> Array:
     return larger
 
 
-@kernel
+@part_of_kernel
 def _copied(array: Array, count: int, size: int) -> Array:
     """Return an array of another size with the first `count` elements.
 
@@ -81,7 +80,7 @@ def _copied(array: Array, count: int, size: int) -> Array:
     return copy
 
 
-@kernel
+@part_of_kernel
 def _elevate_line(features: Array, scale: Array, n: int, elevated: Array, running: Array) -> None:
     """Write the `n` points' coordinates in the plane of the lattice: y = E x (p. 5).
 
@@ -101,7 +100,7 @@ def _elevate_line(features: Array, scale: Array, n: int, elevated: Array, runnin
         elevated[0, i] = running[i]
 
 
-@kernel
+@part_of_kernel
 def _rank_line(elevated: Array, n: int, simplices: Any, total: Array) -> None:
     """Find the simplex of each of `n` points (p. 7).
 
@@ -138,7 +137,7 @@ def _rank_line(elevated: Array, n: int, simplices: Any, total: Array) -> None:
             offset[a, i] = (elevated[a, i] - np.float32(nearest[a, i]) * size) * inverse
 
 
-@kernel
+@part_of_kernel
 def _features_of_line(
     axes: Array, image: Array, sigma: Array, z: int, y: int, x: int, n: int, features: Array
 ) -> None:
@@ -154,7 +153,7 @@ def _features_of_line(
             features[3 - first + channel, i] = image[z, y, x + i, channel] / sigma[channel]
 
 
-@kernel
+@part_of_kernel
 def _number_line(
     simplices: Any,
     multipliers: Array,
@@ -169,7 +168,7 @@ def _number_line(
 ) -> int:
     """Fill the slots and weights (n, d + 1) of a line of pixels; return the new number of keys.
 
-    `corners` has d + 1 elements; if it is a tuple, the compiler knows its length and unrolls.
+    `corners` is a tuple of d + 1 elements.
     """
     nearest, rank, offset = simplices
     ordered, drop = scratch
@@ -204,7 +203,7 @@ def _number_line(
     return count
 
 
-@kernel
+@part_of_kernel
 def _sort_into_slabs(keys: Array, thickness: int, boxes: Array, tile: int, slots: Array) -> None:
     """Sort a tile's keys by their multiple of `thickness`, and number its pixels' slots anew.
 
@@ -236,23 +235,28 @@ def _sort_into_slabs(keys: Array, thickness: int, boxes: Array, tile: int, slots
 
 
 @kernel
-def _number_tiles(
+def number_vertices(
+    begin: int,
+    end: int,
     axes: Array,
     image: Array,
     sigma: Array,
     scale: Array,
     multipliers: Array,
     boxes: Array,
-    thread: int,
-    threads: int,
     slots: Array,
     weights: Array,
     counts: Array,
+    corners: Any,
 ) -> Array:
-    """Do `number_vertices` for the tiles of one thread; return the keys of their slots."""
-    size = scale.size + 1
+    """Fill pixels' d + 1 slots and barycentric weights; return the keys of the slots, tile by tile.
+
+    For a range of tiles; `counts` becomes how many slots each has. `corners` is a tuple of d + 1
+    elements, so that the compiler knows their number.
+    """
+    size = len(corners)
     widest = 0
-    for tile in range(boxes.shape[0]):
+    for tile in range(begin, end):
         widest = max(widest, boxes[tile, 5] - boxes[tile, 4])
     features = np.empty((scale.size, widest), np.float32)
     elevated = np.empty((size, widest), np.float32)
@@ -267,7 +271,7 @@ def _number_tiles(
     table = np.full((4096, 2), -1, np.int64)
     keys = np.empty(65536, np.int64)
     count = 0
-    for tile in range(thread, boxes.shape[0], threads):
+    for tile in range(begin, end):
         # Entries numbered below `first` are another tile's: the table needs no clearing.
         first = count
         left, right = boxes[tile, 4], boxes[tile, 5]
@@ -283,64 +287,11 @@ def _number_tiles(
                     table = _grown(table, first)
                 of_line = slots[z, y, left:right], weights[z, y, left:right]
                 state = (simplices, multipliers, table, keys, first, count, *of_line, scratch)
-                if size == 3:
-                    count = _number_line(*state, _THREE)
-                elif size == 6:
-                    count = _number_line(*state, _SIX)
-                else:
-                    count = _number_line(*state, multipliers[:size])
+                count = _number_line(*state, corners)
         if count - first > _WORTH_SORTING:
             _sort_into_slabs(keys[first:count], multipliers[size - 2], boxes, tile, slots)
         counts[tile] = count - first
     return _copied(keys, count, count)
-
-
-@kernel(parallel=True)
-def number_vertices(
-    axes: Array,
-    image: Array,
-    sigma: Array,
-    scale: Array,
-    multipliers: Array,
-    boxes: Array,
-    threads: int,
-    slots: Array,
-    weights: Array,
-    starts: Array,
-) -> Array:
-    """Fill each pixel's d + 1 slots and barycentric weights; return the keys of all slots.
-
-    `starts` becomes the first slot of each tile and, last, their number. Thread t takes the tiles
-    t, t + threads, ...
-    """
-    tiles = boxes.shape[0]
-    counts = starts[1:]
-    keys_of = [np.empty(0, np.int64) for _ in range(threads)]
-    for thread in prange(threads):
-        keys_of[thread] = _number_tiles(
-            axes,
-            image,
-            sigma,
-            scale,
-            multipliers,
-            boxes,
-            np.int64(thread),
-            threads,
-            slots,
-            weights,
-            counts,
-        )
-    starts[0] = 0
-    for tile in range(tiles):
-        starts[tile + 1] += starts[tile]
-    keys = np.empty(starts[tiles], np.int64)
-    for thread in prange(threads):
-        read = 0
-        for tile in range(np.int64(thread), tiles, threads):
-            for slot in range(starts[tile], starts[tile + 1]):
-                keys[slot] = keys_of[thread][read]
-                read += 1
-    return keys
 
 
 @kernel
@@ -377,16 +328,18 @@ def merge_slots(slot_keys: Array, more_keys: Array, vertex_of: Array) -> Array:
     return _copied(keys, count, count), table
 
 
-@kernel(parallel=True)
-def find_neighbours(keys: Array, table: Array, multipliers: Array, neighbours: Array) -> None:
-    """Fill the two neighbours of each vertex along each of the d + 1 axes of the blur.
+@kernel
+def find_neighbours(
+    begin: int, end: int, keys: Array, table: Array, multipliers: Array, neighbours: Array
+) -> None:
+    """Fill the two neighbours of a range of vertices along each of the d + 1 axes of the blur.
 
     `neighbours`, shape (d + 1, vertices, 2), comes filled with the number of no vertex.
     """
     size = neighbours.shape[0]
     shift = _shift(table)
     mask = table.shape[0] - 1
-    for vertex in prange(keys.size):
+    for vertex in range(begin, end):
         for a in range(size):
             key = keys[vertex] + multipliers[a] * size - multipliers[size]
             entry = _home(key, shift)

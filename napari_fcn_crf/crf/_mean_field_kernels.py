@@ -3,6 +3,9 @@
 An iteration reads each pixel once: its messages are sliced from the lattices, its marginals
 updated, and these splatted for the next iteration, while slots and weights are in the cache.
 No image of messages or marginals is ever written in between.
+
+A pixel's log-odds and logits are a row, see `_rows`. Where it is longer than there are channels,
+what is behind them is `NEVER`, and its exponential nothing.
 """
 
 from __future__ import annotations
@@ -10,12 +13,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import prange
 
-from ._compile import kernel
+from ._compile import kernel, part_of_kernel
 from ._filter_kernels import slice_line, splat_line
+from ._rows import add_row
 
 Array = Any
+
+NEVER = np.float32(-1e30)
+_ONE = np.float32(1)
 
 _LOG2_E = np.float32(1.4426950408889634)
 # ln 2 in two parts, the first with few digits: n ln 2 is then exact in float32.
@@ -24,14 +30,14 @@ _LN2_LOW = np.float32(-2.12194440e-4)
 _ROUND = np.float32(12582912.0)
 
 
-@kernel(fastmath={"contract"})
+@part_of_kernel(fastmath={"contract"})
 def exponentials(values: Array) -> None:
-    """Replace values in (-inf, 0] by their exponentials, to a relative 2e-7; below -87 by 1e-38.
+    """Replace values in (-inf, 0] by their exponentials, to a relative 2e-7; below -80 by 2e-35.
 
     Written out because the compiler makes vector code of it, and does not of the library's.
     """
     for i in range(values.size):
-        x = max(values[i], np.float32(-87))
+        x = max(values[i], np.float32(-80))
         whole = (x * _LOG2_E + _ROUND) - _ROUND
         r = x - whole * _LN2_HIGH
         r -= whole * _LN2_LOW
@@ -46,7 +52,7 @@ def exponentials(values: Array) -> None:
         values[i] = series * np.int32(power).view(np.float32)
 
 
-@kernel(fastmath={"contract"})
+@part_of_kernel(fastmath={"contract"})
 def logarithms(values: Array) -> None:
     """Replace positive normal float32 values by their natural logarithms, to 2e-7."""
     for i in range(values.size):
@@ -66,117 +72,118 @@ def logarithms(values: Array) -> None:
 
 
 @kernel
-def _log_odds_line(probabilities: Array, least: Any, logs: Array, odds: Array) -> Any:
-    """Do `log_odds` for a line of pixels: probabilities (classes, n) to odds (n, channels)."""
-    classes, n = probabilities.shape
-    total = np.zeros(n, np.float32)
-    worst = np.float32(0)
-    invalid = False
-    for c in range(classes):
-        for i in range(n):
-            p = probabilities[c, i]
-            invalid |= not (p >= np.float32(0) and p <= np.float32(3e38))
-            total[i] += p
-    for i in range(n):
-        worst = max(worst, abs(total[i] - np.float32(1)))
-        invalid |= not total[i] > np.float32(0)
-        total[i] = np.float32(1) / total[i]
-    for c in range(classes):
-        for i in range(n):
-            logs[c, i] = min(max(probabilities[c, i] * total[i], least), np.float32(1))
-    logarithms(logs.reshape(logs.size))
-    for c in range(odds.shape[1]):
-        for i in range(n):
-            odds[i, c] = logs[c, i] - logs[classes - 1, i]
-    return np.float32(np.nan) if invalid else worst
-
-
-@kernel(parallel=True)
-def log_odds(probabilities: Array, least: Any, odds: Array, off: Array) -> None:
-    """Write log p_c - log p_last of every class, and per row how far sums are from one.
+def log_odds(
+    begin: int,
+    end: int,
+    probabilities: Array,
+    least: Any,
+    channels: int,
+    odds: Array,
+    off: Array,
+    row: Any,
+) -> None:
+    """Write log p_c - log p_last of every class, and how far sums are from one, for some lines.
 
     Parameters
     ----------
+    begin, end : int
+        Of the lines, planes * rows of them.
     probabilities : float32 array, shape (classes, planes, rows, columns)
     least : float32
         Probabilities below it are taken for it.
-    odds : float32 array, shape (planes, rows, columns, channels)
-        With one channel less than classes, the last class' odds, which are 0, are left out.
+    channels : int
+        One less than there are classes leaves out the last class' odds, which are 0.
+    odds : float32 array, shape (planes, rows, columns, len(row))
     off : float32 array, shape (planes * rows,)
-        The largest |sum - 1| of a row; NaN where a probability is negative or not a number.
+        The largest |sum - 1| of a line; NaN where a probability is negative or not a number.
     """
-    classes, planes, rows, columns = probabilities.shape
-    for line in prange(planes * rows):
+    classes, _, rows, n = probabilities.shape
+    logs = np.empty((classes, n), np.float32)
+    total = np.empty(n, np.float32)
+    for line in range(begin, end):
         z, y = line // rows, line % rows
-        logs = np.empty((classes, columns), np.float32)
-        off[line] = _log_odds_line(probabilities[:, z, y], least, logs, odds[z, y])
+        worst = np.float32(0)
+        invalid = False
+        for i in range(n):
+            total[i] = np.float32(0)
+        for c in range(classes):
+            for i in range(n):
+                p = probabilities[c, z, y, i]
+                invalid |= not (p >= np.float32(0) and p <= np.float32(3e38))
+                total[i] += p
+        for i in range(n):
+            worst = max(worst, abs(total[i] - _ONE))
+            invalid |= not total[i] > np.float32(0)
+            total[i] = _ONE / total[i]
+        for c in range(classes):
+            for i in range(n):
+                logs[c, i] = min(max(probabilities[c, z, y, i] * total[i], least), _ONE)
+        logarithms(logs.reshape(logs.size))
+        for i in range(n):
+            for c in range(len(row)):
+                odds[z, y, i, c] = logs[c, i] - logs[classes - 1, i] if c < channels else NEVER
+        off[line] = np.float32(np.nan) if invalid else worst
 
 
-# Sums and maxima in any order are vector code. Logits are numbers: `log_odds` lets no NaN pass.
-@kernel(fastmath={"contract", "reassoc", "nnan", "nsz"})
-def _softmax_line(logits: Array, rest: Array, has_rest: bool) -> None:
-    """Replace `n` pixels' logits (n, channels) by marginals; `rest` becomes the last class'.
+@part_of_kernel
+def _softmax_line(logits: Array, rest: Array, ones: Array, is_potts: bool, row: Any) -> None:
+    """Replace pixels' rows of logits by marginals; `rest` becomes the last class'.
 
-    With `has_rest`, the last class is not among the channels and its logit is 0.
+    With Potts, the last class is not in the rows and its logit is 0. `ones` is one row of them.
     """
-    n, channels = logits.shape
-    for i in range(n):
-        top = np.float32(0) if has_rest else logits[i, 0]
-        for c in range(channels):
-            top = max(top, logits[i, c])
-        for c in range(channels):
-            logits[i, c] -= top
+    length = len(row)
+    for i in range(rest.size):
+        top = np.float32(0) if is_potts else logits[i * length]
+        for c in range(length):
+            top = max(top, logits[i * length + c])
+        add_row(logits, i, logits, i, -top, ones, 0, row)
         rest[i] = -top
-    exponentials(logits.reshape(n * channels))
+    exponentials(logits)
     exponentials(rest)
-    for i in range(n):
-        total = rest[i] if has_rest else np.float32(0)
-        for c in range(channels):
-            total += logits[i, c]
-        inverse = np.float32(1) / total
-        for c in range(channels):
-            logits[i, c] *= inverse
+    for i in range(rest.size):
+        total = rest[i] if is_potts else np.float32(0)
+        for c in range(length):
+            total += logits[i * length + c]
+        inverse = _ONE / total
+        # e / Σ e = e + (1 / Σ e - 1) e, to 1e-7.
+        add_row(logits, i, logits, i, inverse - _ONE, logits, i, row)
         rest[i] *= inverse
 
 
-@kernel(fastmath={"contract"})
+@part_of_kernel(fastmath={"contract"})
 def _softmax_line_of_two(logits: Array, rest: Array) -> None:
-    """Do `_softmax_line` for one channel: q = 1 / (1 + exp -x), and 1 - q."""
-    x = logits.reshape(logits.size)
-    for i in range(x.size):
-        rest[i] = -abs(x[i])
+    """Do `_softmax_line` for Potts and one channel: q = 1 / (1 + exp -x), and 1 - q."""
+    for i in range(rest.size):
+        rest[i] = -abs(logits[i])
     exponentials(rest)
-    for i in range(x.size):
-        likely = np.float32(1) / (np.float32(1) + rest[i])
+    for i in range(rest.size):
+        likely = _ONE / (_ONE + rest[i])
         unlikely = rest[i] * likely
-        rest[i] = unlikely if x[i] > 0 else likely
-        x[i] = likely if x[i] > 0 else unlikely
+        rest[i] = unlikely if logits[i] > 0 else likely
+        logits[i] = likely if logits[i] > 0 else unlikely
 
 
-@kernel(fastmath={"contract"})
-def _add_penalties(penalties: Array, messages: Array, logits: Array) -> None:
-    """Subtract Σ_c' μ(c, c') m_i(c') from the logits (n, channels) of a line of pixels."""
-    for i in range(logits.shape[0]):
-        for c in range(logits.shape[1]):
-            for other in range(logits.shape[1]):
-                logits[i, c] -= penalties[c, other] * messages[i, other]
+@part_of_kernel
+def _add_penalties(penalties: Array, messages: Array, logits: Array, row: Any) -> None:
+    """Subtract Σ_c' μ(c, c') m_i(c') from pixels' rows of logits; μ is symmetric."""
+    length = len(row)
+    for i in range(logits.size // length):
+        for other in range(penalties.size // length):
+            message = messages[i * length + other]
+            add_row(logits, i, logits, i, -message, penalties, other, row)
 
 
-@kernel
-def _copy(source: Array, target: Array) -> None:
-    """Copy an array (n, channels)."""
-    for i in range(source.shape[0]):
-        for c in range(source.shape[1]):
-            target[i, c] = source[i, c]
-
-
-@kernel
-def _write_line(logits: Array, rest: Array, compare: bool, marginals: Array) -> Any:
+@part_of_kernel
+def _write_line(
+    logits: Array, rest: Array, is_potts: bool, compare: bool, marginals: Array, row: Any
+) -> Any:
     """Write marginals (classes, n); return their largest change with `compare`, or 0."""
     largest = np.float32(0)
-    for c in range(marginals.shape[0]):
-        for i in range(marginals.shape[1]):
-            q = logits[i, c] if c < logits.shape[1] else rest[i]
+    classes = marginals.shape[0]
+    for c in range(classes):
+        is_rest = is_potts and c == classes - 1
+        for i in range(rest.size):
+            q = rest[i] if is_rest else logits[i * len(row) + c]
             if compare:
                 largest = max(largest, abs(q - marginals[c, i]))
             marginals[c, i] = q
@@ -184,124 +191,97 @@ def _write_line(logits: Array, rest: Array, compare: bool, marginals: Array) -> 
 
 
 @kernel
-def _update_tile(
-    tile: int,
-    odds: Array,
-    penalties: Array,
-    boxes: Array,
-    smoothness: Any,
-    appearance: Any,
-    factors: Any,
-    sums: Any,
-    receive: bool,
-    spread: bool,
-    write: bool,
-    compare: bool,
-    marginals: Array,
-) -> Any:
-    """Do `update` for one tile; return its largest change of a marginal."""
-    channels = odds.shape[3]
-    potts = penalties.size == 0
-    slots_s, weights_s, starts_s = smoothness
-    slots_a, weights_a, starts_a = appearance
-    smooth, appear = factors
-    left, right = boxes[tile, 4], boxes[tile, 5]
-    logits = np.empty((right - left, channels), np.float32)
-    messages = np.empty((right - left, channels), np.float32)
-    rest = np.empty(right - left, np.float32)
-    sums_s = sums[0][starts_s[tile] : starts_s[tile + 1]]
-    sums_a = sums[1][starts_a[tile] : starts_a[tile + 1]]
-    new_s = np.zeros(sums_s.shape if spread else (0, channels), np.float32)
-    new_a = np.zeros(sums_a.shape if spread else (0, channels), np.float32)
-    largest = np.float32(0)
-    for z in range(boxes[tile, 0], boxes[tile, 1]):
-        for y in range(boxes[tile, 2], boxes[tile, 3]):
-            _copy(odds[z, y, left:right], logits)
-            received = logits
-            if not potts:
-                messages[:] = np.float32(0)
-                received = messages
-            if receive and smooth != 0:
-                line = slots_s[z, y, left:right], weights_s[z, y, left:right]
-                slice_line(*line, sums_s, smooth, received)
-            if receive and appear != 0:
-                line = slots_a[z, y, left:right], weights_a[z, y, left:right]
-                slice_line(*line, sums_a, appear, received)
-            if not potts:
-                _add_penalties(penalties, messages, logits)
-            if potts and channels == 1:
-                _softmax_line_of_two(logits, rest)
-            else:
-                _softmax_line(logits, rest, potts)
-            if write:
-                change = _write_line(logits, rest, compare, marginals[:, z, y, left:right])
-                largest = max(largest, change)
-            if not spread:
-                continue
-            if potts:
-                for i in range(right - left):
-                    for c in range(channels):
-                        logits[i, c] -= rest[i]
-            if smooth != 0:
-                line = slots_s[z, y, left:right], weights_s[z, y, left:right]
-                splat_line(*line, logits, new_s)
-            if appear != 0:
-                line = slots_a[z, y, left:right], weights_a[z, y, left:right]
-                splat_line(*line, logits, new_a)
-    if spread:
-        _copy(new_s, sums_s)
-        _copy(new_a, sums_a)
-    return largest
-
-
-@kernel(parallel=True)
 def update(
+    begin: int,
+    end: int,
     odds: Array,
     penalties: Array,
     boxes: Array,
     smoothness: Any,
     appearance: Any,
-    factors: Any,
     sums: Any,
     receive: bool,
     spread: bool,
     write: bool,
     compare: bool,
     marginals: Array,
-    change: Array,
-) -> None:
-    """Run one iteration: q_i ∝ exp(log-odds_i + Σ_k factor_k (K_k q)_i).
+    row: Any,
+) -> Any:
+    """Run one iteration for a range of tiles: q_i ∝ exp(log-odds_i + Σ_k factor_k (K_k q)_i).
 
     Parameters
     ----------
-    odds : float32 array, shape (planes, rows, columns, channels)
-    penalties : float32 array, shape (channels, channels) or (0, 0)
-        μ; empty for Potts, whose channels are q_c - q_last, one less than classes.
+    begin, end : int
+        Of the tiles.
+    odds : float32 array, shape (planes, rows, columns, len(row))
+    penalties : float32 array, shape (classes * len(row),)
+        μ, row by row; empty for Potts, whose channels are q_c - q_last, one less than classes.
     boxes : the tiles
-    smoothness, appearance : (slots, weights, starts) of the lattices
-    factors : two float32; a lattice of factor 0 is not looked at
-    sums : two float32 arrays, shape (slots, channels)
+    smoothness, appearance : (slots, weights, starts, corners, factor) of the lattices
+        A lattice of factor 0 is not looked at.
+    sums : two float32 arrays, shape (slots * len(row),)
         Blurred sums on entry, splatted ones on return.
     receive, spread, write, compare : bool
         Whether messages are received, the new marginals splatted, written, and compared with those
         there were.
     marginals : float32 array, shape (classes, planes, rows, columns)
-    change : float32 array, one a tile
-        Largest change of a marginal, if they are compared.
+
+    Returns
+    -------
+    float32
+        The largest change of a marginal, if they are compared.
     """
-    for tile in prange(boxes.shape[0]):
-        change[tile] = _update_tile(
-            np.int64(tile),
-            odds,
-            penalties,
-            boxes,
-            smoothness,
-            appearance,
-            factors,
-            sums,
-            receive,
-            spread,
-            write,
-            compare,
-            marginals,
-        )
+    length = len(row)
+    is_potts = penalties.size == 0
+    slots_s, weights_s, starts_s, corners_s, smooth = smoothness
+    slots_a, weights_a, starts_a, corners_a, appear = appearance
+    ones = np.ones(length, np.float32)
+    largest = np.float32(0)
+    for tile in range(begin, end):
+        left, right = boxes[tile, 4], boxes[tile, 5]
+        n = right - left
+        logits = np.empty(n * length, np.float32)
+        messages = np.empty(0 if is_potts else n * length, np.float32)
+        rest = np.empty(n, np.float32)
+        sums_s = sums[0][starts_s[tile] * length : starts_s[tile + 1] * length]
+        sums_a = sums[1][starts_a[tile] * length : starts_a[tile + 1] * length]
+        new_s = np.zeros(sums_s.size if spread else 0, np.float32)
+        new_a = np.zeros(sums_a.size if spread else 0, np.float32)
+        for z in range(boxes[tile, 0], boxes[tile, 1]):
+            for y in range(boxes[tile, 2], boxes[tile, 3]):
+                of_line = odds[z, y, left:right].reshape(n * length)
+                for k in range(n * length):
+                    logits[k] = of_line[k]
+                for k in range(messages.size):
+                    messages[k] = np.float32(0)
+                received = logits if is_potts else messages
+                line_s = slots_s[z, y, left:right], weights_s[z, y, left:right]
+                line_a = slots_a[z, y, left:right], weights_a[z, y, left:right]
+                if receive and smooth != 0:
+                    slice_line(*line_s, sums_s, smooth, received, corners_s, row)
+                if receive and appear != 0:
+                    slice_line(*line_a, sums_a, appear, received, corners_a, row)
+                if not is_potts:
+                    _add_penalties(penalties, messages, logits, row)
+                if is_potts and length == 1:
+                    _softmax_line_of_two(logits, rest)
+                else:
+                    _softmax_line(logits, rest, ones, is_potts, row)
+                if write:
+                    of_line_q = marginals[:, z, y, left:right]
+                    change = _write_line(logits, rest, is_potts, compare, of_line_q, row)
+                    largest = max(largest, change)
+                if not spread:
+                    continue
+                if is_potts:
+                    for i in range(n):
+                        add_row(logits, i, logits, i, -rest[i], ones, 0, row)
+                if smooth != 0:
+                    splat_line(*line_s, logits, new_s, corners_s, row)
+                if appear != 0:
+                    splat_line(*line_a, logits, new_a, corners_a, row)
+        for k in range(new_s.size):
+            sums_s[k] = new_s[k]
+        for k in range(new_a.size):
+            sums_a[k] = new_a[k]
+    return largest

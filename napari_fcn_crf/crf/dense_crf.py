@@ -11,11 +11,11 @@ import numpy.typing as npt
 
 from ..settings import CRFSettings
 from . import reference
-from ._compile import parallel_section
 from .features import Features, appearance, positions
 from .lattice import PermutohedralLattice, tile_boxes
 from .mean_field import OnIteration, ShouldStop, mean_field
 from .parts import parts
+from .threads import available_cpus
 from .unary import check_probabilities, clamp, log_odds
 
 Floats = npt.NDArray[np.float32]
@@ -89,7 +89,7 @@ class DenseCRF:
         self._spacing = _check_lengths("spacing", spacing, axes, "spatial axis") or (1.0,) * axes
         channels = self._image.shape[-1]
         self._channel_sigmas = _check_lengths("channel_sigmas", channel_sigmas, channels, "channel")
-        self._threads = threads
+        self._threads = threads or available_cpus()
         self._origin = (0, 0, *(origin or (0,) * axes))[-3:]
         self._volume = self._image.reshape((1, *self._image.shape)[-4:])
         self._boxes = tile_boxes(self._volume.shape[:3], axes + channels)
@@ -162,17 +162,16 @@ class DenseCRF:
         classes = len(given)
         volume = np.ascontiguousarray(given).reshape(classes, *self._volume.shape[:3])
         channels = classes if penalties is not None else classes - 1
-        with parallel_section(self._threads) as threads:
-            odds = log_odds(volume, channels)
-            if fixed is not None:
-                clamp(odds, fixed.reshape(volume.shape[1:]), classes)
-            weights = [_weight(kind, settings) for kind in KINDS]
-            if classes == 1 or not settings.iterations or not any(weights):
-                marginals = volume / volume.sum(axis=0)
-            elif settings.engine == "pydensecrf":
-                marginals = self._infer_by_reference(volume, settings, penalties)
-            else:
-                marginals = self._infer(odds, classes, settings, penalties, threads, **control)
+        odds = log_odds(volume, channels, self._threads)
+        if fixed is not None:
+            clamp(odds, fixed.reshape(volume.shape[1:]), channels)
+        weights = [_weight(kind, settings) for kind in KINDS]
+        if classes == 1 or not settings.iterations or not any(weights):
+            marginals = volume / volume.sum(axis=0)
+        elif settings.engine == "pydensecrf":
+            marginals = self._infer_by_reference(volume, settings, penalties)
+        else:
+            marginals = self._infer(odds, classes, settings, penalties, **control)
         if fixed is not None:
             certain = np.arange(classes).reshape(-1, *(1,) * fixed.ndim) == fixed
             marginals = np.where(fixed >= 0, certain, marginals.reshape(given.shape))
@@ -184,7 +183,6 @@ class DenseCRF:
         classes: int,
         settings: CRFSettings,
         penalties: Floats | None,
-        threads: int,
         **control: Any,
     ) -> Floats:
         marginals = np.empty((classes, *odds.shape[:3]), np.float32)
@@ -192,10 +190,11 @@ class DenseCRF:
             odds,
             marginals,
             self._boxes,
-            self._lattice("smoothness", settings, threads),
-            self._lattice("appearance", settings, threads),
+            self._lattice("smoothness", settings),
+            self._lattice("appearance", settings),
             settings.iterations,
             penalties=penalties,
+            threads=self._threads,
             **control,
         )
         return marginals
@@ -285,7 +284,7 @@ class DenseCRF:
         return tuple(sigma * self._spacing[-1] / step for step in self._spacing)
 
     def _lattice(
-        self, kind: Kind, settings: CRFSettings, threads: int
+        self, kind: Kind, settings: CRFSettings
     ) -> tuple[PermutohedralLattice | None, float]:
         """Return a kernel's lattice, built if the kept one has other sigmas, and its weight."""
         weight = _weight(kind, settings)
@@ -297,7 +296,8 @@ class DenseCRF:
             # The old one goes first: there may not be memory for two.
             kept = None
             self._lattices.pop(kind, None)
-            lattice = PermutohedralLattice(self._features(kind, settings), self._boxes, threads)
+            features = self._features(kind, settings)
+            lattice = PermutohedralLattice(features, self._boxes, self._threads)
             self._lattices[kind] = kept = sigmas, lattice
         return kept[1], weight
 

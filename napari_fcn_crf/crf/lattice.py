@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,16 +12,21 @@ import numpy.typing as npt
 from . import _filter_kernels as filters
 from . import _lattice_kernels as kernels
 from .features import Features
+from .threads import in_threads
 
 Floats = npt.NDArray[np.float32]
 WorkSpace = tuple[Floats, Floats]
 Boxes = npt.NDArray[np.int64]
+Row = tuple[int, ...]
 
 # Slots of a tile are numbered with 16 bits.
 _MOST_SLOTS_OF_A_TILE = 65536
 _TILE_COLUMNS = 128
 _TILE_ROWS = 64
 _LONGEST_KEY = 2**63
+# Below this many sums, waking other threads takes longer than they would save.
+_WORTH_THREADS = 1 << 19
+_SHORTEST_RANGE = 4096
 
 
 class PermutohedralLattice:
@@ -57,51 +64,75 @@ class PermutohedralLattice:
     def __init__(self, features: Features, boxes: Boxes | None = None, threads: int = 1) -> None:
         shape, d = features.image.shape[:3], features.dimensions
         self._threads = threads
-        self.boxes = tile_boxes(shape, d) if boxes is None else boxes
+        self.boxes = boxes = tile_boxes(shape, d) if boxes is None else boxes
+        self.corners = (0,) * (d + 1)
         self.slots = np.empty((*shape, d + 1), np.uint16)
         self.weights = np.empty((*shape, d + 1), np.float32)
         multipliers = key_multipliers(*features.bounds())
-        self.starts = np.empty(len(self.boxes) + 1, np.int64)
-        slot_keys = kernels.number_vertices(
-            features.axes,
-            features.image,
-            features.sigmas,
-            elevation_scale(d),
-            multipliers,
-            self.boxes,
-            threads,
-            self.slots,
-            self.weights,
-            self.starts,
+        given = features.axes, features.image, features.sigmas, elevation_scale(d), multipliers
+        counts = np.empty(len(boxes), np.int64)
+        arguments = (*given, boxes, self.slots, self.weights, counts, self.corners)
+        slot_keys = np.concatenate(
+            in_threads(kernels.number_vertices, arguments, len(boxes), threads)
         )
+        self.starts = np.concatenate([[0], np.cumsum(counts)])
         self.vertex_of = np.empty(self.starts[-1], np.int32)
         more_keys = _keys_of_zero(multipliers) if math.prod(shape) % 4 else slot_keys[:0]
         keys, table = kernels.merge_slots(slot_keys, more_keys, self.vertex_of)
         self.neighbours = np.full((d + 1, keys.size, 2), keys.size, np.int32)
-        kernels.find_neighbours(keys, table, multipliers, self.neighbours)
-        del slot_keys, table, keys
+        looked_up = keys, table, multipliers, self.neighbours
+        in_threads(kernels.find_neighbours, looked_up, keys.size, threads, _SHORTEST_RANGE)
+        del slot_keys, table, keys, looked_up
         self.group_starts = np.empty(self.neighbours.shape[1] + 1, np.int64)
         self.grouped = np.empty(self.vertex_of.size, np.int32)
         kernels.group_slots(self.vertex_of, self.group_starts, self.grouped)
-        ones = np.empty((self.vertex_of.size, 1), np.float32)
-        filters.splat_ones(self.slots, self.weights, self.boxes, self.starts, ones)
-        self.blur(ones, self.work_space(1))
-        filters.normalise(self.slots, self.weights, self.boxes, self.starts, ones)
+        ones = np.empty(self.vertex_of.size, np.float32)
+        splatted = self.slots, self.weights, boxes, self.starts, ones
+        in_threads(filters.splat_ones, splatted, len(boxes), threads)
+        self.blur(ones, self.work_space(1), (0,))
+        in_threads(filters.normalise, splatted, len(boxes), threads)
 
     @property
     def vertices(self) -> int:
         """Number of vertices of the lattice."""
         return int(self.neighbours.shape[1])
 
-    def work_space(self, channels: int) -> WorkSpace:
-        """Return the memory that `blur` works in; to ask for it once is faster than every time."""
-        shape = self.vertices + 1, channels
-        return np.empty(shape, np.float32), np.empty(shape, np.float32)
+    def work_space(self, length: int) -> WorkSpace:
+        """Return the memory that `blur` works in, for rows of so many channels.
 
-    def blur(self, sums: Floats, work_space: WorkSpace) -> None:
-        """Replace the slots' sums (slots, channels) by the blurred ones, in place."""
-        groups = self.vertex_of, self.group_starts, self.grouped
-        filters.blur(sums, *groups, self.neighbours, *work_space, self._threads)
+        It is zero behind the last vertex, where those are that do not exist.
+        """
+        size = (self.vertices + 1) * length
+        values, blurred = np.empty(size, np.float32), np.empty(size, np.float32)
+        values[-length:] = blurred[-length:] = 0
+        return values, blurred
+
+    def blur(self, sums: Floats, work_space: WorkSpace, row: Row) -> None:
+        """Replace the slots' sums by the blurred ones, in place: (1/2, 1, 1/2) along each axis.
+
+        Parameters
+        ----------
+        sums : float32 array, shape (slots * len(row),)
+        work_space : two float32 arrays
+            Of `work_space`, which can be used again.
+        row : tuple
+            As long as the rows of channels.
+        """
+        values, blurred = work_space
+        slots, vertices = self.vertex_of.size, self.vertices
+        groups = self.group_starts, self.grouped
+        if self.neighbours.size // 2 * len(row) < _WORTH_THREADS or self._threads == 1:
+            filters.blur(sums, self.vertex_of, *groups, self.neighbours, values, blurred, row)
+            return
+
+        def share(work: Callable[..., Any], length: int, *arguments: Any) -> None:
+            in_threads(work, arguments, length, self._threads, _SHORTEST_RANGE)
+
+        share(filters.gather, vertices, sums, *groups, values, row)
+        for pairs in self.neighbours:
+            share(filters.blur_axis, vertices, pairs, values, blurred, row)
+            values, blurred = blurred, values
+        share(filters.scatter, slots, values, self.vertex_of, sums, row)
 
 
 def elevation_scale(d: int) -> Floats:

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _mean_field_kernels as kernels
+from ._rows import lanes
 from .lattice import Boxes, PermutohedralLattice
+from .threads import in_threads
 
 Floats = npt.NDArray[np.float32]
 OnIteration = Callable[[int, int], None]
@@ -25,6 +27,7 @@ def mean_field(
     iterations: int,
     *,
     penalties: Floats | None = None,
+    threads: int = 1,
     tolerance: float = 0.0,
     on_iteration: OnIteration | None = None,
     should_stop: ShouldStop | None = None,
@@ -33,8 +36,8 @@ def mean_field(
 
     Parameters
     ----------
-    odds : float32 array, shape (planes, rows, columns, channels)
-        log p_c - log p_last.
+    odds : float32 array, shape (planes, rows, columns, length)
+        log p_c - log p_last, as `unary.log_odds` returns them: without the last class for Potts.
     marginals : float32 array, shape (classes, planes, rows, columns)
         Overwritten.
     boxes : int64 array, shape (tiles, 6)
@@ -44,7 +47,9 @@ def mean_field(
     iterations : int
         At least 1.
     penalties : float32 array, shape (classes, classes), optional
-        Label compatibility μ; Potts without it.
+        Label compatibility μ, symmetric; Potts without it.
+    threads : int
+        Has no influence on results.
     tolerance : float
         Stop when no marginal changes by more in an iteration.
     on_iteration : callable, optional
@@ -71,45 +76,48 @@ def mean_field(
     """
     pairs = (smoothness, appearance)
     lattices = [lattice if weight else None for lattice, weight in pairs]
-    channels = odds.shape[3]
-    arguments = tuple(_kernel_arguments(lattice, len(boxes)) for lattice in lattices)
+    row = lanes(odds.shape[3])
+    length = len(row)
     sums = tuple(
-        np.empty((lattice.vertex_of.size if lattice else 0, channels), np.float32)
+        np.empty(lattice.vertex_of.size * length if lattice else 0, np.float32)
         for lattice in lattices
     )
-    work_spaces = [lattice.work_space(channels) if lattice else None for lattice in lattices]
-    factors = tuple(
-        np.float32(weight if lattice else 0)
-        for lattice, (_, weight) in zip(lattices, pairs, strict=True)
-    )
-    if penalties is None:
-        penalties = np.empty((0, 0), np.float32)
-    change = np.empty(len(boxes), np.float32)
+    work_spaces = [lattice.work_space(length) if lattice else None for lattice in lattices]
+    kernel_arguments = [_kernel_arguments(*pair, len(boxes)) for pair in pairs]
+    padded = np.zeros((0 if penalties is None else len(penalties), length), np.float32)
+    if penalties is not None:
+        padded[:, : len(penalties)] = penalties
+    given = odds, padded.ravel(), boxes, *kernel_arguments, sums
 
-    def update(receive: bool, spread: bool, write: bool, compare: bool = False) -> None:
-        steps = receive, spread, write, compare
-        kernels.update(odds, penalties, boxes, *arguments, factors, sums, *steps, marginals, change)
+    def update(receive: bool, spread: bool, write: bool, compare: bool = False) -> float:
+        arguments = (*given, receive, spread, write, compare, marginals, row)
+        return float(max(in_threads(kernels.update, arguments, len(boxes), threads)))
 
     update(receive=False, spread=True, write=tolerance > 0)
     for iteration in range(1, iterations + 1):
         for lattice, values, work_space in zip(lattices, sums, work_spaces, strict=True):
             if lattice is not None and work_space is not None:
-                lattice.blur(values, work_space)
+                lattice.blur(values, work_space, row)
         stopped = iteration > 1 and should_stop is not None and should_stop()
         last = stopped or iteration == iterations
-        update(receive=True, spread=not last, write=last or tolerance > 0, compare=tolerance > 0)
+        write = last or tolerance > 0
+        change = update(receive=True, spread=not last, write=write, compare=tolerance > 0)
         if on_iteration is not None:
             on_iteration(iteration, iterations)
-        if last or (tolerance > 0 and change.max() <= tolerance):
+        if last or (tolerance > 0 and change <= tolerance):
             break
     return iteration
 
 
-def _kernel_arguments(lattice: PermutohedralLattice | None, tiles: int) -> tuple[Any, ...]:
-    if lattice is not None:
-        return lattice.slots, lattice.weights, lattice.starts
+def _kernel_arguments(
+    lattice: PermutohedralLattice | None, weight: float, tiles: int
+) -> tuple[Any, ...]:
+    if lattice is not None and weight:
+        return lattice.slots, lattice.weights, lattice.starts, lattice.corners, np.float32(weight)
     return (
         np.empty((0, 0, 0, 0), np.uint16),
         np.empty((0, 0, 0, 0), np.float32),
         np.zeros(tiles + 1, np.int64),
+        (0,),
+        np.float32(0),
     )

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _mean_field_kernels as kernels
+from ._rows import lanes
+from .threads import in_threads
 
 Floats = npt.NDArray[np.float32]
 
@@ -46,15 +48,17 @@ def check_probabilities(
     return np.ascontiguousarray(array, np.float32)
 
 
-def log_odds(probabilities: Floats, channels: int) -> Floats:
-    """Return log p_c - log p_last, shape (planes, rows, columns, channels).
+def log_odds(probabilities: Floats, channels: int, threads: int) -> Floats:
+    """Return log p_c - log p_last, shape (planes, rows, columns, length).
 
     Parameters
     ----------
     probabilities : float32 array, shape (classes, planes, rows, columns)
         Normalised over the classes, and taken for 1e-5 where they are below it.
     channels : int
-        The number of classes, or one less to leave out the last class' odds, which are 0.
+        The number of classes, or one less to leave out the last class' odds, which are 0. Rows may
+        be longer; what is behind the channels is -1e30.
+    threads : int
 
     Warns
     -----
@@ -72,9 +76,11 @@ def log_odds(probabilities: Floats, channels: int) -> Floats:
     marginals, so energies are kept relative to the last class'.
     """
     shape = probabilities.shape[1:]
-    odds = np.empty((*shape, channels), np.float32)
+    row = lanes(channels)
+    odds = np.empty((*shape, len(row)), np.float32)
     off = np.empty(shape[0] * shape[1], np.float32)
-    kernels.log_odds(probabilities, LEAST_PROBABILITY, odds, off)
+    arguments = probabilities, LEAST_PROBABILITY, channels, odds, off, row
+    in_threads(kernels.log_odds, arguments, off.size, threads)
     worst = float(off.max())
     if np.isnan(worst):
         raise ValueError(
@@ -90,22 +96,19 @@ def log_odds(probabilities: Floats, channels: int) -> Floats:
     return odds
 
 
-def clamp(odds: Floats, clamped: npt.NDArray[np.integer[Any]], classes: int) -> None:
+def clamp(odds: Floats, clamped: npt.NDArray[np.integer[Any]], channels: int) -> None:
     """Make pixels' classes certain, in place.
 
     Parameters
     ----------
-    odds : float32 array, shape (planes, rows, columns, channels)
+    odds : float32 array, shape (planes, rows, columns, length)
     clamped : int array, shape (planes, rows, columns)
         The class of each pixel; -1 where it is free.
-    classes : int
+    channels : int
+        As for `log_odds`.
     """
-    channels = odds.shape[3]
     fixed = clamped >= 0
-    odds[fixed] = -_CERTAIN
-    if channels == classes:
-        odds[fixed, clamped[fixed]] = 0
-    else:
-        last = fixed & (clamped == classes - 1)
-        other = fixed & ~last
-        odds[other, clamped[other]] = _CERTAIN
+    odds[fixed, :channels] = -_CERTAIN
+    # All but a last class that is not among the channels.
+    shown = fixed & (clamped < channels)
+    odds[shown, clamped[shown]] = _CERTAIN

@@ -1,0 +1,86 @@
+"""Work on ranges, shared between threads; kernels do not hold the interpreter's lock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# So that a thread that is done early can take over.
+_RANGES_PER_THREAD = 4
+
+
+def in_threads(
+    work: Callable[..., T],
+    arguments: tuple[Any, ...],
+    length: int,
+    threads: int,
+    shortest: int = 1,
+) -> list[T]:
+    """Call `work(begin, end, *arguments)` for ranges that together are `range(length)`.
+
+    Parameters
+    ----------
+    work : callable
+    arguments : tuple
+    length : int
+    threads : int
+        At most so many ranges are worked on at a time; the caller's thread is one of them. Any
+        number of callers may do this at once.
+    shortest : int
+        A range is no shorter, unless `length` is.
+
+    Returns
+    -------
+    list
+        What the calls returned, in the order of the ranges.
+    """
+    count = max(1, min(length // shortest, threads * _RANGES_PER_THREAD if threads > 1 else 1))
+    results: dict[int, T] = {}
+    waiting = iter(range(count))
+
+    def run() -> None:
+        for k in waiting:
+            results[k] = work(length * k // count, length * (k + 1) // count, *arguments)
+
+    futures = [_pool().submit(run) for _ in range(min(threads, count) - 1)]
+    try:
+        run()
+    finally:
+        for future in futures:
+            # Those that have not begun would find nothing left to do.
+            if not future.cancel():
+                future.result()
+    return [results[k] for k in range(count)]
+
+
+def available_cpus() -> int:
+    """Return how many processors this process may use: its affinity, within its CPU quota."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cpus = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return max(1, min(cpus, _cgroup_quota(Path("/sys/fs/cgroup"), cpus)))
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max(1, (os.cpu_count() or 1) - 1), "fcn-crf")
+
+
+def _cgroup_quota(root: Path, default: int) -> int:
+    """Return the whole processors of a container's quota, cgroup version 2 or 1."""
+    try:
+        if (root / "cpu.max").exists():
+            quota, period = (root / "cpu.max").read_text().split()
+        else:
+            quota = (root / "cpu" / "cpu.cfs_quota_us").read_text().strip()
+            period = (root / "cpu" / "cpu.cfs_period_us").read_text().strip()
+        if quota == "max" or int(quota) <= 0:
+            return default
+        return max(1, -(-int(quota) // int(period)))
+    except (OSError, ValueError):
+        return default

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import itertools
+import threading
+from pathlib import Path
+
+import pytest
+
+from napari_fcn_crf.crf.threads import _cgroup_quota, available_cpus, in_threads
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("length", [1, 3, 100])
+def test_ranges_make_up_the_whole_in_order(length: int, threads: int) -> None:
+    def work(begin: int, end: int, factor: int) -> list[int]:
+        return [factor * k for k in range(begin, end)]
+
+    found = in_threads(work, (3,), length, threads)
+    assert list(itertools.chain(*found)) == [3 * k for k in range(length)]
+
+
+def test_ranges_are_as_long_as_asked() -> None:
+    found = in_threads(lambda begin, end: end - begin, (), 100, 4, 30)
+    assert len(found) == 3
+    assert min(found) >= 30
+
+
+def test_two_work_at_a_time() -> None:
+    both = threading.Barrier(2, timeout=60)
+    in_threads(lambda begin, end: both.wait() if begin in (0, end - 1) else None, (), 2, 2)
+
+
+def test_an_error_reaches_the_caller() -> None:
+    def work(begin: int, end: int) -> None:
+        if begin:
+            raise MemoryError("no room for the lattice")
+
+    with pytest.raises(MemoryError, match="no room"):
+        in_threads(work, (), 8, 2)
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"), [("150000 100000", 2), ("max 100000", 7), ("50000 100000", 1)]
+)
+def test_a_containers_quota_counts(tmp_path: Path, quota: str, expected: int) -> None:
+    (tmp_path / "cpu.max").write_text(quota + "\n")
+    assert _cgroup_quota(tmp_path, 7) == expected
+    old = tmp_path / "cpu"
+    old.mkdir()
+    (tmp_path / "cpu.max").unlink()
+    assert _cgroup_quota(tmp_path, 7) == 7
+    amount, period = quota.replace("max", "-1").split()
+    (old / "cpu.cfs_quota_us").write_text(amount)
+    (old / "cpu.cfs_period_us").write_text(period)
+    assert _cgroup_quota(tmp_path, 7) == expected
+
+
+def test_some_processor_is_there() -> None:
+    assert available_cpus() >= 1
