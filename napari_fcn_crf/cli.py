@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         arguments.run(arguments)
-    except (ValueError, TypeError, OSError, MemoryError, ComputeError) as error:
+    except (ValueError, TypeError, OSError, ImportError, MemoryError, ComputeError) as error:
         # One line, whatever the message holds.
         print(f"napari-fcn-crf: {' '.join(_sentence(error).split())}", file=sys.stderr)
         return 2
@@ -148,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
 
     weights = _command(commands, "weights", _weights, "download the published VGG-16")
     weights.add_argument("action", choices=("fetch",))
+    add_settings(refine, "device", ComputeSettings, ("threads",))
     weights.add_argument(
         "name",
         choices=tuple(PUBLISHED),
@@ -178,7 +179,8 @@ def _command(
 
 
 def _add_device(parser: argparse.ArgumentParser) -> None:
-    add_settings(parser, "device", ComputeSettings, ("device", "backend", "memory_growth"))
+    names = ("device", "backend", "memory_growth", "threads")
+    add_settings(parser, "device", ComputeSettings, names)
 
 
 def _add_tensorboard(parser: argparse.ArgumentParser) -> None:
@@ -293,7 +295,9 @@ def _refine(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from napari_fcn_crf import image_files, pipeline
+    from napari_fcn_crf.refinement import limit_threads
     from napari_fcn_crf.model import read_card
+    limit_threads(read_settings(arguments, ComputeSettings).threads)
 
     base = None if arguments.model is None else read_card(arguments.model).crf
     settings = read_settings(arguments, CRFSettings, base)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 MINIMUM_SIDE_PX = 32
 _PERCENTILES = (0.5, 99.5)
+_VALUES_AT_ONCE = 1 << 24
 
 
 def check_image(image: Any) -> npt.NDArray[Any]:
@@ -143,7 +144,9 @@ class IntensityMapping:
         if image.dtype == np.bool_:
             return cls((0.0,) * channels, (1.0,) * channels)
         flat = image.reshape(-1, channels)
-        low, high = np.percentile(flat, _PERCENTILES, axis=0)
+        # Of a very large image, every so many pixels tell as much.
+        some = flat[:: max(1, flat.size // _VALUES_AT_ONCE)]
+        low, high = np.percentile(some, _PERCENTILES, axis=0)
         # A channel that is constant between the percentiles falls back to its whole range.
         flat_channels = low == high
         low = np.where(flat_channels, flat.min(axis=0), low)
@@ -155,8 +158,13 @@ class IntensityMapping:
         """Return the image `(*spatial, channels)` on the 0-255 scale as float32."""
         low = np.asarray(self.low, np.float64)
         scale = 255.0 / (np.asarray(self.high, np.float64) - low)
-        mapped = (image.astype(np.float64) - low) * scale
-        return np.asarray(np.clip(mapped, -255, 510), np.float32)
+        mapped = np.empty(image.shape, np.float32)
+        # In double precision, but not all of it at once.
+        step = max(1, _VALUES_AT_ONCE * len(image) // max(1, image.size))
+        for first in range(0, len(image), step):
+            values = (image[first : first + step].astype(np.float64) - low) * scale
+            mapped[first : first + step] = np.clip(values, -255, 510)
+        return mapped
 
 
 def planes(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:

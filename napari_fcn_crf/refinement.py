@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ from napari_fcn_crf.images import (
 )
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, part_of
 from napari_fcn_crf.settings import CRFSettings
+
+if TYPE_CHECKING:
+    from napari_fcn_crf.crf.dense_crf import DenseCRF
 
 Probabilities = npt.NDArray[np.float32]
 OnPlane = Callable[[tuple[int, ...], Probabilities], None]
@@ -66,6 +69,8 @@ def refine(
     Cancelled
         If `should_stop` turned true.
     """
+    from napari_fcn_crf.crf.dense_crf import DenseCRF
+
     settings = settings or CRFSettings()
     array = check_image(image)
     unary = check_probabilities(probabilities, array.shape)
@@ -78,22 +83,33 @@ def refine(
         )
     fixed = None if annotated is None else np.asarray(annotated)
     indices = [()] if volume_spacing is not None else list(planes(spatial))
-    marginals = np.empty(unary.shape, np.float32)
+    marginals = unary[:0]
     for done, index in enumerate(indices):
-        report = part_of(on_progress, done, len(indices))
         part: Any = (slice(None), *index)
-        marginals[part] = _refine_part(
-            intensity.apply(channels_last[index]),
+        crf = DenseCRF(channels_last[index], settings, intensity=intensity, spacing=volume_spacing)
+        refined = _infer(
+            crf,
             unary[part],
-            settings,
+            settings.iterations,
             None if fixed is None else fixed[index],
-            volume_spacing,
-            report,
+            part_of(on_progress, done, len(indices)),
             should_stop,
         )
+        if not index:
+            marginals = refined
+        else:
+            marginals = marginals if done else np.empty(unary.shape, np.float32)
+            marginals[part] = refined
         if on_plane is not None:
             on_plane(index, marginals[part])
     return marginals
+
+
+def limit_threads(count: int) -> None:
+    """Let refinements use so many threads from now on; 0 stands for as many as processors."""
+    from napari_fcn_crf.crf import threads
+
+    threads.limit_threads(count)
 
 
 def prepare() -> threading.Thread:
@@ -113,25 +129,22 @@ def prepare() -> threading.Thread:
     return thread
 
 
-def _refine_part(
-    image: npt.NDArray[np.float32],
+def _infer(
+    crf: DenseCRF,
     unary: Probabilities,
-    settings: CRFSettings,
+    iterations: int,
     annotated: npt.NDArray[np.integer] | None,
-    spacing: Sequence[float] | None,
     on_progress: OnProgress | None,
     should_stop: ShouldStop | None,
 ) -> Probabilities:
     """Refine one plane, or a whole volume."""
-    from napari_fcn_crf.crf.dense_crf import DenseCRF
 
     def on_iteration(iteration: int, total: int) -> None:
         if on_progress is not None:
             on_progress(Progress("Refining", iteration, total))
 
-    on_iteration(0, settings.iterations)
-    crf = DenseCRF(image, settings, spacing=spacing)
-    refined: Probabilities = crf.infer(
+    on_iteration(0, iterations)
+    refined = crf.infer(
         unary, on_iteration=on_iteration, should_stop=should_stop, clamped=annotated
     )
     if should_stop is not None and should_stop():
@@ -169,10 +182,14 @@ def check_probabilities(
         raise ValueError(f"{expected}some values are NaN or infinite.{remedy}")
     if array.min() < 0:
         raise ValueError(f"{expected}the lowest value is {array.min():.3g}, below 0.{remedy}")
-    total = array.sum(axis=0, dtype=np.float64)
-    if not np.allclose(total, 1, atol=1e-2):
+    lowest, highest = np.inf, -np.inf
+    # Plane by plane, or row by row: the sums of a large image are large, too.
+    for first in range(array.shape[1]):
+        total = array[:, first].sum(axis=0, dtype=np.float64)
+        lowest, highest = min(lowest, float(total.min())), max(highest, float(total.max()))
+    if not np.allclose([lowest, highest], 1, atol=1e-2):
         raise ValueError(
-            f"{expected}their sum over the classes goes from {total.min():.3g} to "
-            f"{total.max():.3g} instead of being 1.{remedy}"
+            f"{expected}their sum over the classes goes from {lowest:.3g} to {highest:.3g} instead "
+            f"of being 1.{remedy}"
         )
-    return array.astype(np.float32)
+    return np.asarray(array, np.float32)

@@ -238,6 +238,8 @@ class ComputeSettings(_Settings):
         The library Keras computes with.
     memory_growth : bool
         Let TensorFlow take GPU memory as it needs it instead of all at once.
+    threads : int
+        How many threads the network and the CRF use at most; 0 for as many as there are processors.
     weights_folder : str
         Where weights files are looked for; empty means the user's cache folder.
     interpreter : str
@@ -247,9 +249,11 @@ class ComputeSettings(_Settings):
     device: str = "auto"
     backend: Backend = "tensorflow"
     memory_growth: bool = True
+    threads: int = 0
     weights_folder: str = ""
     interpreter: str = ""
 
     def __post_init__(self) -> None:
         self._check_literals()
         require("device", self.device, self.device in DEVICES, "one of " + ", ".join(DEVICES))
+        require("threads", self.threads, self.threads >= 0, "0 or more")

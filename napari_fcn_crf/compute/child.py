@@ -262,7 +262,13 @@ class _Service(Service):  # type: ignore[misc]
 
 
 def _launch_settings(settings: ComputeSettings) -> tuple[object, ...]:
-    return settings.device, settings.backend, settings.memory_growth, settings.interpreter
+    return (
+        settings.device,
+        settings.backend,
+        settings.memory_growth,
+        settings.threads,
+        settings.interpreter,
+    )
 
 
 def _unwrap(outputs: dict[str, Any]) -> dict[str, Any]:

@@ -67,6 +67,14 @@ def compute_environment(settings: ComputeSettings) -> dict[str, str | None]:
         # A few operations are missing on Apple's GPUs; they then run on the CPU.
         "PYTORCH_ENABLE_MPS_FALLBACK": "1",
     }
+    if settings.threads:
+        # TensorFlow's own, and those of the libraries that PyTorch and the others compute with.
+        count = str(settings.threads)
+        variables |= {
+            "TF_NUM_INTRAOP_THREADS": count,
+            "OMP_NUM_THREADS": count,
+            "MKL_NUM_THREADS": count,
+        }
     if settings.device == "cpu":
         variables |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     elif settings.device.startswith("gpu:"):

@@ -9,13 +9,14 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from ..images import IntensityMapping
 from ..settings import CRFSettings
 from . import reference
 from .features import Features, appearance, positions
 from .lattice import PermutohedralLattice, tile_boxes
 from .mean_field import OnIteration, ShouldStop, mean_field
 from .parts import parts
-from .threads import available_cpus
+from .threads import available_threads
 from .unary import check_probabilities, clamp, log_odds
 
 Floats = npt.NDArray[np.float32]
@@ -35,7 +36,7 @@ class DenseCRF:
     Parameters
     ----------
     image : array of real numbers, shape (rows, columns, channels), or with planes before
-        On the scale of 0 to 255 that the intensity sigma is in.
+        On the scale of 0 to 255 that the intensity sigma is in, unless `intensity` is given.
     settings : CRFSettings
     spacing : sequence of float, one a spatial axis, optional
         Size of a pixel along each axis in units of the last one's; the sigmas are in those units.
@@ -43,7 +44,9 @@ class DenseCRF:
     channel_sigmas : sequence of float, one a channel, optional
         Intensity sigmas instead of the settings' single one.
     threads : int, optional
-        By default as many as processors, within the container's quota.
+        By default as many as `threads.available_threads` says.
+    intensity : IntensityMapping, optional
+        How the image is brought to the scale of 0 to 255, if it is not on it.
     origin : sequence of int, one a spatial axis, optional
         Position of the first pixel, when the image is a part of another: the part's lattices then
         have their vertices where the whole's have them.
@@ -80,6 +83,7 @@ class DenseCRF:
         spacing: Sequence[float] | None = None,
         channel_sigmas: Sequence[float] | None = None,
         threads: int | None = None,
+        intensity: IntensityMapping | None = None,
         origin: Sequence[int] | None = None,
     ) -> None:
         self.settings = settings
@@ -89,7 +93,8 @@ class DenseCRF:
         self._spacing = _check_lengths("spacing", spacing, axes, "spatial axis") or (1.0,) * axes
         channels = self._image.shape[-1]
         self._channel_sigmas = _check_lengths("channel_sigmas", channel_sigmas, channels, "channel")
-        self._threads = threads or available_cpus()
+        self._threads = threads or available_threads()
+        self._intensity = intensity
         self._origin = (0, 0, *(origin or (0,) * axes))[-3:]
         self._volume = self._image.reshape((1, *self._image.shape)[-4:])
         self._boxes = tile_boxes(self._volume.shape[:3], axes + channels)
@@ -237,6 +242,7 @@ class DenseCRF:
                 spacing=self._spacing,
                 channel_sigmas=self._channel_sigmas,
                 threads=self._threads,
+                intensity=self._intensity,
                 origin=[a + b for a, b in zip(self._origin[-len(first) :], first, strict=True)],
             )
             refined = part._infer_whole(
@@ -277,7 +283,10 @@ class DenseCRF:
         sigmas = self._sigmas_px(settings.bilateral_sigma_px)
         channels = self._volume.shape[3]
         intensity = self._channel_sigmas or (settings.bilateral_sigma_intensity,) * channels
-        volume = np.ascontiguousarray(self._volume, np.float32)
+        if self._intensity is not None:
+            volume = self._intensity.apply(self._image).reshape(self._volume.shape)
+        else:
+            volume = np.ascontiguousarray(self._volume, np.float32)
         return appearance(volume, sigmas, intensity, self._origin)
 
     def _sigmas_px(self, sigma: float) -> tuple[float, ...]:

@@ -14,6 +14,8 @@ T = TypeVar("T")
 # So that a thread that is done early can take over.
 _RANGES_PER_THREAD = 4
 
+_limit = 0
+
 
 def in_threads(
     work: Callable[..., T],
@@ -59,11 +61,24 @@ def in_threads(
     return [results[k] for k in range(count)]
 
 
-def available_cpus() -> int:
-    """Return how many processors this process may use: its affinity, within its CPU quota."""
+def limit_threads(count: int) -> None:
+    """Use so many threads from now on, at most; 0 for as many as there are processors.
+
+    Parameters
+    ----------
+    count : int
+        0 or more.
+    """
+    global _limit
+    _limit = count
+
+
+def available_threads() -> int:
+    """Return how many threads to use: the process' processors, its CPU quota, the limit set."""
     affinity = getattr(os, "sched_getaffinity", None)
     cpus = len(affinity(0)) if affinity else os.cpu_count() or 1
-    return max(1, min(cpus, _cgroup_quota(Path("/sys/fs/cgroup"), cpus)))
+    quota = _cgroup_quota(Path("/sys/fs/cgroup"), cpus)
+    return max(1, min(cpus, quota, _limit or cpus))
 
 
 @cache

@@ -13,6 +13,7 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_fcn_crf import refinement
 from napari_fcn_crf.annotations import guess_label_mode
 from napari_fcn_crf.compute.service import ComputeService
 from napari_fcn_crf.model import ModelCard, copy_model
@@ -236,6 +237,7 @@ class Session(QObject):
     def prepare(self) -> None:
         """Start the compute process, soon: the next click may be the one that needs it."""
         if self._prepared_for != compute_settings():
+        refinement.limit_threads(compute_settings().threads)
             self._prepare_soon.start()
 
     def run_job(

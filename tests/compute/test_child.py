@@ -125,6 +125,8 @@ def test_an_error_that_is_not_the_users_keeps_its_traceback(tmp_path: Path) -> N
 def test_the_environment_chooses_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     auto = compute_environment(ComputeSettings())
+    assert "TF_NUM_INTRAOP_THREADS" not in auto
+    assert compute_environment(ComputeSettings(threads=3))["TF_NUM_INTRAOP_THREADS"] == "3"
     assert auto["KERAS_BACKEND"] == "tensorflow"
     assert "CUDA_VISIBLE_DEVICES" not in auto
     assert compute_environment(CPU)["CUDA_VISIBLE_DEVICES"] == "-1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -118,3 +119,10 @@ def test_the_reference_runs_through_the_same_call():
     settings = CRFSettings(engine="pydensecrf")
     same = DenseCRF(image, settings).infer(given)
     np.testing.assert_allclose(same, by_pydensecrf(image, given, settings), atol=1e-6)
+
+
+def test_without_pydensecrf_the_error_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydensecrf", None)
+    crf = DenseCRF(photograph(8, 9), CRFSettings(engine="pydensecrf"))
+    with pytest.raises(ImportError, match=r"pip install pydensecrf2.*'builtin'"):
+        crf.infer(probabilities(2, (8, 9)))

@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from napari_fcn_crf.crf.threads import _cgroup_quota, available_cpus, in_threads
+from napari_fcn_crf.crf.threads import (
+    _cgroup_quota,
+    available_threads,
+    in_threads,
+    limit_threads,
+)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -55,5 +60,13 @@ def test_a_containers_quota_counts(tmp_path: Path, quota: str, expected: int) ->
     assert _cgroup_quota(tmp_path, 7) == expected
 
 
-def test_some_processor_is_there() -> None:
-    assert available_cpus() >= 1
+def test_there_are_as_many_threads_as_allowed() -> None:
+    everything = available_threads()
+    try:
+        limit_threads(1)
+        assert available_threads() == 1
+        limit_threads(10_000)
+        assert available_threads() == everything
+    finally:
+        limit_threads(0)
+    assert available_threads() == everything >= 1

@@ -32,10 +32,11 @@ def test_changes_are_read_at_the_next_run(page):
     page.device = "gpu:3"
     page.backend = "torch"
     page.memory_growth = False
+    page.threads = 3
     page.weights_folder = "/weights"
     page.interpreter = "/usr/bin/python3"
     assert compute_settings() == ComputeSettings(
-        "gpu:3", "torch", False, "/weights", "/usr/bin/python3"
+        "gpu:3", "torch", False, 3, "/weights", "/usr/bin/python3"
     )
 
 
