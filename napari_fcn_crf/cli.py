@@ -16,6 +16,7 @@ from napari_fcn_crf.compute import backend
 from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.errors import ComputeError
 from napari_fcn_crf.download import PUBLISHED, fetch, weights_folder
+from napari_fcn_crf.pair_files import PairFiles, find_pairs
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
 from napari_fcn_crf.settings import (
     ComputeSettings,
@@ -102,7 +103,9 @@ def _parser() -> argparse.ArgumentParser:
         "pairs",
         nargs="+",
         metavar="IMAGE LABELS",
-        help="an image (TIFF, PNG, JPEG) and its label image (TIFF, PNG); more such pairs follow",
+        help="an image (TIFF, PNG, JPEG) and its label image (TIFF, PNG); more such pairs follow; "
+        "or one folder of them: cell.tif and cell_labels.tif, or images/cell.tif and "
+        "labels/cell.tif",
     )
     train.add_argument(
         "--output", "-o", type=Path, required=True, metavar="MODEL.keras", help="the model file"
@@ -145,10 +148,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_output_folder(refine, "IMAGE_refined.tif and IMAGE_refined_probabilities.tif")
     add_settings(refine, "CRF", CRFSettings)
+    add_settings(refine, "device", ComputeSettings, ("threads",))
 
     weights = _command(commands, "weights", _weights, "download the published VGG-16")
     weights.add_argument("action", choices=("fetch",))
-    add_settings(refine, "device", ComputeSettings, ("threads",))
     weights.add_argument(
         "name",
         choices=tuple(PUBLISHED),
@@ -226,21 +229,17 @@ def _demo(arguments: argparse.Namespace) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> None:
-    from napari_fcn_crf import image_files, pipeline
+    from napari_fcn_crf import pipeline
     from napari_fcn_crf.model import read_card
 
-    if len(arguments.pairs) % 2:
-        raise ValueError(
-            f"Each image needs its label image behind it, but {len(arguments.pairs)} files were "
-            "given. Give them as IMAGE LABELS IMAGE LABELS ..."
-        )
+    pairs = _pairs(arguments.pairs)
     base = TrainingSettings.paper() if arguments.paper else TrainingSettings()
     if arguments.resume is not None:
         base = read_card(arguments.resume).training
     settings = read_settings(arguments, TrainingSettings, base)
     output = _model_file(arguments.output)
-    images = [image_files.read_image(path) for path in arguments.pairs[::2]]
-    labels = [image_files.read_labels(path) for path in arguments.pairs[1::2]]
+    read = [pair.read() for pair in pairs]
+    images, labels = [image for image, _ in read], [found for _, found in read]
     # What is wrong with them shows before the backend loads, which takes seconds.
     pipeline.check_training_input(images, labels, settings)
     _load_backend(arguments)
@@ -295,10 +294,10 @@ def _refine(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from napari_fcn_crf import image_files, pipeline
-    from napari_fcn_crf.refinement import limit_threads
     from napari_fcn_crf.model import read_card
-    limit_threads(read_settings(arguments, ComputeSettings).threads)
+    from napari_fcn_crf.refinement import limit_threads
 
+    limit_threads(read_settings(arguments, ComputeSettings).threads)
     base = None if arguments.model is None else read_card(arguments.model).crf
     settings = read_settings(arguments, CRFSettings, base)
     image = image_files.read_image(arguments.image)
@@ -336,6 +335,18 @@ def _load_backend(arguments: argparse.Namespace) -> None:
     with _bar() as on_progress:
         on_progress(Progress(f"Starting {BACKEND_TITLES[settings.backend]}"))
         backend.load_here(settings)
+
+
+def _pairs(given: list[str]) -> list[PairFiles]:
+    if len(given) == 1 and Path(given[0]).is_dir():
+        return find_pairs(given[0])
+    if len(given) % 2:
+        raise ValueError(
+            f"Each image needs its label image behind it, but {len(given)} files were given. Give "
+            "them as IMAGE LABELS IMAGE LABELS ..., or give a folder of them."
+        )
+    paths = list(map(Path, given))
+    return [PairFiles(*paths[first : first + 2]) for first in range(0, len(paths), 2)]
 
 
 def _model_file(path: Path) -> Path:

@@ -33,6 +33,8 @@ class ModelCard:
     class_values : tuple of int
         The user's own label values, ascending; position is the class index.
     class_names : tuple of str
+    class_colours : tuple of (red, green, blue, alpha), each 0 to 1
+        Of the labels it was trained on; empty if they are not known.
     channels : int
         Channels of the images it was trained on.
     intensity : IntensityMapping
@@ -53,6 +55,7 @@ class ModelCard:
     crf: CRFSettings = field(default_factory=CRFSettings)
     losses: tuple[float, ...] = ()
     record: dict[str, Any] = field(default_factory=dict)
+    class_colours: tuple[tuple[float, ...], ...] = ()
 
     @property
     def n_classes(self) -> int:
@@ -94,6 +97,7 @@ class ModelCard:
                 "format_version": FORMAT_VERSION,
                 "class_values": list(self.class_values),
                 "class_names": list(self.class_names),
+                "class_colours": [list(colour) for colour in self.class_colours],
                 "channels": self.channels,
                 "intensity": {"low": self.intensity.low, "high": self.intensity.high},
                 "training": self.training.to_dict(),
@@ -131,6 +135,9 @@ class ModelCard:
                 crf=CRFSettings.from_dict(values["crf"]),
                 losses=tuple(map(float, values["losses"])),
                 record=dict(values["record"]),
+                class_colours=tuple(
+                    tuple(map(float, colour)) for colour in values.get("class_colours", ())
+                ),
             )
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise ValueError(

@@ -21,6 +21,7 @@ BASE = {
     "images",
     "metrics",
     "model",
+    "pair_files",
     "partial",
     "presets",
     "progress",

@@ -44,6 +44,7 @@ def files(tmp_path: Path, tiny_image: np.ndarray, tiny_labels: np.ndarray) -> Pa
     image_files.write_probabilities(
         tmp_path / "cat_probabilities.tif", np.full((2, 60, 70), 0.5, np.float32), (3, 7)
     )
+    (tmp_path / "nothing").mkdir()
     (tmp_path / "text.tif").write_text("no image")
     (tmp_path / "text.keras").write_text("no model")
     return tmp_path
@@ -89,6 +90,7 @@ def test_help_tells_of_every_command(command: str, capsys: pytest.CaptureFixture
         ("train cat.tif cat_labels.tif", "--output"),
         ("train cat.tif -o m.keras", "IMAGE LABELS"),
         ("train cat.tif cat_labels.tif -o m.h5", "ends in .keras"),
+        ("train nothing -o m.keras", "e.g. cell.tif and cell_labels.tif"),
         ("train none.tif cat_labels.tif -o m.keras", "there is no file"),
         ("train text.tif cat_labels.tif -o m.keras", "text.tif cannot be read"),
         ("train cat.tif small_labels.tif -o m.keras", "the labels are 50 x 70"),

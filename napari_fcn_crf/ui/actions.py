@@ -89,15 +89,19 @@ def _train(
     pixels = [layers.layer_array(image) for image, _ in pairs]
     # Copies, since the user may go on painting while the network trains.
     annotations = [np.array(layers.layer_array(labels)) for _, labels in pairs]
+    files = session.file_pairs
+    name = pairs[0][0].name if pairs else files[0].image.parent.name
     model_path = session.new_model_path()
     before = 0 if resumed is None else len(resumed.card.losses)
 
     def start() -> Job[ModelCard]:
-        arrays = [np.asarray(lazy) for lazy in pixels]
-        pipeline.check_training_input(arrays, annotations, settings)
+        read = [pair.read() for pair in files]
+        arrays = [*(np.asarray(lazy) for lazy in pixels), *(image for image, _ in read)]
+        labels = [*annotations, *(found for _, found in read)]
+        pipeline.check_training_input(arrays, labels, settings)
         return session.service.train(
             arrays,
-            annotations,
+            labels,
             settings,
             model_path,
             class_names={value: name for value, name in session.class_names.items() if name},
@@ -107,13 +111,15 @@ def _train(
         )
 
     def show(probabilities: np.ndarray) -> None:
-        if pairs[0][0] in session.viewer.layers:
+        if pairs and pairs[0][0] in session.viewer.layers:
             preview_layers.show_prediction_preview(session.viewer, pairs[0][0], probabilities)
 
     def keep(card: ModelCard) -> Iterator[None]:
         if resumed is not None:
             card = replace(card, crf=resumed.card.crf)
-        session.keep_model(model_path, card, f"{pairs[0][0].name}.keras", is_saved=False)
+        if pairs:
+            card = replace(card, class_colours=layers.class_colours(pairs[0][1], card.class_values))
+        session.keep_model(model_path, card, f"{name}.keras", is_saved=False)
         done = len(card.losses) - before
         if done < settings.iterations:
             ending = card.record.get("ending", "")
@@ -151,5 +157,8 @@ def predict(session: Session) -> None:
 
 def open_model(session: Session, path: Path) -> None:
     """Make a saved model the one that Predict uses."""
-    session.keep_model(path, read_card(path), path.name, is_saved=True)
+    card = read_card(path)
+    session.keep_model(path, card, path.name, is_saved=True)
+    for value, name in zip(card.class_values, card.class_names, strict=True):
+        session.class_names.setdefault(value, name)
     session.prepare()

@@ -103,7 +103,7 @@ class AnnotateStep(Step):
             if self.session.image is not None
             else "Open an image first."
         )
-        has_labels = self.session.annotation is not None
+        has_labels = self.session.annotation is not None or bool(self.session.file_pairs)
         self.scribbles_button.setEnabled(has_labels)
         self.mask_button.setEnabled(has_labels)
         self.scribbles_button.setChecked(self.session.label_mode == "scribbles")

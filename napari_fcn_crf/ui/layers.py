@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
+from napari.utils.colormaps import DirectLabelColormap
 
 from napari_fcn_crf.model import ModelCard
 
@@ -135,6 +136,7 @@ def add_probabilities(
         "image": image.name,
         "class_values": card.class_values,
         "class_names": card.class_names,
+        "class_colours": card.class_colours,
         "record": card.record,
     }
     place = with_class_axis(spatial_metadata(image))
@@ -152,26 +154,49 @@ def add_probabilities(
     return _insert_above(viewer, image, layer)
 
 
+def class_colours(labels: Labels, values: Iterable[int]) -> tuple[tuple[float, ...], ...]:
+    """Return the colours `(red, green, blue, alpha)` in which a layer shows some label values."""
+    colours = [labels.get_color(value) for value in values]
+    return tuple(
+        (0.0, 0.0, 0.0, 0.0) if colour is None else tuple(map(float, colour)) for colour in colours
+    )
+
+
+def result_colormap(annotation: Labels | None, source: Layer | None) -> Any:
+    """Return the colormap of labels that are made: the annotation's, or the model's colours.
+
+    None where neither is known.
+    """
+    if annotation is not None:
+        return annotation.colormap
+    noted = {} if source is None else our_metadata(source)
+    colours = noted.get("class_colours")
+    if not colours:
+        return None
+    known = dict(zip(noted["class_values"], map(np.array, colours), strict=True))
+    return DirectLabelColormap(color_dict={None: np.zeros(4)} | known)
+
+
 def add_refined(
     viewer: Viewer,
     image: Image,
     labels: np.ndarray,
-    like: Labels | None,
+    colormap: Any,
     record: dict[str, Any],
 ) -> Labels:
     """Add refined labels above everything of their image."""
-    return add_result(viewer, image, labels, "refined", like, record)
+    return add_result(viewer, image, labels, "refined", colormap, record)
 
 
 def add_predicted(
     viewer: Viewer,
     image: Image,
     labels: np.ndarray,
-    like: Labels | None,
+    colormap: Any,
     record: dict[str, Any],
 ) -> Labels:
     """Add the labels before the refinement, hidden, for comparing."""
-    return add_result(viewer, image, labels, "predicted", like, record, visible=False)
+    return add_result(viewer, image, labels, "predicted", colormap, record, visible=False)
 
 
 def add_uncertainty(
@@ -215,7 +240,7 @@ def add_result(
     image: Image,
     labels: np.ndarray,
     kind: str,
-    like: Labels | None,
+    colormap: Any,
     record: dict[str, Any],
     *,
     visible: bool = True,
@@ -238,13 +263,13 @@ def add_result(
             **place,
         )
         layer.events.paint.connect(_note_painted)
-        if like is not None:
-            layer.colormap = like.colormap
+        if colormap is not None:
+            layer.colormap = colormap
         viewer.add_layer(layer)
         return layer
     layer.visible = visible
-    if like is not None and layer.colormap is not like.colormap:
-        layer.colormap = like.colormap
+    if colormap is not None and layer.colormap != colormap:
+        layer.colormap = colormap
     return layer
 
 

@@ -37,6 +37,7 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
     """Refine the chosen source with the dense CRF and add the labels."""
     given = gather(session, options)
     image = given.image
+    colormap = layers.result_colormap(session.annotation, session.sources[0])
     stop = threading.Event()
 
     def work(on_progress: OnProgress) -> _Outcome:
@@ -85,9 +86,7 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
     def grow(part: tuple[tuple[int, ...], np.ndarray]) -> None:
         index, labels = part
         if not index:
-            session.growing = layers.add_refined(
-                session.viewer, image, labels, session.annotation, {}
-            )
+            session.growing = layers.add_refined(session.viewer, image, labels, colormap, {})
         elif session.growing is not None and session.growing in session.viewer.layers:
             session.growing.data[index] = labels
             layers.note_checksum(session.growing)
@@ -99,14 +98,12 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
             show_info(f"'{image.name}' was closed; its refinement is not shown.")
             return
         predicted = layers.add_predicted(
-            session.viewer, image, outcome.before, session.annotation, given.record
+            session.viewer, image, outcome.before, colormap, given.record
         )
         yield
         if image not in session.viewer.layers or predicted not in session.viewer.layers:
             return
-        refined = layers.add_refined(
-            session.viewer, image, outcome.after, session.annotation, outcome.record
-        )
+        refined = layers.add_refined(session.viewer, image, outcome.after, colormap, outcome.record)
         session.refined = Refined(
             predicted, refined, outcome.changed, outcome.areas_before, outcome.areas_after
         )
@@ -218,7 +215,7 @@ def remove_small(session: Session, minimum_px: int) -> None:
             image,
             cleaned,
             "cleaned",
-            source,
+            source.colormap,
             _record_of(source) | {"smallest_region_px": minimum_px},
         ),
     )

@@ -16,7 +16,9 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_fcn_crf import refinement
 from napari_fcn_crf.annotations import guess_label_mode
 from napari_fcn_crf.compute.service import ComputeService
+from napari_fcn_crf.image_files import read_labels
 from napari_fcn_crf.model import ModelCard, copy_model
+from napari_fcn_crf.pair_files import PairFiles
 from napari_fcn_crf.progress import Cancelled, OnProgress
 from napari_fcn_crf.settings import ComputeSettings, CRFSettings, LabelMode
 from napari_fcn_crf.ui.activity import Activity
@@ -53,6 +55,7 @@ class Session(QObject):
         self.annotation: Labels | None = None
         self.label_mode: LabelMode = "scribbles"
         self.pairs: tuple[tuple[Image, Labels], ...] = ()
+        self.file_pairs: tuple[PairFiles, ...] = ()
         self.class_names: dict[int, str] = {}
         self.weights: WeightsChoice | None = None
         self.model: TrainedModel | None = None
@@ -105,13 +108,26 @@ class Session(QObject):
             self.pairs = (*self.pairs, (image, labels))
         self.notify_changed()
 
+    def add_files(self, found: list[PairFiles]) -> None:
+        """Train on images in files, too."""
+        self.file_pairs = tuple(dict.fromkeys((*self.file_pairs, *found)))
+        if self.annotation is None:
+            self.label_mode = guess_label_mode(read_labels(found[0].labels))
+        self.notify_changed()
+
     def remove_pair(self, position: int) -> None:
-        """Train on one image less."""
-        self.pairs = self.pairs[:position] + self.pairs[position + 1 :]
+        """Train on one image less; those in files come after those in layers."""
+        in_files = position - len(self.pairs)
+        if in_files < 0:
+            self.pairs = self.pairs[:position] + self.pairs[position + 1 :]
+        else:
+            self.file_pairs = self.file_pairs[:in_files] + self.file_pairs[in_files + 1 :]
         self.notify_changed()
 
     def training_pairs(self) -> list[tuple[Image, Labels]]:
-        """Return the pairs to train on: the chosen one, then the added ones.
+        """Return the layers to train on: the chosen pair, then the added ones.
+
+        There may be none where there are pairs in files.
 
         Raises
         ------
@@ -119,7 +135,7 @@ class Session(QObject):
             If there is none; the message says what to do.
         """
         if self.image is None or self.annotation is None:
-            if self.pairs:
+            if self.pairs or self.file_pairs:
                 return list(self.pairs)
             require_image(self)
             raise ValueError(
@@ -128,7 +144,7 @@ class Session(QObject):
             )
         chosen = (self.image, self.annotation)
         # A chosen pair without a stroke is the one to predict, not to train on.
-        if self.pairs and not layer_array(self.annotation).any():
+        if (self.pairs or self.file_pairs) and not layer_array(self.annotation).any():
             return list(self.pairs)
         return [chosen, *(pair for pair in self.pairs if pair != chosen)]
 
@@ -221,6 +237,7 @@ class Session(QObject):
         """
         if self.activity is not None:
             raise ValueError(f"{self.activity.title} is still running. Wait for it, or cancel it.")
+        refinement.limit_threads(compute_settings().threads)
         activity = Activity(kind, title, work, cancel)
         activity.progressed.connect(self.progressed)
         activity.shown.connect(self.shown)
@@ -237,7 +254,6 @@ class Session(QObject):
     def prepare(self) -> None:
         """Start the compute process, soon: the next click may be the one that needs it."""
         if self._prepared_for != compute_settings():
-        refinement.limit_threads(compute_settings().threads)
             self._prepare_soon.start()
 
     def run_job(

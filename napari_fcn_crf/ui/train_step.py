@@ -55,7 +55,7 @@ class TrainStep(Step):
     def update_controls(self) -> None:
         session = self.session
         problem = ""
-        if not session.pairs:
+        if not session.pairs and not session.file_pairs:
             if session.image is None:
                 problem = "Open an image first."
             elif session.annotation is None:

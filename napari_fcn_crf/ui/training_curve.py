@@ -17,7 +17,7 @@ _REDRAW_MS = 500
 _TICKS = 4
 
 # Fixed, in points: to measure all texts at each redraw takes longer than to draw them.
-_LEFT, _RIGHT, _BOTTOM, _TOP = 34, 32, 26, 6
+_LEFT, _RIGHT, _BOTTOM, _TOP = 40, 32, 26, 6
 
 
 class TrainingCurve(FigureCanvasQTAgg):

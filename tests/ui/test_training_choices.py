@@ -5,12 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
+from napari.utils.colormaps import DirectLabelColormap
+from qtpy.QtWidgets import QFileDialog
 
+from napari_fcn_crf.model import read_card
 from napari_fcn_crf.settings import BUNDLED
+from napari_fcn_crf.ui import actions
 from napari_fcn_crf.ui.annotate_step import AnnotateStep
 from napari_fcn_crf.ui.device_step import DeviceStep
 from napari_fcn_crf.ui.network_step import NetworkStep
+from napari_fcn_crf.ui.predict_step import PredictStep
+from napari_fcn_crf.ui.refine_step import RefineStep
 from napari_fcn_crf.ui.results import WeightsChoice
 from napari_fcn_crf.ui.train_step import TrainStep
 from tests.ui.conftest import click, wait_until_idle
@@ -61,6 +68,68 @@ def test_files_for_tensorboard(viewer, panel, session, qtbot, two_squares, tmp_p
     runs = list((tmp_path / "log").iterdir())
     assert len(runs) == 2
     assert all("tfevents" in path.name for run in runs for path in run.iterdir())
+
+
+def test_training_on_a_folder_of_images_of_many_sizes(
+    viewer, panel, session, qtbot, two_squares, tmp_path, monkeypatch
+):
+    image, labels = two_squares
+    for name, width in (("a", 64), ("b", 50)):
+        PIL.Image.fromarray(image[:, :width]).save(tmp_path / f"{name}.png")
+        PIL.Image.fromarray(labels[:, :width]).save(tmp_path / f"{name}_labels.png")
+    pairs, train = panel.steps[AnnotateStep].pairs, panel.steps[TrainStep]
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    pairs.folder_button.click()
+    qtbot.waitUntil(lambda: pairs.list.count() == 2)
+    assert pairs.list.item(1).text() == "b.png — b_labels.png"
+    assert session.label_mode == "scribbles"
+    # No layer is needed for it; with one, it is trained on as well.
+    train.controls.iterations.value = 2
+    click(qtbot, train.train_button)
+    wait_until_idle(qtbot, session)
+    assert (
+        session.model.card.record["class_pixels"]["3"]
+        == (labels == 3).sum() + (labels[:, :50] == 3).sum()
+    )
+    assert session.model.name == f"{tmp_path.name}.keras"
+    pairs.list.setCurrentRow(0)
+    pairs.remove_button.click()
+    assert [pair.image.name for pair in session.file_pairs] == ["b.png"]
+    viewer.add_image(image, name="open")
+    viewer.add_labels(labels, name="open strokes")
+    qtbot.wait(20)
+    click(qtbot, train.train_button)
+    wait_until_idle(qtbot, session)
+    assert len(session.model.card.record["images_sha256"]) == 2
+
+
+def test_colours_and_names_come_back_with_a_model(
+    viewer, panel, session, qtbot, two_squares, tmp_path
+):
+    image, labels = two_squares
+    colours = {3: (1.0, 0.0, 0.0, 1.0), 7: (0.0, 0.0, 1.0, 1.0), None: (0.0, 0.0, 0.0, 0.0)}
+    viewer.add_image(image, name="squares")
+    viewer.add_labels(labels, colormap=DirectLabelColormap(color_dict=colours))
+    session.name_class(7, "nucleus")
+    panel.steps[TrainStep].controls.iterations.value = 1
+    click(qtbot, panel.steps[TrainStep].train_button)
+    wait_until_idle(qtbot, session)
+    session.save_model(tmp_path / "squares.keras")
+    assert read_card(tmp_path / "squares.keras").class_colours == (colours[3], colours[7])
+
+    viewer.layers.clear()
+    session.class_names.clear()
+    viewer.add_image(image, name="another")
+    actions.open_model(session, tmp_path / "squares.keras")
+    assert session.class_name(7) == "nucleus"
+    click(qtbot, panel.steps[PredictStep].predict_button)
+    wait_until_idle(qtbot, session)
+    click(qtbot, panel.steps[RefineStep].refine_button)
+    wait_until_idle(qtbot, session)
+    for kind in ("predicted", "refined"):
+        layer = viewer.layers[f"another {kind}"]
+        for value in (3, 7):
+            np.testing.assert_allclose(layer.get_color(value), colours[value])
 
 
 def test_a_pair_goes_with_its_layer(viewer, session, qtbot, two_squares):
