@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_fcn_crf.crf.pace import FRAME_S, Pace
 from napari_fcn_crf.crf.region import MAXIMUM_PX, Region, RegionRefiner
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.refinement import refine
@@ -93,3 +94,30 @@ def test_regions_lie_inside_the_image_and_are_no_larger_than_a_screen():
     rows, columns = (len(range(3000)[large.slices[0]]), len(range(4000)[large.slices[1]]))
     assert rows * columns <= MAXIMUM_PX
     assert Region.visible((5000, 5000), (6000, 6000), (100, 100)).rows == (99, 100)
+
+
+def test_a_coarser_region_is_the_same_place(stack):
+    image, probabilities = stack
+    full = Region((0, 20), (0, 24), 1)
+    coarse = full.coarser(2)
+    assert (full.pixels, coarse.pixels) == (480, 120)
+    assert Region((0, 5), (0, 5), 2).pixels == 9
+    refiner = RegionRefiner(image[0, ..., None].astype(np.float32), probabilities[:, 0], None)
+    sharp = refiner.refine(full, SETTINGS)
+    assert refiner.refine(coarse, SETTINGS).shape == (10, 12)
+    np.testing.assert_array_equal(refiner.refine(full, SETTINGS), sharp)
+
+
+def test_the_pace_follows_what_frames_took():
+    pixels = 1024 * 1024
+    pace = Pace()
+    for _ in range(20):
+        pace.took(pixels, FRAME_S / 2)
+    assert pace.coarser(pixels) == 1
+    for _ in range(20):
+        pace.took(pixels, FRAME_S * 3)
+    assert pace.coarser(pixels) == 2
+    for _ in range(20):
+        pace.took(pixels, 1000)
+    assert pace.coarser(pixels) == 4
+    assert pace.coarser(pixels // 64) == 1

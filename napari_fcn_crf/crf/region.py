@@ -50,6 +50,18 @@ class Region:
         area = (rows[1] - rows[0]) * (columns[1] - columns[0])
         return cls(rows, columns, max(1, int(np.ceil(np.sqrt(area / MAXIMUM_PX)))))
 
+    def coarser(self, factor: int) -> Region:
+        """Return the same region, sampled on every `factor`th of its rows and columns."""
+        return replace(self, step=self.step * factor)
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels it is sampled at."""
+        rows, columns = (
+            -(-(last - first) // self.step) for first, last in (self.rows, self.columns)
+        )
+        return rows * columns
+
     @property
     def slices(self) -> tuple[slice, slice]:
         """Return the region as an index into a plane."""
@@ -58,6 +70,8 @@ class Region:
 
 class RegionRefiner:
     """The CRF of one plane's visible region; lattices are kept until region or sigmas change.
+
+    Those of two regions are, such as of one that is sampled coarsely now and then.
 
     Parameters
     ----------
@@ -77,7 +91,7 @@ class RegionRefiner:
         self._image = image
         self._probabilities = probabilities
         self._annotated = annotated
-        self._last: tuple[Region, DenseCRF] | None = None
+        self._kept: dict[Region, DenseCRF] = {}
 
     def refine(
         self, region: Region, settings: CRFSettings, should_stop: Callable[[], bool] | None = None
@@ -102,9 +116,11 @@ class RegionRefiner:
             bilateral_sigma_px=settings.bilateral_sigma_px / region.step,
         )
         rows, columns = region.slices
-        if self._last is None or self._last[0] != region:
-            self._last = (region, DenseCRF(self._image[rows, columns], sampled))
-        _, crf = self._last
+        crf = self._kept.pop(region, None)
+        if crf is None:
+            crf = DenseCRF(self._image[rows, columns], sampled)
+        # The last one used is the last one to go.
+        self._kept = dict([*self._kept.items(), (region, crf)][-_KEPT_REGIONS:])
         marginals = crf.infer(
             self._probabilities[:, rows, columns],
             sampled,
@@ -116,6 +132,7 @@ class RegionRefiner:
 
 
 _GRID_PX = 32
+_KEPT_REGIONS = 2
 
 
 def _between(low: float, high: float, size: int) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -23,17 +24,19 @@ from napari_fcn_crf.ui.session import Session
 if TYPE_CHECKING:
     from napari_fcn_crf.crf.region import Region, RegionRefiner
 
-_DEBOUNCE_MS = 30
+_DELAY_MS = 10
+_REST_MS = 200
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """A request: what to refine, where, and how."""
+    """A request: what to refine, where, how, and whether nothing moves any more."""
 
     given: RefinementInput
     corners: np.ndarray
     settings: CRFSettings
+    at_rest: bool
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,11 @@ class _Picture:
 
 
 class LivePreview(QObject):
-    """Refines the visible region in a thread; each request cancels the one before.
+    """Refines the visible region in a thread.
+
+    While something moves, frames are as coarse as they must be to follow it, and the last position
+    is the next frame. When it rests, a frame at full resolution follows, which the next movement
+    cancels.
 
     Parameters
     ----------
@@ -78,8 +85,11 @@ class LivePreview(QObject):
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
-        self._debounce = QTimer(self, singleShot=True, interval=_DEBOUNCE_MS)
-        self._debounce.timeout.connect(self._send)
+        self._follows = False
+        self._soon = QTimer(self, singleShot=True, interval=_DELAY_MS)
+        self._soon.timeout.connect(self._send_moving)
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._rest.timeout.connect(lambda: self._send(at_rest=True))
         self._done.connect(self._show)
         self._failed.connect(self._on_failed)
         camera_of(session.viewer).events.connect(self.request)
@@ -102,11 +112,20 @@ class LivePreview(QObject):
     def request(self, event: Any = None) -> None:
         """Ask for a new picture, soon."""
         if self._enabled and self._session.activity is None:
-            self._debounce.start()
+            self._rest.start()
+            # Not begun anew: a slider that never stops would never be followed.
+            if not self._soon.isActive():
+                self._soon.start()
 
-    def _send(self) -> None:
-        image = self._session.image
-        if not self._enabled or image is None or not self._session.sources:
+    def _send_moving(self) -> None:
+        if self._follows:
+            self._soon.start()
+        else:
+            self._send(at_rest=False)
+
+    def _send(self, *, at_rest: bool) -> None:
+        image, idle = self._session.image, self._session.activity is None
+        if not self._enabled or not idle or image is None or not self._session.sources:
             return
         try:
             if self._given is None or image.ndim > 2:
@@ -115,28 +134,46 @@ class LivePreview(QObject):
             _log.debug("no preview: %s", error)
             return
         with self._condition:
-            self._wanted = _Frame(self._given, image.corner_pixels.copy(), self._settings())
+            corners, settings = image.corner_pixels.copy(), self._settings()
+            self._wanted = _Frame(self._given, corners, settings, at_rest)
+            self._follows = not at_rest
             self._condition.notify()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="fcn-crf preview", daemon=True)
             self._thread.start()
 
     def _run(self) -> None:
+        from napari_fcn_crf.crf.pace import Pace
+        from napari_fcn_crf.crf.region import Region
+
         refiner: RegionRefiner | None = None
         refined_input: RefinementInput | None = None
+        pace = Pace()
+        shown: tuple[Region, CRFSettings] | None = None
         while (frame := self._next()) is not None:
             try:
                 if refined_input is not frame.given:
                     refiner, values, shape = _prepare(frame.given)
-                    refined_input = frame.given
-                picture = self._refine(frame, refiner, values, shape)
-                if self._wanted is None:
-                    self._done.emit(picture)
+                    refined_input, shown = frame.given, None
+                low, high = frame.corners[:, -2:]
+                full = Region.visible(tuple(low), tuple(high + 1), shape)
+                region = full if frame.at_rest else full.coarser(pace.coarser(full.pixels))
+                if shown == (region, frame.settings):
+                    continue
+                started = time.perf_counter()
+                stop = self._is_something_wanted if frame.at_rest else None
+                classes = refiner.refine(region, frame.settings, stop)
+                if not frame.at_rest or self._wanted is None:
+                    pace.took(region.pixels, time.perf_counter() - started)
+                    shown = region, frame.settings
+                    self._done.emit(_Picture(frame, region, values[classes]))
             except RuntimeError:
                 return  # the widget was deleted meanwhile
             except Exception as error:  # noqa: BLE001  shown to the user on the main thread
                 refined_input = None
                 self._failed.emit(error)
+            finally:
+                self._follows = False
 
     def _next(self) -> _Frame | None:
         with self._condition:
@@ -145,15 +182,8 @@ class LivePreview(QObject):
             frame, self._wanted = self._wanted, None
             return None if self._closed else frame
 
-    def _refine(
-        self, frame: _Frame, refiner: Any, values: np.ndarray, shape: tuple[int, int]
-    ) -> _Picture:
-        from napari_fcn_crf.crf.region import Region
-
-        low, high = frame.corners[:, -2:]
-        region = Region.visible(tuple(low), tuple(high + 1), shape)
-        classes = refiner.refine(region, frame.settings, lambda: self._wanted is not None)
-        return _Picture(frame, region, values[classes])
+    def _is_something_wanted(self) -> bool:
+        return self._wanted is not None
 
     def _show(self, picture: _Picture) -> None:
         image = picture.frame.given.image

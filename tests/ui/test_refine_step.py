@@ -10,6 +10,7 @@ import pytest
 from napari.utils.key_bindings import coerce_keybinding
 
 from napari_fcn_crf import presets
+from napari_fcn_crf.crf import pace
 from napari_fcn_crf.images import IntensityMapping
 from napari_fcn_crf.model import CARD_MEMBER, ModelCard, read_card
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
@@ -163,6 +164,23 @@ def test_the_preview_follows_sliders_and_camera(step, viewer, qtbot):
     assert not preview.editable
     step.preview_box.setChecked(False)
     assert "squares preview" not in viewer.layers
+
+
+def test_a_slow_frame_is_coarse_until_the_slider_rests(step, viewer, qtbot, monkeypatch):
+    # Frames may take next to nothing: none at full resolution is quick enough then.
+    monkeypatch.setattr(pace, "FRAME_S", 1e-9)
+    monkeypatch.setattr(pace, "FEWEST_PX", 16 * 16)
+    shapes = []
+    step.preview.shown.connect(lambda: shapes.append(viewer.layers["squares preview"].data.shape))
+    step.preview_box.setChecked(True)
+    qtbot.waitUntil(lambda: shapes[-1:] == [(64, 64)], timeout=120_000)
+    assert shapes[0] == (16, 16)
+    qtbot.wait(500)  # what the new layer brings about
+    shapes.clear()
+    step.controls._controls["bilateral_weight"].value = 0
+    qtbot.waitUntil(lambda: shapes[-1:] == [(64, 64)], timeout=60_000)
+    assert shapes[0] == (16, 16)
+    step.preview_box.setChecked(False)
 
 
 def test_tuning_shows_its_score(step, viewer, session, qtbot):
