@@ -17,6 +17,7 @@ import psutil
 from benchmarks.crf import inputs
 from napari_fcn_crf import refine
 from napari_fcn_crf.crf import dense_crf
+from napari_fcn_crf.demo import peak_memory_bytes
 
 
 def main() -> None:
@@ -62,21 +63,11 @@ def refine_large(side: int) -> None:
     started = time.perf_counter()
     refine(image, given)
     seconds = time.perf_counter() - started
-    peak, own = peak_bytes() / 1e9, before / 1e9
+    peak, own = peak_memory_bytes() / 1e9, before / 1e9
     print(
-        f"{side} x {side}, 2 classes: peak {peak:.2f} GB, {own:.2f} GB of them image, probabilities "
-        f"and the program itself; {seconds:.0f} s"
+        f"{side} x {side}, 2 classes: peak {peak:.2f} GB, {own:.2f} GB of them image, "
+        f"probabilities and the program itself; {seconds:.0f} s"
     )
-
-
-def peak_bytes() -> int:
-    """Return the largest memory this process ever had."""
-    if sys.platform == "win32":
-        return int(psutil.Process().memory_info().peak_wset)
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 if __name__ == "__main__":
