@@ -1,4 +1,4 @@
-"""What the optimizer is, and how a step is compiled."""
+"""Which optimizer there is, and how a step is compiled."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from napari_fcn_crf.fcn.fused_adam import FusedAdam
 from napari_fcn_crf.fcn.gradients import AdamWithGradients
 from napari_fcn_crf.settings import TrainingSettings
 
@@ -20,12 +21,18 @@ def compile_trainer(trainer: Any, settings: TrainingSettings, keep_gradients: bo
     keep_gradients : bool
         Let its optimizer be an `AdamWithGradients`.
     """
-    adam = AdamWithGradients if keep_gradients else keras.optimizers.Adam
+    if keep_gradients:
+        adam = AdamWithGradients
+    elif keras.backend.backend() == "tensorflow":
+        adam = FusedAdam
+    else:
+        # Keras has one of its own for PyTorch, which subclasses would miss.
+        adam = keras.optimizers.Adam
     trainer.compile(
         optimizer=adam(settings.learning_rate, name="adam"),
         # Always the sum: the pixels' weights say what is averaged.
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),
-        # XLA compiles for 10 s and longer, which the usual hundred steps do not pay back.
+        # With Adam's kernel XLA never pays: see `FusedAdam`.
         jit_compile=False,
     )
     trainer.optimizer.build(trainer.trainable_variables)

@@ -9,11 +9,13 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.fcn.fused_adam import FusedAdam
+
 SUFFIX = "_gradient"
 """End of the names of the variables that keep them."""
 
 
-class AdamWithGradients(keras.optimizers.Adam):
+class AdamWithGradients(FusedAdam):
     """Adam that keeps the gradients of its last step in variables of its own.
 
     They are part of the compiled step, on any backend, and take as much memory as what is trained.
