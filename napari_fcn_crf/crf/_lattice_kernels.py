@@ -2,7 +2,8 @@
 
 The steps and their names are those of Adams, Baek and Davis (2010), see `lattice`. What is ours is
 the order of the work. The image is cut into tiles of at most 65536 vertices. Each tile numbers the
-vertices it touches on its own, in a table that stays in the processor's cache; one number of a
+vertices it touches on its own, in a table that stays in the processor's cache (a hash table of
+numbers, whose keys stand in an array); one number of a
 vertex in one tile is a *slot*. Splatting and slicing meet only slots, with 16-bit numbers; slots of
 the same vertex are added up just before the blur and filled again just after it. So threads, which
 take ranges of tiles or of vertices, never write to the same place, and results do not depend on
@@ -52,18 +53,16 @@ def _is_crowded(table: Array, count: int) -> bool:
 
 
 @part_of_kernel
-def _grown(table: Array, first: int) -> Array:
-    """Return a table of twice the entries (key, number) with the numbers from `first` on."""
-    larger = np.full((2 * table.shape[0], 2), -1, np.int64)
+def _grown(table: Array, keys: Array, first: int, count: int) -> Array:
+    """Return a table of twice the entries with the numbers from `first` to `count`."""
+    larger = np.full(2 * table.shape[0], -1, np.int32)
     shift = _shift(larger)
     mask = larger.shape[0] - 1
-    for old in range(table.shape[0]):
-        if table[old, 1] >= first:
-            entry = _home(table[old, 0], shift)
-            while larger[entry, 1] >= 0:
-                entry = (entry + 1) & mask
-            larger[entry, 0] = table[old, 0]
-            larger[entry, 1] = table[old, 1]
+    for number in range(first, count):
+        entry = _home(keys[number], shift)
+        while larger[entry] >= 0:
+            entry = (entry + 1) & mask
+        larger[entry] = number
     return larger
 
 
@@ -191,14 +190,13 @@ def _number_line(
                 key += total - drop[size - r]
                 weight = ordered[size - 1 - r] - ordered[size - r]
             entry = _home(key, shift)
-            while table[entry, 1] >= first and table[entry, 0] != key:
+            while table[entry] >= first and keys[table[entry]] != key:
                 entry = (entry + 1) & mask
-            if table[entry, 1] < first:
-                table[entry, 0] = key
-                table[entry, 1] = count
+            if table[entry] < first:
+                table[entry] = count
                 keys[count] = key
                 count += 1
-            slots[i, r] = table[entry, 1] - first
+            slots[i, r] = table[entry] - first
             weights[i, r] = weight
     return count
 
@@ -268,7 +266,7 @@ def number_vertices(
         np.empty((size, widest), np.float32),
     )
     scratch = (np.empty(size, np.float32), np.empty(size, np.int64))
-    table = np.full((4096, 2), -1, np.int64)
+    table = np.full(4096, -1, np.int32)
     keys = np.empty(65536, np.int64)
     count = 0
     for tile in range(begin, end):
@@ -284,7 +282,7 @@ def number_vertices(
                 while count + n * size > keys.size:
                     keys = _copied(keys, count, 2 * keys.size)
                 while _is_crowded(table, count - first + n * size):
-                    table = _grown(table, first)
+                    table = _grown(table, keys, first, count)
                 of_line = slots[z, y, left:right], weights[z, y, left:right]
                 state = (simplices, multipliers, table, keys, first, count, *of_line, scratch)
                 count = _number_line(*state, corners)
@@ -300,7 +298,7 @@ def merge_slots(slot_keys: Array, more_keys: Array, vertex_of: Array) -> Array:
 
     `more_keys` become vertices, too, unless they are.
     """
-    table = np.full((4096, 2), -1, np.int64)
+    table = np.full(4096, -1, np.int32)
     shift = _shift(table)
     keys = np.empty(4096, np.int64)
     count = 0
@@ -309,21 +307,20 @@ def merge_slots(slot_keys: Array, more_keys: Array, vertex_of: Array) -> Array:
         key = slot_keys[slot] if slot < slots else more_keys[slot - slots]
         mask = table.shape[0] - 1
         entry = _home(key, shift)
-        while table[entry, 1] >= 0 and table[entry, 0] != key:
+        while table[entry] >= 0 and keys[table[entry]] != key:
             entry = (entry + 1) & mask
-        found = table[entry, 1]
+        found = table[entry]
         if slot < slots:
             vertex_of[slot] = found if found >= 0 else count
         if found >= 0:
             continue
-        table[entry, 0] = key
-        table[entry, 1] = count
+        table[entry] = count
         keys[count] = key
         count += 1
         if count == keys.size:
             keys = _copied(keys, count, 2 * count)
         if _is_crowded(table, count):
-            table = _grown(table, 0)
+            table = _grown(table, keys, 0, count)
             shift = _shift(table)
     return _copied(keys, count, count), table
 
@@ -343,9 +340,9 @@ def find_neighbours(
         for a in range(size):
             key = keys[vertex] + multipliers[a] * size - multipliers[size]
             entry = _home(key, shift)
-            while table[entry, 1] >= 0 and table[entry, 0] != key:
+            while table[entry] >= 0 and keys[table[entry]] != key:
                 entry = (entry + 1) & mask
-            other = table[entry, 1]
+            other = table[entry]
             if other >= 0:
                 neighbours[a, vertex, 0] = other
                 neighbours[a, other, 1] = vertex

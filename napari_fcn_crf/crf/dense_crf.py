@@ -305,8 +305,9 @@ class DenseCRF:
             # The old one goes first: there may not be memory for two.
             kept = None
             self._lattices.pop(kind, None)
-            features = self._features(kind, settings)
-            lattice = PermutohedralLattice(features, self._boxes, self._threads)
+            lattice = PermutohedralLattice(
+                self._features(kind, settings), self._boxes, self._threads
+            )
             self._lattices[kind] = kept = sigmas, lattice
         return kept[1], weight
 

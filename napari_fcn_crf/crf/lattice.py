@@ -79,11 +79,13 @@ class PermutohedralLattice:
         self.vertex_of = np.empty(self.starts[-1], np.int32)
         more_keys = _keys_of_zero(multipliers) if math.prod(shape) % 4 else slot_keys[:0]
         keys, table = kernels.merge_slots(slot_keys, more_keys, self.vertex_of)
+        # What is done with goes at once: this is where memory is largest.
+        del slot_keys, more_keys, arguments, given, features
         self.neighbours = np.full((d + 1, keys.size, 2), keys.size, np.int32)
         looked_up = keys, table, multipliers, self.neighbours
         in_threads(kernels.find_neighbours, looked_up, keys.size, threads, _SHORTEST_RANGE)
-        del slot_keys, table, keys, looked_up
-        self.group_starts = np.empty(self.neighbours.shape[1] + 1, np.int64)
+        del table, keys, looked_up
+        self.group_starts = np.empty(self.neighbours.shape[1] + 1, np.int32)
         self.grouped = np.empty(self.vertex_of.size, np.int32)
         kernels.group_slots(self.vertex_of, self.group_starts, self.grouped)
         ones = np.empty(self.vertex_of.size, np.float32)
