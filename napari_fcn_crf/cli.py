@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import napari_fcn_crf
 from napari_fcn_crf.cli_options import OneLineParser, add_settings, read_settings
@@ -21,6 +21,7 @@ from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
 from napari_fcn_crf.settings import (
     ComputeSettings,
     CRFSettings,
+    Precision,
     PredictionSettings,
     TrainingSettings,
 )
@@ -109,6 +110,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     train.add_argument(
         "--output", "-o", type=Path, required=True, metavar="MODEL.keras", help="the model file"
+    )
+    train.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        default="single",
+        help="of the weights in the file; half makes it half as large. Default: %(default)s.",
     )
     train.add_argument(
         "--paper",
@@ -230,7 +237,7 @@ def _demo(arguments: argparse.Namespace) -> None:
 
 def _train(arguments: argparse.Namespace) -> None:
     from napari_fcn_crf import pipeline
-    from napari_fcn_crf.model import read_card
+    from napari_fcn_crf.model import optimizer_path, read_card
 
     pairs = _pairs(arguments.pairs)
     base = TrainingSettings.paper() if arguments.paper else TrainingSettings()
@@ -257,6 +264,10 @@ def _train(arguments: argparse.Namespace) -> None:
             resume=resume,
             tensorboard=arguments.tensorboard,
         )
+    if arguments.precision != "single":
+        pipeline.save_model(model, output, precision=arguments.precision)
+        # It goes on from weights that are no longer there.
+        optimizer_path(output).unlink(missing_ok=True)
     losses = model.card.losses
     classes = ", ".join(map(str, model.card.class_values))
     print(

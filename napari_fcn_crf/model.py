@@ -20,6 +20,9 @@ from napari_fcn_crf.settings import CRFSettings, TrainingSettings
 CARD_MEMBER = "napari_fcn_crf.json"
 """Member of the `.keras` zip that holds the card."""
 
+PRECISION_KEY = "weights_precision"
+"""Entry of the run record of a model whose file has other than float32 weights."""
+
 FORMAT_VERSION = 1
 _CARD_LIMIT_BYTES = 16 * 2**20
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +25,17 @@ from napari_fcn_crf.images import (
     drop_alpha,
     planes,
 )
-from napari_fcn_crf.model import ModelCard
+from napari_fcn_crf.model import PRECISION_KEY, ModelCard
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, part_of
 from napari_fcn_crf.refinement import refine
-from napari_fcn_crf.settings import BUNDLED, RANDOM, PredictionSettings, TrainingSettings
+from napari_fcn_crf.settings import (
+    BUNDLED,
+    RANDOM,
+    Precision,
+    PredictionSettings,
+    TrainingSettings,
+    require,
+)
 from napari_fcn_crf.training_input import (
     Arrays,
     Pair,
@@ -320,7 +327,9 @@ def predict(
     return probabilities
 
 
-def save_model(model: Model, path: str | Path, *, optimizer: bool = False) -> None:
+def save_model(
+    model: Model, path: str | Path, *, optimizer: bool = False, precision: Precision = "single"
+) -> None:
     """Write a model as one `.keras` file that plain Keras can load too.
 
     Parameters
@@ -331,15 +340,28 @@ def save_model(model: Model, path: str | Path, *, optimizer: bool = False) -> No
     optimizer : bool
         Write the optimizer's state into the file as well, for `train`'s `resume`; it is twice the
         size of what was trained.
+    precision : {"single", "half"}
+        Of the kernels in the file. In half precision, with eleven binary digits, it is half as
+        large; `model` is left as it is.
 
     Raises
     ------
     ValueError
         If it cannot be written; what was at `path` before is unchanged then.
     """
+    require("precision", precision, precision in get_args(Precision), "'single' or 'half'")
+    card, state = model.card, model.optimizer if optimizer else None
+    if precision == "half":
+        if optimizer:
+            raise ValueError(
+                "Going on exactly needs the weights in full, but half precision was chosen. "
+                "Choose one of the two."
+            )
+        card = replace(card, record=card.record | {PRECISION_KEY: precision})
+
     from napari_fcn_crf.fcn import model_file
 
-    model_file.save(model.network, model.card, path, model.optimizer if optimizer else None)
+    model_file.save(model.network, card, path, state, precision)
 
 
 def load_model(path: str | Path, *, optimizer: bool = False) -> Model:

@@ -13,6 +13,7 @@ LossReduction = Literal["mean", "sum"]
 ClassWeights = Literal["none", "balanced"]
 TrainingMode = Literal["auto", "quick", "full"]
 CRFEngine = Literal["builtin", "pydensecrf"]
+Precision = Literal["single", "half"]
 Backend = Literal["tensorflow", "torch", "jax"]
 
 BUNDLED = "bundled"

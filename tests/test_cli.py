@@ -251,3 +251,17 @@ def test_training_goes_on_from_a_model_file(files: Path) -> None:
     assert "5 steps" in second.stdout
     card = read_card(model)
     assert (card.training.mode, card.record["resumed_exactly"]) == ("quick", True)
+
+
+def test_half_precision_from_the_command_line(files: Path) -> None:
+    pair = (files / "cat.tif", files / "cat_labels.tif")
+    for name, precision in (("single", "single"), ("half", "half")):
+        output = files / f"{name}.keras"
+        options = ("--iterations", 1, "--precision", precision, "--tensorboard", files / name)
+        done = run("train", *pair, "-o", output, *options)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert len(list((files / name).iterdir())) == 1
+    sizes = [(files / f"{name}.keras").stat().st_size for name in ("single", "half")]
+    assert sizes[1] < 0.6 * sizes[0]
+    assert (files / "single.optimizer.npz").exists()
+    assert not (files / "half.optimizer.npz").exists()

@@ -274,3 +274,21 @@ def test_a_crf_without_iterations_returns_its_input(tiny_image: np.ndarray) -> N
     probabilities = np.random.default_rng(0).dirichlet([1, 1], (60, 70)).transpose(2, 0, 1)
     marginals = nfc.refine(tiny_image, probabilities, nfc.CRFSettings(iterations=0))
     np.testing.assert_allclose(marginals, probabilities, atol=1e-5)
+
+
+def test_half_precision_is_a_choice_that_is_recorded(
+    model: Model, tiny_image: np.ndarray, tmp_path: Path
+) -> None:
+    single, half = tmp_path / "single.keras", tmp_path / "half.keras"
+    nfc.save_model(model, single)
+    nfc.save_model(model, half, precision="half")
+    assert half.stat().st_size < 0.6 * single.stat().st_size
+    loaded = nfc.load_model(half)
+    assert loaded.card.record["weights_precision"] == "half"
+    assert "weights_precision" not in model.card.record
+    before, after = nfc.predict(model, tiny_image), nfc.predict(loaded, tiny_image)
+    assert 0 < np.abs(after - before).max() < 0.02
+    with pytest.raises(ValueError, match="Going on exactly needs the weights in full"):
+        nfc.save_model(model, half, optimizer=True, precision="half")
+    with pytest.raises(ValueError, match="precision must be 'single' or 'half', but is 'double'"):
+        nfc.save_model(model, half, precision="double")

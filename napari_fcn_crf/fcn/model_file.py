@@ -11,17 +11,32 @@ import keras
 
 from napari_fcn_crf.fcn import optimizer_state
 from napari_fcn_crf.fcn.archive_check import OPTIMIZER_MEMBER, check_archive
+from napari_fcn_crf.fcn.half_precision import halve_weights
 from napari_fcn_crf.fcn.optimizer_state import OptimizerState
 from napari_fcn_crf.files import ZIP_ERRORS, atomic_path
-from napari_fcn_crf.model import CARD_MEMBER, ModelCard, read_card
+from napari_fcn_crf.model import CARD_MEMBER, PRECISION_KEY, ModelCard, read_card
+from napari_fcn_crf.settings import Precision
 
 
 def save(
-    network: Any, card: ModelCard, path: str | Path, optimizer: OptimizerState | None = None
+    network: Any,
+    card: ModelCard,
+    path: str | Path,
+    optimizer: OptimizerState | None = None,
+    precision: Precision = "single",
 ) -> None:
     """Write a network, its card and perhaps its optimizer's state as one file.
 
     What was there before stays if that fails.
+
+    Parameters
+    ----------
+    network : keras.Model
+    card : ModelCard
+    path : path
+    optimizer : OptimizerState, optional
+    precision : {"single", "half"}
+        Of the kernels in the file.
 
     Raises
     ------
@@ -37,6 +52,8 @@ def save(
     try:
         with atomic_path(path) as temporary:
             keras.saving.save_model(network, temporary)
+            if precision == "half":
+                halve_weights(temporary)
             with zipfile.ZipFile(temporary, "a", zipfile.ZIP_DEFLATED) as archive:
                 archive.writestr(CARD_MEMBER, card.to_json())
                 if optimizer is not None:
@@ -81,7 +98,8 @@ def load(path: str | Path) -> tuple[Any, ModelCard]:
 def load_optimizer(path: str | Path, card: ModelCard) -> OptimizerState | None:
     """Return the optimizer's state in a model's file or beside it.
 
-    None if there is none, or one of other steps than the model's: the model was written again.
+    None if there is none, or one of other weights than the model's: the model was written again
+    after other steps, or in half precision.
 
     Raises
     ------
@@ -89,6 +107,8 @@ def load_optimizer(path: str | Path, card: ModelCard) -> OptimizerState | None:
         If it is damaged.
     """
     path = Path(path)
+    if card.record.get(PRECISION_KEY) == "half":
+        return None
     with zipfile.ZipFile(path) as archive:
         if OPTIMIZER_MEMBER in archive.namelist():
             member = io.BytesIO(archive.read(OPTIMIZER_MEMBER))

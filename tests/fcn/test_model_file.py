@@ -68,6 +68,49 @@ np.save("logits.npy", model.predict_on_batch(np.load("image.npy")))
     )
 
 
+def test_half_precision(network: Any, card: ModelCard, saved: Path) -> None:
+    """Each weight is rounded to float16, and plain Keras reads it without this package."""
+    half = saved.with_name("half.keras")
+    model_file.save(network, card, half, precision="half")
+    assert half.stat().st_size < 0.52 * saved.stat().st_size
+    np.save(half.with_name("image.npy"), IMAGE)
+    script = """
+import os, sys
+sys.modules["napari_fcn_crf"] = None
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import keras, numpy as np
+model = keras.saving.load_model("half.keras", safe_mode=True)
+np.savez("weights.npz", *model.get_weights())
+np.save("logits.npy", model.predict_on_batch(np.load("image.npy")))
+"""
+    subprocess.run([sys.executable, "-c", script], cwd=half.parent, check=True, timeout=120)
+    loaded, _ = model_file.load(half)
+    with np.load(half.with_name("weights.npz")) as plain:
+        for name, mine, expected in zip(
+            plain.files, loaded.get_weights(), network.get_weights(), strict=True
+        ):
+            assert mine.dtype == plain[name].dtype == np.float32
+            np.testing.assert_array_equal(plain[name], mine)
+            rounded = expected.astype(np.float16) if expected.ndim == 4 else expected
+            np.testing.assert_array_equal(mine, rounded)
+    logits = network.predict_on_batch(IMAGE)
+    found = np.load(half.with_name("logits.npy"))
+    np.testing.assert_allclose(found, logits, atol=0.01 * np.abs(logits).max())
+    np.testing.assert_array_equal(found, loaded.predict_on_batch(IMAGE))
+
+
+def test_what_half_precision_cannot_hold_stays(
+    network: Any, card: ModelCard, tmp_path: Path
+) -> None:
+    large = keras.models.clone_model(network)
+    large.set_weights(network.get_weights())
+    layer = large.get_layer("block1_conv1")
+    layer.kernel.assign(layer.kernel * 1e8)
+    model_file.save(large, card, tmp_path / "large.keras", precision="half")
+    loaded, _ = model_file.load(tmp_path / "large.keras")
+    np.testing.assert_array_equal(loaded.get_layer("block1_conv1").kernel, layer.kernel)
+
+
 def test_nothing_in_it_is_pickled_or_an_optimizer(saved: Path) -> None:
     with zipfile.ZipFile(saved) as archive:
         assert set(archive.namelist()) == {
