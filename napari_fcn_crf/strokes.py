@@ -10,11 +10,40 @@ Indices = npt.NDArray[np.int32]
 _BLOCK_PX = 48
 
 
+def stroke_numbers(annotated: npt.NDArray[np.integer], at_least: int) -> Indices:
+    """Number the strokes of every class.
+
+    A stroke is a connected piece of one class. A class with fewer strokes than wanted, such as a
+    full mask, is cut along a grid of 48 px first.
+
+    Parameters
+    ----------
+    annotated : array of int, shape `(rows, columns)`
+        Class index of each pixel; negative where there is none.
+    at_least : int
+        Strokes of a class below which it is cut.
+
+    Returns
+    -------
+    array of int32, shape `(rows, columns)`
+        The stroke of each annotated pixel, from 0, one class after the other; -1 elsewhere.
+    """
+    from skimage.measure import label
+
+    rows, columns = np.indices(annotated.shape)
+    blocks = rows // _BLOCK_PX * (annotated.shape[1] // _BLOCK_PX + 1) + columns // _BLOCK_PX
+    strokes = np.full(annotated.shape, -1, np.int32)
+    for value in np.unique(annotated[annotated >= 0]):
+        mask = annotated == value
+        pieces = label(mask, connectivity=2)
+        if pieces.max() < at_least or mask.mean() > 0.1:
+            pieces = blocks
+        strokes[mask] = np.unique(pieces[mask], return_inverse=True)[1] + strokes.max() + 1
+    return strokes
+
+
 def stroke_folds(annotated: npt.NDArray[np.integer], n_folds: int, seed: int) -> Indices:
     """Deal the strokes of every class out to folds.
-
-    A stroke is a connected piece of one class. A class with fewer strokes than folds, such as a
-    full mask, is cut along a grid of 48 px first.
 
     Parameters
     ----------
@@ -29,22 +58,14 @@ def stroke_folds(annotated: npt.NDArray[np.integer], n_folds: int, seed: int) ->
     array of int32, shape `(rows, columns)`
         The fold of each annotated pixel; -1 elsewhere.
     """
-    from skimage.measure import label
-
     generator = np.random.default_rng(seed)
-    rows, columns = np.indices(annotated.shape)
-    blocks = rows // _BLOCK_PX * (annotated.shape[1] // _BLOCK_PX + 1) + columns // _BLOCK_PX
+    strokes = stroke_numbers(annotated, n_folds)
     folds = np.full(annotated.shape, -1, np.int32)
     for value in np.unique(annotated[annotated >= 0]):
         mask = annotated == value
-        pieces = label(mask, connectivity=2)
-        if pieces.max() < n_folds or mask.mean() > 0.1:
-            pieces = np.where(mask, blocks + 1, 0)
-        numbers = np.unique(pieces[mask])
-        order = generator.permutation(len(numbers))
-        fold_of = np.zeros(numbers[-1] + 1, np.int32)
-        fold_of[numbers] = order % n_folds
-        folds[mask] = fold_of[pieces[mask]]
+        first, last = strokes[mask].min(), strokes[mask].max()
+        order = generator.permutation(last - first + 1).astype(np.int32)
+        folds[mask] = order[strokes[mask] - first] % n_folds
     return folds
 
 

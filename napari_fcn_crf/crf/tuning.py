@@ -1,4 +1,4 @@
-"""CRF parameters that reproduce held-out annotation best."""
+"""The CRF's edge sensitivity that reproduces held-out annotation best."""
 
 from __future__ import annotations
 
@@ -12,25 +12,20 @@ import numpy.typing as npt
 
 from napari_fcn_crf.crf.dense_crf import DenseCRF
 from napari_fcn_crf.settings import CRFSettings
-from napari_fcn_crf.strokes import near, stroke_folds
+from napari_fcn_crf.strokes import near, stroke_folds, stroke_numbers
 
 N_FOLDS = 3
 HIDDEN_WITHIN_PX = 12.0
 """Around a held-out stroke the probabilities say nothing: the network has seen that stroke."""
 
-RANGES = {
-    "gaussian_sigma_px": (1.0, 20.0),
-    "gaussian_weight": (0.5, 15.0),
-    "bilateral_sigma_px": (8.0, 120.0),
-    "bilateral_sigma_intensity": (4.0, 60.0),
-    "bilateral_weight": (1.0, 40.0),
-}
-"""What is searched, each on a logarithmic scale."""
+FACTORS = (1 / 4, 4.0)
+"""The least and the most that the first edge sensitivity, θβ, is multiplied by."""
 
-_PRIOR_STRENGTH = 0.004
-_LEAST_GAIN = 0.005
+_FIRST_FACTORS = (1 / 2, 2.0, 1 / 4)
+_CONFIDENCE = 0.99
 
 OnTrial = Callable[[float, float, float], None]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -42,8 +37,7 @@ class TuningResult:
     settings : CRFSettings
         The ones started from, unless others are clearly better.
     score_before, score_after : float
-        Mean probability that the CRF gives held-out pixels' true class, averaged over the classes,
-        with the first settings and with the found ones.
+        Of held-out strokes with the first settings and with the found ones; 1 is perfect.
     trials : int
         How many settings were tried.
     """
@@ -65,7 +59,7 @@ def tune(
     on_trial: OnTrial | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> TuningResult:
-    """Search the CRF parameters under which held-out strokes are found from their surroundings.
+    """Search the edge sensitivity under which held-out strokes are found from their surroundings.
 
     Parameters
     ----------
@@ -99,12 +93,26 @@ def tune(
     Strokes are dealt out to three folds. For each fold the probabilities within 12 px of its
     strokes are replaced by a uniform distribution, for the network was trained on those pixels and
     would vouch for any parameters; the CRF must then fill the hole from around it, across edges or
-    not. The score is the mean probability of the true class there, each class counting alike, less
-    a small penalty for each octave away from the first settings, without which few strokes would
-    be fitted by extreme values. Settings that gain less than 0.005 are not worth it.
+    not. A stroke's score is 1 - Σ_c (q(c) - [c is true])² / 2, averaged over its pixels: a proper
+    score, under which a message that is sure and wrong costs more than one that is unsure.
+
+    What is compared are the gains over the first settings, stroke by stroke, in the mean over
+    strokes of a class and then over classes. If no settings' gain is above 0 with a confidence of
+    99 % (Student's t), the first ones stay. So they do where all strokes are found already, and
+    where strokes disagree. Of several settings whose gain is, those nearest to the first ones are
+    taken that gain no less than the best less one standard error.
+
+    Only the edge sensitivity is searched. Strengths weigh messages against probabilities, and in
+    the hole there are none to weigh against; the best radii would be the hole's own.
 
     References
     ----------
+    Breiman, Friedman, Olshen and Stone, "Classification and regression trees", 1984, section 3.4.3
+    (the rule of one standard error).
+
+    Gneiting and Raftery, "Strictly proper scoring rules, prediction, and estimation", JASA 102,
+    2007, https://doi.org/10.1198/016214506000001437
+
     Bergstra, Bardenet, Bengio and Kégl, "Algorithms for hyper-parameter optimization", NIPS 2011
     (the tree-structured Parzen estimator that optuna samples by).
     """
@@ -115,7 +123,7 @@ def tune(
             "Tuning needs annotated pixels of at least two classes. Paint some strokes of each "
             "class, or refine with the settings as they are."
         )
-    held_out = _HeldOut(image, probabilities, annotated, settings, seed)
+    held_out = HeldOut(image, probabilities, annotated, settings, seed)
     search = _Search(held_out, settings, seed)
     started = time.monotonic()
     while time.monotonic() - started < budget_s:
@@ -128,8 +136,8 @@ def tune(
     return search.result()
 
 
-class _HeldOut:
-    """Scores settings by the strokes of each fold, seen from around them."""
+class HeldOut:
+    """Scores settings by the strokes of each fold, seen from around them; arguments as `tune`'s."""
 
     def __init__(
         self,
@@ -140,67 +148,122 @@ class _HeldOut:
         seed: int,
     ) -> None:
         self._crf = DenseCRF(image, settings)
-        self._annotated = annotated
+        strokes = stroke_numbers(annotated, N_FOLDS)
+        self._inside = strokes >= 0
+        self._stroke_of = strokes[self._inside]
+        self._true = annotated[self._inside]
         self._folds = stroke_folds(annotated, N_FOLDS, seed)
         self._unaries = []
         for fold in range(N_FOLDS):
             hidden = near(self._folds == fold, HIDDEN_WITHIN_PX)
             uniform = np.float32(1 / len(probabilities))
             self._unaries.append(np.where(hidden, uniform, probabilities).astype(np.float32))
+        first_pixels = np.unique(self._stroke_of, return_index=True)[1]
+        classes, class_of = np.unique(self._true[first_pixels], return_inverse=True)
+        self.weights: Floats = 1 / (len(classes) * np.bincount(class_of)[class_of])
 
-    def score(self, settings: CRFSettings) -> float:
-        """Return the mean probability of the true class, each class counting alike."""
-        given = np.zeros(self._annotated.shape, np.float32)
+    def scores(self, settings: CRFSettings) -> Floats:
+        """Return each stroke's score; `weights` are what they count with."""
+        given = np.empty((len(self._true), len(self._unaries[0])), np.float32)
         for fold, unary in enumerate(self._unaries):
-            inside = self._folds == fold
-            marginals = self._crf.infer(unary, settings)
-            true_class = np.maximum(self._annotated, 0)[None]
-            given[inside] = np.take_along_axis(marginals, true_class, axis=0)[0][inside]
-        classes = np.unique(self._annotated[self._annotated >= 0])
-        return float(np.mean([given[self._annotated == value].mean() for value in classes]))
+            here = self._folds[self._inside] == fold
+            if here.any():
+                marginals = self._crf.infer(unary, settings)
+                given[here] = marginals[:, self._folds == fold].T
+        given[np.arange(len(given)), self._true] -= 1
+        lost = np.square(given, dtype=np.float64).sum(axis=1) / 2
+        return 1 - np.bincount(self._stroke_of, lost) / np.bincount(self._stroke_of)
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What settings gain over others: the mean over strokes, and its standard error.
+
+    Parameters
+    ----------
+    mean, error : float
+    least : float
+        What the mean is above with a confidence of 99 %.
+    """
+
+    mean: float
+    error: float
+    least: float
+
+    @classmethod
+    def of(cls, gains: Floats, weights: Floats) -> Gain:
+        """Weigh the strokes' gains.
+
+        Parameters
+        ----------
+        gains, weights : arrays of float, shape `(strokes,)`
+            At least two; weights sum to one.
+        """
+        from scipy.special import stdtrit
+
+        mean = float(weights @ gains)
+        freedom = len(gains) - 1
+        error = float(np.sqrt(len(gains) / freedom * (weights**2 @ (gains - mean) ** 2)))
+        return cls(mean, error, mean - float(stdtrit(freedom, _CONFIDENCE)) * error)
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """Settings that were tried: how many octaves away, what they score and gain."""
+
+    settings: CRFSettings
+    octaves: float
+    score: float
+    gain: Gain
 
 
 class _Search:
-    """Optuna's sampler over `RANGES`, started at known settings."""
+    """Optuna's sampler over `FACTORS`, started at known settings."""
 
-    def __init__(self, held_out: _HeldOut, start: CRFSettings, seed: int) -> None:
+    def __init__(self, held_out: HeldOut, start: CRFSettings, seed: int) -> None:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._held_out = held_out
         self._start = start
-        self._distributions = {
-            name: optuna.distributions.FloatDistribution(low, high, log=True)
-            for name, (low, high) in RANGES.items()
-        }
+        self._distributions = {"factor": optuna.distributions.FloatDistribution(*FACTORS, log=True)}
         self._study = optuna.create_study(
-            direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed, multivariate=False)
+            direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed)
         )
-        self.score_before = held_out.score(start)
-        self.best_score = self.score_before
-        self._best_value = self.score_before
-        self._best = start
-        self._trials = 0
+        for factor in _FIRST_FACTORS:
+            self._study.enqueue_trial({"factor": factor})
+        self._scores_before = held_out.scores(start)
+        self._score_before = float(held_out.weights @ self._scores_before)
+        self._trials: list[_Trial] = []
+
+    @property
+    def best_score(self) -> float:
+        """Score of the settings that the search would end with now."""
+        return self.result().score_after
 
     def try_next(self) -> None:
-        """Score one more set of parameters."""
+        """Score one more edge sensitivity."""
         trial = self._study.ask(self._distributions)
-        settings = replace(self._start, **trial.params)
-        score = self._held_out.score(settings)
-        value = score - _PRIOR_STRENGTH * self._octaves_away(settings)
-        self._study.tell(trial, value)
-        self._trials += 1
-        if value > self._best_value + _LEAST_GAIN * (self._best is self._start):
-            self._best, self._best_value, self.best_score = settings, value, score
+        factor = trial.params["factor"]
+        settings = replace(
+            self._start,
+            bilateral_sigma_intensity=self._start.bilateral_sigma_intensity * factor,
+        )
+        scores = self._held_out.scores(settings)
+        weights = self._held_out.weights
+        gain = Gain.of(scores - self._scores_before, weights)
+        self._study.tell(trial, gain.least)
+        self._trials.append(
+            _Trial(settings, abs(float(np.log2(factor))), float(weights @ scores), gain)
+        )
 
     def result(self) -> TuningResult:
         """Return the best settings so far."""
-        return TuningResult(self._best, self.score_before, self.best_score, self._trials)
-
-    def _octaves_away(self, settings: CRFSettings) -> float:
-        return float(
-            sum(
-                abs(np.log2(getattr(settings, name) / max(getattr(self._start, name), 1e-3)))
-                for name in RANGES
-            )
-        )
+        better = [trial for trial in self._trials if trial.gain.least > 0]
+        settings, score = self._start, self._score_before
+        if better:
+            best = max(better, key=lambda trial: trial.gain.least).gain
+            enough = [trial for trial in better if trial.gain.mean >= best.mean - best.error]
+            nearest = min(enough, key=lambda trial: trial.octaves)
+            settings, score = nearest.settings, nearest.score
+        return TuningResult(settings, self._score_before, score, len(self._trials))

@@ -52,12 +52,12 @@ class CleanupSection(QWidget):
         super().__init__()
         self._session = session
         self.minimum_px = _spin_box(50, "Smaller regions and holes take their surroundings' label.")
-        self.remove_button = QPushButton("Remove regions below")
+        self.remove_button = QPushButton("Remove small regions, below")
         self.remove_button.clicked.connect(
             lambda: attempt(lambda: refine_actions.remove_small(session, self.minimum_px.value()))
         )
         self.distance_px = _spin_box(5, "Least distance between the centres of two objects.")
-        self.split_button = QPushButton("Split objects, centres apart")
+        self.split_button = QPushButton("Split objects, apart by")
         self.split_button.setToolTip("Number the objects of the label chosen in the labels layer.")
         self.split_button.clicked.connect(lambda: attempt(self._split))
         layout = QVBoxLayout(self)

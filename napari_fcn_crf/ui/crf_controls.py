@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from magicgui.widgets import ComboBox, Container, FloatSlider, Slider
+from magicgui.widgets import ComboBox, FloatSlider, Slider
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
+    QFormLayout,
     QHBoxLayout,
     QInputDialog,
     QMenu,
@@ -23,22 +24,40 @@ from napari_fcn_crf.settings import CRFSettings
 _SLIDERS = (
     (
         "gaussian_sigma_px",
-        "Smoothness radius",
+        "Smoothness radius (px)",
         0.5,
         50,
         "Pixels within which neighbours agree (θγ).",
     ),
-    ("gaussian_weight", "Smoothness", 0, 30, "How strongly neighbours agree (w2)."),
-    ("bilateral_sigma_px", "Edge radius", 1, 200, "Pixels across which alike colours agree (θα)."),
+    (
+        "gaussian_weight",
+        "Smoothness strength",
+        0,
+        30,
+        "How strongly neighbours agree (w2). Less keeps thin and small things.",
+    ),
+    (
+        "bilateral_sigma_px",
+        "Edge radius (px)",
+        1,
+        200,
+        "Pixels across which alike colours agree (θα).",
+    ),
     (
         "bilateral_sigma_intensity",
-        "Edge sensitivity",
+        "Edge sensitivity (grey)",
         1,
         100,
         "Grey levels, of 255, over which two pixels still count as alike (θβ). Less follows "
         "fainter edges.",
     ),
-    ("bilateral_weight", "Edge strength", 0, 50, "How strongly alike pixels agree (w1)."),
+    (
+        "bilateral_weight",
+        "Edge strength",
+        0,
+        50,
+        "How strongly pixels of alike colour agree (w1). More follows the image further.",
+    ),
 )
 _CUSTOM = "own settings"
 _OF_MODEL = "from the model"
@@ -72,11 +91,15 @@ class CRFControls(QWidget):
             label="Engine",
             tooltip="builtin needs nothing; pydensecrf is the reference, if it is installed.",
         )
-        self._container = Container(widgets=list(self._controls.values()))
-        self._container.margins = (0, 0, 0, 0)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setVerticalSpacing(4)
+        for control in self._controls.values():
+            form.addRow(control.label, control.native)
+            form.labelForField(control.native).setToolTip(control.tooltip)
         self.preset_choice = QComboBox()
         self.preset_choice.setToolTip("Settings by name: published ones, the model's, your own.")
-        self.save_button = QPushButton("Keep")
+        self.save_button = QPushButton("Keep  ")
         self.save_button.setToolTip("Keep these settings under a name, or with the model.")
         menu = QMenu(self.save_button)
         menu.setToolTipsVisible(True)
@@ -92,7 +115,7 @@ class CRFControls(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
-        layout.addWidget(self._container.native)
+        layout.addLayout(form)
         self._fill_presets()
         self.preset_choice.activated.connect(self._on_preset_chosen)
         self.save_button.clicked.connect(self._on_save_clicked)
@@ -109,8 +132,8 @@ class CRFControls(QWidget):
         for name, control in self._controls.items():
             value = getattr(settings, name)
             with control.changed.blocked():
-                if name != "engine" and value > control.max:
-                    control.max = value
+                if name != "engine":
+                    control.min, control.max = min(control.min, value), max(control.max, value)
                 control.value = value
         self._on_control_changed()
 

@@ -99,7 +99,9 @@ class RefineStep(Step):
         if not problem and session.annotation is None:
             problem = "Paint some strokes of each class first."
         self.tune_button.show_state(
-            problem, "Find the settings under which strokes that are held out are found.", False
+            problem,
+            "Find the edge sensitivity under which strokes that are held out are found best.",
+            False,
         )
 
     def _on_refine_clicked(self) -> None:
@@ -116,11 +118,15 @@ class RefineStep(Step):
         )
 
     def _on_tuned(self, result: Any) -> None:
-        unchanged = result.settings == self.controls.settings()
+        before = self.controls.settings().bilateral_sigma_intensity
+        after = result.settings.bilateral_sigma_intensity
         self.controls.set_settings(result.settings)
-        outcome = "the settings are as good as any found" if unchanged else "settings changed"
+        if result.score_after == result.score_before:
+            outcome = f"Nothing tried of {result.trials} was clearly better: settings unchanged."
+        else:
+            outcome = f"Edge sensitivity {before:.1f} → {after:.1f}, after {result.trials} trials."
         self.tuned.setText(
-            f"Held-out strokes: {result.score_before:.3f} → {result.score_after:.3f} after "
-            f"{result.trials} trials; {outcome}."
+            f"Score on held-out strokes (1 is perfect): {result.score_before:.3f} → "
+            f"{result.score_after:.3f}. {outcome}"
         )
         self.tuned.show()

@@ -187,7 +187,7 @@ def test_tuning_shows_its_score(step, viewer, session, qtbot):
     step.budget_s.setValue(2)
     click(qtbot, step.tune_button)
     wait_until_idle(qtbot, session)
-    assert "Held-out strokes" in step.tuned.text()
+    assert "held-out strokes (1 is perfect): " in step.tuned.text()
 
 
 def test_uncertainty_leads_the_brush(step, viewer, session, qtbot):

@@ -1,0 +1,111 @@
+"""Tuning finds faint edges from held-out strokes, and leaves alone what it cannot better."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import numpy as np
+import pytest
+
+from napari_fcn_crf.crf.tuning import FACTORS, Gain, HeldOut, tune
+from napari_fcn_crf.settings import CRFSettings
+
+SETTINGS = CRFSettings(gaussian_sigma_px=3, bilateral_sigma_px=20, bilateral_sigma_intensity=20)
+SHAPE = (90, 120)
+
+
+def stripes(contrast: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return an image of stripes 15 px wide, what a network says, and a stroke along each."""
+    classes = np.broadcast_to(np.arange(SHAPE[1]) // 15 % 2, SHAPE)
+    noise = np.random.default_rng(0).normal(0, 2, SHAPE)
+    image = (120 + contrast * classes + noise)[..., None].astype(np.float32)
+    second = np.where(classes, 0.7, 0.3).astype(np.float32)
+    annotated = np.full(SHAPE, -1)
+    for number, column in enumerate(range(7, SHAPE[1], 15)):
+        rows = slice(5, 40) if number % 4 < 2 else slice(50, 85)
+        annotated[rows, column - 1 : column + 2] = classes[0, column]
+    return image, np.stack([1 - second, second]), annotated
+
+
+def after_trials(number: int):
+    """Return a `should_stop` that lets so many trials through."""
+    calls = count()
+    return lambda: next(calls) >= number
+
+
+def test_faint_edges_need_more_sensitivity():
+    found = tune(*stripes(14), SETTINGS, budget_s=300, should_stop=after_trials(8))
+    sigma = found.settings.bilateral_sigma_intensity
+    assert SETTINGS.bilateral_sigma_intensity * FACTORS[0] <= sigma < 12
+    assert found.score_after > found.score_before + 0.1
+    assert found.trials == 8
+
+
+def test_what_is_found_already_stays():
+    image, probabilities, annotated = stripes(120)
+    found = tune(
+        image, probabilities, annotated, SETTINGS, budget_s=300, should_stop=after_trials(6)
+    )
+    assert found.settings == SETTINGS
+    assert found.score_after == found.score_before > 0.95
+
+
+def test_what_only_some_strokes_gain_from_stays():
+    gains = np.array([0.5, -0.3, 0.4, -0.2])
+    assert gains.mean() > 0
+    assert Gain.of(gains, np.full(4, 0.25)).least < 0
+    assert Gain.of(np.full(4, 0.1), np.full(4, 0.25)).least == pytest.approx(0.1)
+
+
+def test_a_gain_is_weighed_by_students_t():
+    gains = np.random.default_rng(0).normal(1, 1, 9)
+    gain = Gain.of(gains, np.full(9, 1 / 9))
+    assert gain.mean == pytest.approx(gains.mean())
+    assert gain.error == pytest.approx(gains.std(ddof=1) / 3)
+    # From a table: t of 8 degrees of freedom at 99 %.
+    assert gain.least == pytest.approx(gain.mean - 2.896 * gain.error, abs=1e-3)
+
+
+def test_the_same_seed_finds_the_same():
+    given = stripes(14)
+    first, second = (
+        tune(*given, SETTINGS, budget_s=300, should_stop=after_trials(6)) for _ in range(2)
+    )
+    assert first == second
+
+
+def test_cancelled_at_once_is_the_start_and_progress_is_told():
+    given = stripes(14)
+    assert tune(*given, SETTINGS, should_stop=lambda: True).settings == SETTINGS
+    told = []
+    tune(
+        *given,
+        SETTINGS,
+        budget_s=300,
+        should_stop=after_trials(3),
+        on_trial=lambda *values: told.append(values),
+    )
+    assert [budget for _, budget, _ in told] == [300] * 3
+    assert all(0 <= used <= 300 for used, _, _ in told)
+    assert told[0][2] <= told[-1][2] <= 1
+
+
+def test_the_network_does_not_vouch_for_strokes_it_has_seen():
+    image, probabilities, annotated = stripes(14)
+    boasting = probabilities.copy()
+    seen = annotated >= 0
+    boasting[1][seen], boasting[0][seen] = annotated[seen], 1 - annotated[seen]
+    first, second = (
+        HeldOut(image, given, np.where(np.arange(SHAPE[1]) < 30, annotated, -1), SETTINGS, 0)
+        for given in (probabilities, boasting)
+    )
+    assert first.weights.sum() == pytest.approx(1)
+    lonely = CRFSettings(iterations=0)
+    np.testing.assert_allclose(first.scores(lonely), 0.75)
+    np.testing.assert_allclose(second.scores(lonely), 0.75)
+
+
+def test_one_class_is_not_enough():
+    image, probabilities, annotated = stripes(14)
+    with pytest.raises(ValueError, match="at least two classes"):
+        tune(image, probabilities, np.where(annotated == 1, -1, annotated))
