@@ -112,16 +112,21 @@ def limit_threads(count: int) -> None:
     threads.limit_threads(count)
 
 
-def prepare() -> threading.Thread:
+def prepare(classes: int = 2) -> threading.Thread:
     """Load the CRF's kernels in a thread, or compile them once on this computer.
 
     A refinement that comes before the thread is done waits for it.
+
+    Parameters
+    ----------
+    classes : int
+        How many there will be.
     """
 
     def warm_up() -> None:
         from napari_fcn_crf.crf.dense_crf import warm_up
 
-        warm_up()
+        warm_up(classes)
 
     # A daemon: closing the program need not wait for the compiler.
     thread = threading.Thread(target=warm_up, name="fcn-crf warm-up", daemon=True)

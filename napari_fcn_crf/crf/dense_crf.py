@@ -394,11 +394,16 @@ def _check_clamped(
     return array
 
 
-def warm_up() -> None:
+def warm_up(classes: int = 2) -> None:
     """Load the kernels, or compile them once on this computer, so that the first Refine is fast.
 
-    Takes a minute at worst, can run in any thread, and covers 2-D gray and RGB images.
+    Takes half a minute at worst, can run in any thread, and covers 2-D RGB and gray images.
+
+    Parameters
+    ----------
+    classes : int
+        Few and many classes have kernels of their own.
     """
-    probabilities = np.full((2, 4, 4), 0.5, np.float32)
-    for channels in (1, 3):
+    probabilities = np.full((classes, 4, 4), 1 / classes, np.float32)
+    for channels in (3, 1):
         DenseCRF(np.zeros((4, 4, channels), np.float32), CRFSettings()).infer(probabilities)

@@ -175,6 +175,7 @@ class Session(QObject):
     def keep_model(self, path: Path, card: ModelCard, name: str, is_saved: bool) -> None:
         """Make a model the one that Predict uses."""
         self.model = TrainedModel(path, card, name, is_saved)
+        refinement.prepare(card.n_classes)
         self.notify_changed()
 
     def keep_with_model(self, settings: CRFSettings) -> None:
