@@ -212,6 +212,39 @@ def test_keras_applications_at_full_width(tmp_path: Path) -> None:
     )
 
 
+def test_every_kernel_at_full_width(tmp_path: Path) -> None:
+    """In Keras' and torchvision's layouts, read as they are without building a network."""
+    reference = random_reference("vgg16")
+    state = torchvision_state(reference)
+
+    def keras_hdf5(path: Path) -> None:
+        write_legacy_hdf5(path, reference, "{0}_W_1:0 {0}_b_1:0")
+
+    forms: dict[str, Callable[[Path], None]] = {
+        "vgg16_weights_tf_dim_ordering_tf_kernels.h5": keras_hdf5,
+        "model.safetensors": lambda path: safetensors.numpy.save_file(state, path),
+    }
+    names = dict.fromkeys(CONVOLUTIONS) | {"fc6": "fc1", "fc7": "fc2"}
+    for form, write in forms.items():
+        path = tmp_path / form
+        write(path)
+        with open_weights(path) as file:
+            assert file.backbone == "vgg16"
+            assert file.names == tuple(names)
+            for ours, theirs in names.items():
+                expected, expected_bias = reference.weights[theirs or ours]
+                kernel, bias = file.read(ours)
+                shape = {"fc6": (7, 7, 512, 4096), "fc7": (1, 1, 4096, 4096)}.get(ours)
+                assert kernel.shape == (shape or expected.shape)
+                if ours == CONVOLUTIONS[0]:
+                    # It was multiplied by the deviations, and divided by them again.
+                    np.testing.assert_allclose(kernel, expected, rtol=1e-6)
+                else:
+                    assert np.array_equal(kernel.ravel(), expected.ravel())
+                assert np.array_equal(bias, expected_bias)
+        path.unlink()
+
+
 def test_genuine_kernels_respond_to_colour(measurement_data: Path, tmp_path: Path) -> None:
     """What ImageNet taught the first layer: green tells most, and blue, the noisiest, least."""
     genuine = np.load(next((measurement_data / "vgg16-partial").glob("*.npz")))

@@ -111,7 +111,8 @@ def timm_state(reference: Reference) -> StateDict:
 
 def write_pth_with_torch(path: Path, state: StateDict, *, as_zip: bool) -> None:
     """Write a state dict with PyTorch itself."""
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    import torch
+
     tensors = OrderedDict((name, torch.from_numpy(array)) for name, array in state.items())
     torch.save(tensors, path, _use_new_zipfile_serialization=as_zip)
 
