@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,7 +51,11 @@ def in_threads(
         for k in waiting:
             results[k] = work(length * k // count, length * (k + 1) // count, *arguments)
 
-    futures = [_pool().submit(run) for _ in range(min(threads, count) - 1)]
+    futures: list[Future[None]] = []
+    # While Python is ending, which a background thread may not know yet, one thread does it all.
+    with suppress(RuntimeError):
+        for _ in range(min(threads, count) - 1):
+            futures.append(_pool().submit(run))
     try:
         run()
     finally:

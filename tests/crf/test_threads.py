@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -42,6 +44,16 @@ def test_an_error_reaches_the_caller() -> None:
 
     with pytest.raises(MemoryError, match="no room"):
         in_threads(work, (), 8, 2)
+
+
+def test_it_still_works_while_python_is_ending() -> None:
+    code = """
+import atexit
+from napari_fcn_crf.crf.threads import in_threads
+atexit.register(lambda: print(in_threads(lambda begin, end: end - begin, (), 2, 2)))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (ended.stdout.strip(), ended.stderr) == ("[1, 1]", "")
 
 
 @pytest.mark.parametrize(
