@@ -198,6 +198,8 @@ class CRFSettings(_Settings):
         Strength of the appearance kernel, w(1).
     engine : {"builtin", "pydensecrf"}
         Our own numba engine, or Krähenbühl's C++ code through pydensecrf, the reference.
+    depth_ratio : float
+        In volumes, the spatial standard deviations along z over those within a plane.
 
     Raises
     ------
@@ -218,10 +220,12 @@ class CRFSettings(_Settings):
     bilateral_weight: float = 10.0
     engine: CRFEngine = "builtin"
 
+    depth_ratio: float = 1.0
     def __post_init__(self) -> None:
         self._check_literals()
         require("iterations", self.iterations, self.iterations >= 0, "at least 0")
-        for name in ("gaussian_sigma_px", "bilateral_sigma_px", "bilateral_sigma_intensity"):
+        sigmas = "gaussian_sigma_px", "bilateral_sigma_px", "bilateral_sigma_intensity"
+        for name in (*sigmas, "depth_ratio"):
             require(name, getattr(self, name), getattr(self, name) > 0, "above 0")
         for name in ("gaussian_weight", "bilateral_weight"):
             require(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")

@@ -221,7 +221,9 @@ class DenseCRF:
         keep their probabilities.
         """
         farthest = max(settings.gaussian_sigma_px, settings.bilateral_sigma_px)
-        margins = [math.ceil(_MARGIN_SIGMAS * sigma) for sigma in self._sigmas_px(farthest)]
+        margins = [
+            math.ceil(_MARGIN_SIGMAS * sigma) for sigma in self._sigmas_px(farthest, settings)
+        ]
         pieces = parts(self._spatial_shape, margins, self._pixels_at_once(len(given)))
         marginals = np.empty_like(given)
         total = len(pieces) * settings.iterations
@@ -278,9 +280,9 @@ class DenseCRF:
 
     def _features(self, kind: Kind, settings: CRFSettings) -> Features:
         if kind == "smoothness":
-            sigmas = self._sigmas_px(settings.gaussian_sigma_px)
+            sigmas = self._sigmas_px(settings.gaussian_sigma_px, settings)
             return positions(self._volume.shape[:3], sigmas, self._origin)
-        sigmas = self._sigmas_px(settings.bilateral_sigma_px)
+        sigmas = self._sigmas_px(settings.bilateral_sigma_px, settings)
         channels = self._volume.shape[3]
         intensity = self._channel_sigmas or (settings.bilateral_sigma_intensity,) * channels
         if self._intensity is not None:
@@ -289,8 +291,12 @@ class DenseCRF:
             volume = np.ascontiguousarray(self._volume, np.float32)
         return appearance(volume, sigmas, intensity, self._origin)
 
-    def _sigmas_px(self, sigma: float) -> tuple[float, ...]:
-        return tuple(sigma * self._spacing[-1] / step for step in self._spacing)
+    def _sigmas_px(self, sigma: float, settings: CRFSettings) -> tuple[float, ...]:
+        ratios = (settings.depth_ratio, 1.0, 1.0)[-len(self._spacing) :]
+        return tuple(
+            sigma * ratio * self._spacing[-1] / step
+            for ratio, step in zip(ratios, self._spacing, strict=True)
+        )
 
     def _lattice(
         self, kind: Kind, settings: CRFSettings
@@ -318,8 +324,12 @@ def _weight(kind: Kind, settings: CRFSettings) -> float:
 
 def _sigmas(kind: Kind, settings: CRFSettings) -> tuple[float, ...]:
     if kind == "smoothness":
-        return (settings.gaussian_sigma_px,)
-    return settings.bilateral_sigma_px, settings.bilateral_sigma_intensity
+        return settings.gaussian_sigma_px, settings.depth_ratio
+    return (
+        settings.bilateral_sigma_px,
+        settings.bilateral_sigma_intensity,
+        settings.depth_ratio,
+    )
 
 
 def _check_image(image: Any) -> npt.NDArray[Any]:

@@ -58,6 +58,14 @@ _SLIDERS = (
         50,
         "How strongly pixels of alike colour agree (w1). More follows the image further.",
     ),
+    (
+        "depth_ratio",
+        "Depth of volumes",
+        0.1,
+        10,
+        "Both radii across slices over those within one, if the volume is refined as one. The "
+        "image's scale counts already.",
+    ),
 )
 _CUSTOM = "own settings"
 _OF_MODEL = "from the model"

@@ -184,6 +184,20 @@ def test_spacing_divides_the_sigmas():
     np.testing.assert_array_equal(spaced, DenseCRF(image, SETTINGS, spacing=(6, 2)).infer(given))
 
 
+def test_depth_has_sigmas_of_its_own_in_volumes_alone():
+    image = noise(12, 10).reshape(3, 4, 10, 3)
+    given = probabilities(2, (3, 4, 10))
+    deep = replace(SETTINGS, depth_ratio=0.5)
+    by_ratio = DenseCRF(image, deep).infer(given)
+    by_spacing = DenseCRF(image, SETTINGS, spacing=(2, 1, 1)).infer(given)
+    np.testing.assert_array_equal(by_ratio, by_spacing)
+    assert np.abs(by_ratio - DenseCRF(image, SETTINGS).infer(given)).max() > 1e-3
+    flat, of_flat = image[0], given[:, 0]
+    np.testing.assert_array_equal(
+        DenseCRF(flat, deep).infer(of_flat), DenseCRF(flat, SETTINGS).infer(of_flat)
+    )
+
+
 def test_a_channel_of_boundless_sigma_is_not_looked_at():
     image, given = photograph(40, 50), probabilities(2, (40, 50))
     blind = image.copy()
