@@ -292,7 +292,8 @@ def predict(
         With as many channels as the images the model was trained on; stacks plane by plane.
     settings : PredictionSettings, optional
     on_progress : callable, optional
-        Called with a `Progress` after each tile.
+        Called with a `Progress` after each tile. Where memory was too short for the tiles, its
+        `note` says so.
     should_stop : callable, optional
         Asked before each tile.
 
@@ -312,12 +313,12 @@ def predict(
     channels_last = check_prediction_input(model.card, image)
     spatial = channels_last.shape[:-1]
 
-    from napari_fcn_crf.fcn.prediction import predict_plane
+    from napari_fcn_crf.fcn.memory import predict_within_memory
 
     indices = list(planes(spatial))
     probabilities = np.empty((model.card.n_classes, *spatial), np.float32)
     for done, index in enumerate(indices):
-        _plane(probabilities, index)[...] = predict_plane(
+        _plane(probabilities, index)[...], settings = predict_within_memory(
             model.network,
             model.card.intensity.apply(channels_last[index]),
             settings,

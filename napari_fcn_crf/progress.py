@@ -28,6 +28,8 @@ class Progress:
         none was.
     seconds_left : float, optional
         At the pace of the last steps.
+    note : str
+        A sentence for the user, to be told when the work is over.
     """
 
     phase: str
@@ -38,6 +40,7 @@ class Progress:
     partial: Any = None
     validation_iou: tuple[float, ...] | None = None
     seconds_left: float | None = None
+    note: str = ""
 
 
 OnProgress = Callable[[Progress], None]

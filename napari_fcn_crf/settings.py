@@ -22,6 +22,8 @@ BUNDLED = "bundled"
 RANDOM = "random"
 """Random weights, instead of a file's path."""
 
+SMALLEST_TILE_PX = 256
+
 DEVICES = ("auto", "cpu", *(f"gpu:{index}" for index in range(8)))
 
 
@@ -168,14 +170,14 @@ class PredictionSettings(_Settings):
     ----------
     tile_px : int
         Planes with a longer side are predicted in overlapping tiles of at most this side, so that
-        memory stays bounded. A multiple of 32.
+        memory stays bounded. A multiple of 32; halved where memory is too short for it.
     """
 
     tile_px: int = 1024
 
     def __post_init__(self) -> None:
-        valid = self.tile_px >= 256 and self.tile_px % 32 == 0
-        require("tile_px", self.tile_px, valid, "a multiple of 32, at least 256")
+        valid = self.tile_px >= SMALLEST_TILE_PX and self.tile_px % 32 == 0
+        require("tile_px", self.tile_px, valid, f"a multiple of 32, at least {SMALLEST_TILE_PX}")
 
 
 @dataclass(frozen=True)
@@ -196,10 +198,10 @@ class CRFSettings(_Settings):
         Intensity standard deviation of the appearance kernel, θβ, in grey levels of 0 to 255.
     bilateral_weight : float
         Strength of the appearance kernel, w(1).
-    engine : {"builtin", "pydensecrf"}
-        Our own numba engine, or Krähenbühl's C++ code through pydensecrf, the reference.
     depth_ratio : float
         In volumes, the spatial standard deviations along z over those within a plane.
+    engine : {"builtin", "pydensecrf"}
+        Our own numba engine, or Krähenbühl's C++ code through pydensecrf, the reference.
 
     Raises
     ------
@@ -218,9 +220,9 @@ class CRFSettings(_Settings):
     bilateral_sigma_px: float = 50.0
     bilateral_sigma_intensity: float = 20.0
     bilateral_weight: float = 10.0
+    depth_ratio: float = 1.0
     engine: CRFEngine = "builtin"
 
-    depth_ratio: float = 1.0
     def __post_init__(self) -> None:
         self._check_literals()
         require("iterations", self.iterations, self.iterations >= 0, "at least 0")

@@ -53,7 +53,7 @@ class FullFeed:
     def __init__(
         self, network: Any, examples: list[Example], factors: Factors, settings: TrainingSettings
     ) -> None:
-        self.trainer = keras.Model(network.inputs, network.outputs)
+        self.trainer = keras.Model(network.input, network.outputs)
         self.n_batches = len(examples)
         self._examples = examples
         self._factors = factors

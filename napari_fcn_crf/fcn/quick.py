@@ -52,7 +52,7 @@ class QuickFeed:
         boundary = frozen_boundary(network)
         self.trainer = keras.Model(boundary, network.outputs)
         self.n_batches = len(examples)
-        extractor = keras.Model(network.inputs, boundary)
+        extractor = keras.Model(network.input, boundary)
         extractor.jit_compile = False
         self._examples = examples
         self._batches: list[Batch] = []
@@ -121,7 +121,7 @@ def make_feed(
 
 
 def _dense_bytes(network: Any, examples: list[Example]) -> int:
-    boundary = keras.Model(network.inputs, frozen_boundary(network))
+    boundary = keras.Model(network.input, frozen_boundary(network))
     total = 0
     for example in examples:
         rows, columns = (-(-side // STRIDE_PX) * STRIDE_PX for side in example.image.shape[:2])

@@ -105,7 +105,7 @@ class PixelFeed:
         head = _Head(network)
         self.trainer = keras.Model(*head.at_pixels(network))
         self.n_batches = len(examples)
-        extractor = keras.Model(network.inputs, head.frozen + head.coarse_inputs)
+        extractor = keras.Model(network.input, head.frozen + head.coarse_inputs)
         extractor.jit_compile = False
         self._batches: list[Batch] = []
         self._held_out: list[list[Any]] = []

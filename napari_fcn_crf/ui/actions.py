@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
 
-from napari_fcn_crf import download, pipeline
+from napari_fcn_crf import download, pipeline, record
 from napari_fcn_crf.compute.job import Job
 from napari_fcn_crf.model import ModelCard, read_card
-from napari_fcn_crf.settings import TrainingSettings
+from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
 from napari_fcn_crf.ui import layers, preview_layers
 from napari_fcn_crf.ui.preferences import compute_settings
 from napari_fcn_crf.ui.results import TrainedModel, WeightsChoice
@@ -138,18 +140,31 @@ def predict(session: Session) -> None:
     if model is None:
         raise ValueError("Predicting needs a model, but there is none yet. Press Train first.")
     pixels = layers.layer_array(image)
+    run_record: dict[str, Any] = {}
+    began = time.perf_counter()
 
     def keep(probabilities: np.ndarray) -> None:
         if image not in session.viewer.layers:
             show_info(f"'{image.name}' was closed; its prediction is not shown.")
             return
-        layer = layers.add_probabilities(session.viewer, image, probabilities, model.card)
+        run_record["seconds"] = round(time.perf_counter() - began, 3)
+        note = session.activity.latest.note if session.activity is not None else ""
+        if note:
+            run_record["note"] = note
+            show_info(note)
+        card = replace(model.card, record=model.card.record | {"prediction": run_record})
+        layer = layers.add_probabilities(session.viewer, image, probabilities, card)
         session.sources = (layer,)
         session.refined = None
 
     def start() -> Job[np.ndarray]:
         array = np.asarray(pixels)
         pipeline.check_prediction_input(model.card, array)
+        run_record.update(record.start_record())
+        run_record["model"] = model.name
+        run_record["model_sha256"] = record.file_sha256(model.path)
+        run_record["image_sha256"] = record.array_sha256(array)
+        run_record["settings"] = PredictionSettings().to_dict()
         return session.service.predict(model.path, array)
 
     session.run_job("predict", "Predicting", start, keep)

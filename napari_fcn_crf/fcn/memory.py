@@ -1,0 +1,86 @@
+"""Prediction in smaller tiles where the device's memory is too small for those asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from napari_fcn_crf.fcn.prediction import predict_plane
+from napari_fcn_crf.progress import OnProgress, Progress, ShouldStop
+from napari_fcn_crf.settings import SMALLEST_TILE_PX, PredictionSettings
+
+_SAID = ("out of memory", "can't allocate memory", "not enough memory", "RESOURCE_EXHAUSTED")
+
+
+def predict_within_memory(
+    network: Any,
+    image: npt.NDArray[np.float32],
+    settings: PredictionSettings,
+    *,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> tuple[npt.NDArray[np.float32], PredictionSettings]:
+    """Return the class probabilities of one plane, and the settings that memory sufficed for.
+
+    Parameters are those of `predict_plane`. Where memory runs out, the tiles are halved, down to
+    256 px; each `Progress` says so from then on.
+
+    Returns
+    -------
+    probabilities : array of float32, shape `(n_classes, rows, columns)`
+    settings : PredictionSettings
+        With the tiles that were used.
+
+    Raises
+    ------
+    Cancelled
+        If `should_stop` turned true.
+    MemoryError, or the backend's own error
+        If memory does not suffice for the smallest tiles.
+    """
+    note = ""
+
+    def report(progress: Progress) -> None:
+        if on_progress is not None:
+            on_progress(replace(progress, note=note))
+
+    while True:
+        try:
+            probabilities = predict_plane(
+                network, image, settings, on_progress=report, should_stop=should_stop
+            )
+        except _memory_errors() as error:
+            # A tile is never larger than its image.
+            asked = min(settings.tile_px, max(image.shape[:2]))
+            if not is_out_of_memory(error) or asked <= SMALLEST_TILE_PX:
+                raise
+            smaller = max(SMALLEST_TILE_PX, asked // 2 // 32 * 32)
+            settings = replace(settings, tile_px=smaller)
+            note = (
+                f"Memory was too short for tiles of {asked} px; the image was predicted in tiles "
+                f"of {smaller} px."
+            )
+        else:
+            return probabilities, settings
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that memory is short."""
+    return (
+        isinstance(error, MemoryError)
+        or any(text in str(error) for text in _SAID)
+        or (type(error).__name__ in ("ResourceExhaustedError", "OutOfMemoryError"))
+    )
+
+
+def _memory_errors() -> tuple[type[Exception], ...]:
+    """Return the errors that may say so; PyTorch's and JAX's are runtime errors."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        return MemoryError, tensorflow.errors.ResourceExhaustedError
+    return MemoryError, RuntimeError
