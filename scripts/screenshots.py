@@ -12,8 +12,13 @@ import time
 from pathlib import Path
 
 import napari
+import numpy as np
+from PIL import Image as PillowImage
+from PIL import ImageOps
 from qtpy.QtWidgets import QApplication
+from superqt import QCollapsible
 
+from napari_fcn_crf.ui.camera import camera_of
 from napari_fcn_crf.ui.predict_step import PredictStep
 from napari_fcn_crf.ui.refine_step import RefineStep
 from napari_fcn_crf.ui.session import Session, session_of
@@ -29,6 +34,8 @@ SINGLE_DOCKS = {
     "refine": "Refine (CRF)",
 }
 WINDOW_PX = (1280, 960)
+CANVAS_PX = (420, 280)
+COLOURS = 128
 
 
 def settle(seconds: float = 0.3) -> None:
@@ -59,6 +66,56 @@ def shoot(viewer: napari.Viewer, path: Path) -> None:
     print(path)
 
 
+def shoot_canvas(viewer: napari.Viewer) -> PillowImage.Image:
+    """Return a small picture of the middle of the canvas."""
+    settle()
+    canvas = PillowImage.fromarray(viewer.screenshot(canvas_only=True, flash=False))
+    return ImageOps.fit(canvas.convert("RGB"), CANVAS_PX)
+
+
+def save(pictures: list[PillowImage.Image], path: Path) -> None:
+    """Write pictures beside each other as one file of few bytes."""
+    gap = np.full((pictures[0].height, 4, 3), 255, np.uint8)
+    columns = [part for picture in pictures for part in (gap, np.asarray(picture))][1:]
+    PillowImage.fromarray(np.hstack(columns)).quantize(COLOURS).save(path, optimize=True)
+    print(path)
+
+
+def shoot_refinement(viewer: napari.Viewer, step: RefineStep, folder: Path) -> None:
+    """Show before, after and changes; the most uncertain region; the section with its sliders."""
+    session = step.session
+    step.compare.toggle()
+    pictures = [shoot_canvas(viewer)]
+    step.compare.toggle()
+    pictures.append(shoot_canvas(viewer))
+    step.compare.changed_box.setChecked(True)
+    pictures.append(shoot_canvas(viewer))
+    step.compare.changed_box.setChecked(False)
+    save(pictures, folder / "refine-before-after.png")
+
+    session.refined.refined.visible = False
+    step.uncertainty.show_button.click()
+    while session.activity is not None:
+        settle(0.05)
+    settle()
+    pictures = [shoot_canvas(viewer)]
+    step.uncertainty.go_button.click()
+    camera_of(viewer).zoom *= 3
+    pictures.append(shoot_canvas(viewer))
+    save(pictures, folder / "refine-uncertainty.png")
+    viewer.layers.remove(session.uncertainty)
+    session.refined.refined.visible = True
+    viewer.reset_view()
+
+    section = next(found for found in step.findChildren(QCollapsible) if found.text() == "Tune")
+    section.expand(animate=False)
+    click(session, step.tune_button)
+    settle()
+    file = folder / "refine-tune.png"
+    step.grab().save(str(file))
+    save([PillowImage.open(file).convert("RGB")], file)
+
+
 def main(folder: Path) -> None:
     """Write every picture into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,6 +144,7 @@ def main(folder: Path) -> None:
     viewer.layers["cat probabilities"].visible = False
     panel.ensureWidgetVisible(panel.steps[RefineStep])
     shoot(viewer, folder / "4-refine.png")
+    shoot_refinement(viewer, panel.steps[RefineStep], folder)
 
     viewer.window.remove_dock_widget("all")
     for name, title in SINGLE_DOCKS.items():

@@ -214,7 +214,8 @@ def add_uncertainty(
         name=name,
         contrast_limits=(0, 1),
         colormap="magma",
-        opacity=0.7,
+        # What is sure is black, and leaves the image as it is.
+        blending="additive",
         metadata={METADATA_KEY: noted},
         **place,
     )
@@ -230,7 +231,15 @@ def add_changed(viewer: Viewer, before: Labels, after: Labels) -> Labels:
     renewed = _renew(viewer, name, changed, noted, place)
     if renewed is not None:
         return renewed
-    layer = Labels(changed, name=name, metadata={METADATA_KEY: noted}, **place)
+    layer = Labels(
+        changed,
+        name=name,
+        # A colour that no class has by itself: the first ones would hide in those of the labels.
+        colormap=DirectLabelColormap(color_dict={None: "transparent", 1: "yellow"}),
+        opacity=1,
+        metadata={METADATA_KEY: noted},
+        **place,
+    )
     viewer.add_layer(layer)
     return layer
 

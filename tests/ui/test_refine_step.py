@@ -80,6 +80,8 @@ def test_changes_are_marked(step, viewer, qtbot):
     step.compare.changed_box.setChecked(True)
     marked = viewer.layers["squares changed"].data.astype(bool)
     np.testing.assert_array_equal(marked, refined.predicted.data != refined.refined.data)
+    colours = {tuple(refined.refined.get_color(value)) for value in (3, 7)}
+    assert tuple(viewer.layers["squares changed"].get_color(1)) not in colours
     step.compare.changed_box.setChecked(False)
     assert "squares changed" not in viewer.layers
 
