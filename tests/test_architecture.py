@@ -17,6 +17,7 @@ BASE = {
     "cleanup",
     "download",
     "files",
+    "gain",
     "image_files",
     "images",
     "metrics",

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.crf.dense_crf import DenseCRF
+from napari_fcn_crf.gain import Gain
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.strokes import near, stroke_folds, stroke_numbers
 
@@ -22,7 +23,6 @@ FACTORS = (1 / 4, 4.0)
 """The least and the most that the first edge sensitivity, θβ, is multiplied by."""
 
 _FIRST_FACTORS = (1 / 2, 2.0, 1 / 4)
-_CONFIDENCE = 0.99
 
 OnTrial = Callable[[float, float, float], None]
 Floats = npt.NDArray[np.float64]
@@ -173,38 +173,6 @@ class HeldOut:
         given[np.arange(len(given)), self._true] -= 1
         lost = np.square(given, dtype=np.float64).sum(axis=1) / 2
         return 1 - np.bincount(self._stroke_of, lost) / np.bincount(self._stroke_of)
-
-
-@dataclass(frozen=True)
-class Gain:
-    """What settings gain over others: the mean over strokes, and its standard error.
-
-    Parameters
-    ----------
-    mean, error : float
-    least : float
-        What the mean is above with a confidence of 99 %.
-    """
-
-    mean: float
-    error: float
-    least: float
-
-    @classmethod
-    def of(cls, gains: Floats, weights: Floats) -> Gain:
-        """Weigh the strokes' gains.
-
-        Parameters
-        ----------
-        gains, weights : arrays of float, shape `(strokes,)`
-            At least two; weights sum to one.
-        """
-        from scipy.special import stdtrit
-
-        mean = float(weights @ gains)
-        freedom = len(gains) - 1
-        error = float(np.sqrt(len(gains) / freedom * (weights**2 @ (gains - mean) ** 2)))
-        return cls(mean, error, mean - float(stdtrit(freedom, _CONFIDENCE)) * error)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from napari_fcn_crf.crf.tuning import FACTORS, Gain, HeldOut, tune
+from napari_fcn_crf.crf.tuning import FACTORS, HeldOut, tune
 from napari_fcn_crf.settings import CRFSettings
 
 SETTINGS = CRFSettings(gaussian_sigma_px=3, bilateral_sigma_px=20, bilateral_sigma_intensity=20)
@@ -48,22 +48,6 @@ def test_what_is_found_already_stays():
     )
     assert found.settings == SETTINGS
     assert found.score_after == found.score_before > 0.95
-
-
-def test_what_only_some_strokes_gain_from_stays():
-    gains = np.array([0.5, -0.3, 0.4, -0.2])
-    assert gains.mean() > 0
-    assert Gain.of(gains, np.full(4, 0.25)).least < 0
-    assert Gain.of(np.full(4, 0.1), np.full(4, 0.25)).least == pytest.approx(0.1)
-
-
-def test_a_gain_is_weighed_by_students_t():
-    gains = np.random.default_rng(0).normal(1, 1, 9)
-    gain = Gain.of(gains, np.full(9, 1 / 9))
-    assert gain.mean == pytest.approx(gains.mean())
-    assert gain.error == pytest.approx(gains.std(ddof=1) / 3)
-    # From a table: t of 8 degrees of freedom at 99 %.
-    assert gain.least == pytest.approx(gain.mean - 2.896 * gain.error, abs=1e-3)
 
 
 def test_the_same_seed_finds_the_same():
