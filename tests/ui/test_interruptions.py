@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import psutil
 import pytest
 
 from napari_fcn_crf.ui import layers
+from napari_fcn_crf.ui.device_step import DeviceStep
 from napari_fcn_crf.ui.predict_step import PredictStep
+from napari_fcn_crf.ui.preferences import change_compute_settings
 from napari_fcn_crf.ui.session import session_of
 from napari_fcn_crf.ui.train_step import TrainStep
 from tests.ui.conftest import JOB_TIMEOUT_MS, click, compute_processes, wait_until_idle
@@ -123,3 +126,64 @@ def test_results_of_a_closed_image_are_not_shown(viewer, panel, session, squares
     wait_until_idle(qtbot, session)
     assert "'squares' was closed; its prediction is not shown." in notes()
     assert not layers.layers_where(viewer, layers.is_probabilities)
+
+
+def test_another_backend_between_runs_is_another_process(viewer, panel, session, squares, qtbot):
+    train, device = panel.steps[TrainStep], panel.steps[DeviceStep]
+    train.controls.iterations.value = 1
+    click(qtbot, train.train_button)
+    wait_until_idle(qtbot, session)
+    first = session.service.pid
+    device.device.setCurrentIndex(device.device.findData("cpu"))
+    device.device.activated.emit(device.device.currentIndex())
+    try:
+        click(qtbot, train.train_button)
+        wait_until_idle(qtbot, session)
+        assert len(session.model.card.losses) == 1
+        assert session.service.pid != first
+        assert not psutil.pid_exists(first) or (
+            psutil.Process(first).status() == psutil.STATUS_ZOMBIE
+        )
+        assert len(compute_processes()) == 1
+    finally:
+        change_compute_settings(device="auto")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a file's size")
+def test_a_full_disk_while_training_is_told(viewer, panel, session, squares, qtbot, notes):
+    """The process may write no file as large as a model, which fails as a full disk does."""
+    import resource
+
+    train = panel.steps[TrainStep]
+    # The limit holds for shared memory as well, which a full disk does not fill.
+    train.preview_box.setChecked(False)
+    session.service.prepare()
+    qtbot.waitUntil(lambda: session.service.is_warm, timeout=JOB_TIMEOUT_MS)
+    pid = session.service.pid
+    before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+    train.controls.iterations.value = 3
+    click(qtbot, train.train_button)
+    wait_until_idle(qtbot, session)
+    assert session.model is None
+    told = [note for note in notes() if "could not be written" in note]
+    assert len(told) == 1
+    assert "Free some space" in told[0]
+    # It goes on with the same process as soon as there is space.
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+    click(qtbot, train.train_button)
+    wait_until_idle(qtbot, session)
+    assert len(session.model.card.losses) == 3
+    assert session.service.pid == pid
+
+
+def test_a_second_click_while_training_cancels_and_starts_nothing(
+    viewer, panel, session, squares, qtbot, notes
+):
+    train = panel.steps[TrainStep]
+    train.controls.iterations.value = 5000
+    click(qtbot, train.train_button)
+    _wait_for_loss(qtbot, session)
+    train.train_button.button.click()
+    wait_until_idle(qtbot, session, 10_000)
+    assert any(note.startswith("Training stopped after") for note in notes())
+    assert len(compute_processes()) <= 1
