@@ -165,6 +165,7 @@ def predict(session: Session) -> None:
         run_record["model_sha256"] = record.file_sha256(model.path)
         run_record["image_sha256"] = record.array_sha256(array)
         run_record["settings"] = PredictionSettings().to_dict()
+        run_record["training"] = model.card.training.to_dict()
         return session.service.predict(model.path, array)
 
     session.run_job("predict", "Predicting", start, keep)

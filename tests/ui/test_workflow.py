@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 
+import napari_fcn_crf
 from napari_fcn_crf.model import read_card
+from napari_fcn_crf.record import array_sha256, file_sha256
 from napari_fcn_crf.ui.annotate_step import AnnotateStep
 from napari_fcn_crf.ui.predict_step import PredictStep
 from napari_fcn_crf.ui.refine_step import RefineStep
@@ -15,6 +18,7 @@ from napari_fcn_crf.ui.session import session_of
 from napari_fcn_crf.ui.train_step import TrainStep
 from tests.ui.conftest import click, wait_until_idle
 
+BUNDLED_FILE = Path(napari_fcn_crf.__file__).parent / "fcn/bundled_weights/vgg16-compact.npz"
 HEAVY = ("keras", "tensorflow", "torch", "jax")
 
 
@@ -53,12 +57,43 @@ def test_sample_to_refined_labels(viewer, qtbot, tmp_path):
     assert set(np.unique(refined.data)) <= {1, 2}
     assert "of the pixels changed." in panel.steps[RefineStep].compare.text.text()
     assert not viewer.layers["cat predicted"].visible
-    assert refined.metadata["napari_fcn_crf"]["record"]["crf"]["iterations"] == 5
+    _check_records(viewer, session)
 
     session.save_model(tmp_path / "cat.keras")
     assert read_card(tmp_path / "cat.keras") == session.model.card
 
     assert not [name for name in HEAVY if name in sys.modules]
+
+
+def _check_records(viewer, session):
+    """Every layer tells how it was made, down to the hashes of what it was made from."""
+    records = {
+        name: viewer.layers[f"cat {name}"].metadata["napari_fcn_crf"]["record"]
+        for name in ("probabilities", "predicted", "refined")
+    }
+    image, labels = np.asarray(session.image.data), np.asarray(session.annotation.data)
+    for record in (session.model.card.record, *records.values()):
+        assert record["versions"]["napari-fcn-crf"] == napari_fcn_crf.__version__
+        assert record["versions"]["keras"]
+        assert record["labels_sha256"] == [array_sha256(labels)]
+        assert record["images_sha256"] == [array_sha256(image)]
+        assert record["weights_sha256"] == file_sha256(BUNDLED_FILE)
+        assert record["started"]
+        assert record["seconds"] > 0
+    assert session.model.card.training.seed == 0
+    for record in records.values():
+        prediction = record["prediction"]
+        assert prediction["model_sha256"] == file_sha256(session.model.path)
+        assert prediction["image_sha256"] == array_sha256(image)
+        assert prediction["settings"]["tile_px"] == 1024
+        assert prediction["started"]
+        assert prediction["seconds"] > 0
+        assert prediction["training"]["seed"] == 0
+    refinement = records["refined"]["refinement"]
+    assert records["refined"]["crf"]["iterations"] == 5
+    assert refinement["image_sha256"] == array_sha256(image)
+    assert refinement["annotated_sha256"]
+    assert refinement["seconds"] > 0
 
 
 def test_opening_every_widget_imports_nothing_heavy():
