@@ -213,7 +213,11 @@ def _prepare(given: RefinementInput) -> tuple[RegionRefiner, np.ndarray, tuple[i
     shape = arrays.probabilities.shape[1:]
     channels_last, _ = split_channels(arrays.image, shape)
     image = arrays.plane.apply(drop_alpha(channels_last))
-    return RegionRefiner(image, arrays.probabilities, arrays.annotated), arrays.values, shape
+    values = arrays.values
+    if values.min() >= 0 and values.max() < 256:
+        # What napari shows without converting it.
+        values = values.astype(np.uint8)
+    return RegionRefiner(image, arrays.probabilities, arrays.annotated), values, shape
 
 
 def _ending(condition: threading.Condition, preview: LivePreview) -> Callable[..., None]:

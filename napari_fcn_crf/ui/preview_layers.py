@@ -80,9 +80,16 @@ def place_region(layer: Labels, image: Image, labels: np.ndarray, region: Region
     layer.data = labels
     # New data makes a layer editable again.
     layer.editable = False
-    layer.scale = place["scale"][-2:] * region.step
-    layer.rotate = place["rotate"][-2:, -2:]
-    # Of a stack's shear only what lies in the plane: its last element.
-    layer.shear = place["shear"][-1:]
-    layer.translate = (place["translate"] + np.linalg.solve(affine[:-1, :-1], moved))[-2:]
-    layer.affine = affine[-3:, -3:]
+    wanted = {
+        "scale": place["scale"][-2:] * region.step,
+        "rotate": place["rotate"][-2:, -2:],
+        # Of a stack's shear only what lies in the plane: its last element.
+        "shear": place["shear"][-1:],
+        "translate": (place["translate"] + np.linalg.solve(affine[:-1, :-1], moved))[-2:],
+        "affine": affine[-3:, -3:],
+    }
+    present = spatial_metadata(layer)
+    for name, value in wanted.items():
+        # Each of them draws everything anew, and most frames are where the last one was.
+        if not np.array_equal(present[name], value):
+            setattr(layer, name, value)

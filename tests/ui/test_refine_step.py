@@ -185,6 +185,24 @@ def test_a_slow_frame_is_coarse_until_the_slider_rests(step, viewer, qtbot, monk
     step.preview_box.setChecked(False)
 
 
+def test_a_frame_is_drawn_once_and_lies_in_its_image(step, viewer, qtbot):
+    image = viewer.layers["squares"]
+    image.scale, image.translate, image.rotate = (2, 3), (5, 7), 30
+    qtbot.wait(50)
+    with qtbot.waitSignal(step.preview.shown, timeout=120_000):
+        step.preview_box.setChecked(True)
+    qtbot.wait(500)  # what the new layer brings about
+    preview = viewer.layers["squares preview"]
+    for corner in ((0, 0), (63, 10)):
+        np.testing.assert_allclose(preview.data_to_world(corner), image.data_to_world(corner))
+    drawn = []
+    preview.events.set_data.connect(lambda event: drawn.append(event))
+    with qtbot.waitSignal(step.preview.shown, timeout=60_000):
+        step.controls._controls["bilateral_weight"].value = 0
+    assert len(drawn) == 1
+    step.preview_box.setChecked(False)
+
+
 def test_tuning_shows_its_score(step, viewer, session, qtbot):
     step.budget_s.setValue(2)
     click(qtbot, step.tune_button)
