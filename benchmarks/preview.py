@@ -2,10 +2,10 @@
 
     python -m benchmarks.preview [--size ROWSxCOLUMNS] [--rounds N]
 
-What a slider changes decides what a frame costs: lattices are kept while only strengths change, and
-one is built anew for a radius or the edge sensitivity. A moving slider is followed at a coarser step
-where `crf.pace` finds the full one too slow. Frames and calls take turns in one process, and medians
-are printed.
+What a slider changes decides what a frame costs: lattices are kept while only strengths change,
+and one is built anew for a radius or the edge sensitivity. A moving slider is followed at a coarser
+step where `crf.pace` finds the full one too slow. Frames and calls take turns in one process, and
+medians are printed.
 """
 
 from __future__ import annotations
