@@ -32,7 +32,7 @@ def compile_trainer(trainer: Any, settings: TrainingSettings, keep_gradients: bo
         optimizer=adam(settings.learning_rate, name="adam"),
         # Always the sum: the pixels' weights say what is averaged.
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),
-        # With Adam's kernel XLA never pays: see `FusedAdam`.
+        # XLA's step is no faster than with Adam's kernel (see `FusedAdam`): it never pays back.
         jit_compile=False,
     )
     trainer.optimizer.build(trainer.trainable_variables)

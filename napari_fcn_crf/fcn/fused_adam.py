@@ -15,9 +15,9 @@ class FusedAdam(keras.optimizers.Adam):
     Notes
     -----
     Keras writes Adam as a dozen operations, each of which goes through the memory of all weights:
-    for the 134 million of FCN-32s that took about half of a step on a CPU. XLA would merge them
-    too, but takes 10 s and more to compile, and its convolutions are slower than oneDNN's; see
-    `benchmarks/network.py`. Both compute
+    for the 134 million of FCN-32s on a CPU, as much as a good part of a step. XLA would merge them
+    too, but compiles for as long as several steps, and its step is no faster than with this kernel:
+    `benchmarks/network.py` compares them. Both compute
 
     .. math::
 
