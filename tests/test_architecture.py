@@ -46,7 +46,7 @@ MAY_USE = {
     "pipeline": {"fcn", "refinement", *BASE},
     "compute": {"compute", "pipeline", "fcn", *BASE},
     "__main__": {"cli"},
-    "cli": {"cli_options", "compute", "demo", "paper", "pipeline", *BASE},
+    "cli": {"cli_options", "compute", "demo", "paper", "pipeline", "refinement", *BASE},
     "cli_options": BASE,
     "demo": {"demo_figure", "pipeline", "refinement", *BASE},
     "demo_figure": BASE,
