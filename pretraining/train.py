@@ -114,11 +114,12 @@ def average_weights(network: Any) -> dict[str, Any]:
     return weights
 
 
-def load_average(network: Any, path: Path) -> None:
-    """Set the weights that `average_weights` gave."""
+def load_average(network: Any, path: Path, without: tuple[str, ...] = ()) -> None:
+    """Set the weights that `average_weights` gave, but those of layers whose names begin so."""
     with np.load(path, allow_pickle=False) as found:
         for weight in network.weights:
-            weight.assign(found[weight.path])
+            if not weight.path.startswith(without):
+                weight.assign(found[weight.path])
 
 
 def save(network: Any, folder: Path, state: dict[str, Any]) -> None:
@@ -148,6 +149,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--report", type=int, default=100, help="steps between log lines")
     parser.add_argument("--start", type=Path, help="weights (average.npz) of an earlier run")
+    parser.add_argument(
+        "--renew", nargs="*", default=[], help="layers that start anew all the same, e.g. block3"
+    )
     parser.add_argument("--frozen", nargs="*", default=[], help="layers to leave, e.g. block1")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -155,15 +159,15 @@ def main() -> None:
     keras.utils.set_random_seed(options.seed)
     network = pretext_network()
     initialise(network, options.seed)
+    renewed = list(CONVOLUTIONS)
     if options.start is not None:
-        load_average(network, options.start)
-    else:
+        load_average(network, options.start, tuple(options.renew))
+        renewed = [name for name in CONVOLUTIONS if name.startswith(tuple(options.renew))]
+    if renewed:
         rng = np.random.default_rng(options.seed)
         scenes = [numbered_scene(options.seed, number)[0] for number in range(48)]
         crops = [recolour(rng, image[:CROP_PX, :CROP_PX]) for image in scenes]
-        initialise_from_images(
-            network, np.stack(crops).astype(np.float32), list(CONVOLUTIONS), options.seed
-        )
+        initialise_from_images(network, np.stack(crops).astype(np.float32), renewed, options.seed)
     for layer in network.layers:
         if options.frozen and layer.name.startswith(tuple(options.frozen)):
             layer.trainable = False

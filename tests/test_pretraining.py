@@ -158,24 +158,36 @@ def test_starting_weights_give_outputs_of_unit_spread() -> None:
     np.testing.assert_allclose(response.mean(axis=(0, 1, 2)), 0, atol=0.25)
 
 
-def test_training_goes_on_where_it_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_goes_on_where_it_ended_or_with_some_layers_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(train, "_VALIDATION_SCENES", 2)
 
-    def run(steps: int) -> list[dict[str, float]]:
-        arguments = ["train", str(tmp_path), "--steps", str(steps), "--report", "1", "--batch", "2"]
-        monkeypatch.setattr(sys, "argv", arguments)
+    def run(folder: Path, *options: str) -> list[dict[str, float]]:
+        monkeypatch.setattr(
+            sys, "argv", ["train", str(folder), "--report", "1", "--batch", "2", *options]
+        )
         train.main()
-        return [json.loads(line) for line in (tmp_path / train.LOG).read_text().splitlines()]
+        return [json.loads(line) for line in (folder / train.LOG).read_text().splitlines()]
 
-    assert [line["step"] for line in run(1)] == [1]
-    log = run(3)
+    assert [line["step"] for line in run(tmp_path, "--steps", "1")] == [1]
+    log = run(tmp_path, "--steps", "3")
     assert [line["step"] for line in log] == [1, 2, 3]
     assert all(np.isfinite(line["loss"]) for line in log)
     assert 0 <= log[-1]["validation_accuracy"] <= 1
-    with np.load(tmp_path / "average.npz", allow_pickle=False) as average:
-        arrays = bundled_arrays(average)
+    with np.load(tmp_path / "average.npz", allow_pickle=False) as file:
+        average = dict(file)
+    arrays = bundled_arrays(average)
     assert {array.dtype for array in arrays.values()} == {np.dtype(np.float16)}
     assert {"block1_conv1/kernel", "fc7/bias", "hyper_conv5/kernel"} <= set(arrays)
+
+    start = ["--start", str(tmp_path / "average.npz"), "--renew", "block5", "fc6", "--seed", "7"]
+    run(tmp_path / "anew", "--steps", "1", *start)
+    with np.load(tmp_path / "anew" / "average.npz", allow_pickle=False) as found:
+        moved = {path: np.abs(found[path] - average[path]).max() for path in average}
+    assert moved["block4_conv3/kernel"] < 1e-3
+    assert moved["block5_conv1/kernel"] > 0.01
+    assert moved["fc6/kernel"] > 0.01
 
 
 def test_weights_too_large_for_half_precision_are_refused() -> None:
