@@ -18,7 +18,7 @@ import sys
 import numpy as np
 import napari_fcn_crf as nfc
 pixels = np.load(sys.argv[1])
-settings = nfc.TrainingSettings(architecture=sys.argv[3], iterations=2)
+settings = nfc.TrainingSettings(architecture=sys.argv[3], weights="random", iterations=10)
 nfc.save_model(nfc.train(pixels["image"], pixels["labels"], settings), sys.argv[2])
 """
 
