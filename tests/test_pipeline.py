@@ -132,7 +132,11 @@ def test_several_images_one_without_a_class(
 def test_training_reports_and_stops(tiny_image: np.ndarray, tiny_labels: np.ndarray) -> None:
     seen: list[Progress] = []
     trained = nfc.train(
-        tiny_image, tiny_labels, nfc.TrainingSettings(), seen.append, lambda: len(seen) > 3
+        tiny_image,
+        tiny_labels,
+        nfc.TrainingSettings(mode="full"),
+        seen.append,
+        lambda: len(seen) > 3,
     )
     assert [progress.phase for progress in seen] == ["Building the network", *["Training"] * 3]
     assert trained.card.losses == tuple(progress.loss for progress in seen[1:])

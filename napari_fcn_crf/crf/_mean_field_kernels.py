@@ -126,10 +126,13 @@ def log_odds(
 
 
 @part_of_kernel
-def _softmax_line(logits: Array, rest: Array, ones: Array, is_potts: bool, row: Any) -> None:
+def _softmax_line(
+    logits: Array, rest: Array, zeros: Array, ones: Array, is_potts: bool, row: Any
+) -> None:
     """Replace pixels' rows of logits by marginals; `rest` becomes the last class'.
 
-    With Potts, the last class is not in the rows and its logit is 0. `ones` is one row of them.
+    With Potts, the last class is not in the rows and its logit is 0. `zeros` and `ones` are one
+    row each.
     """
     length = len(row)
     for i in range(rest.size):
@@ -145,8 +148,7 @@ def _softmax_line(logits: Array, rest: Array, ones: Array, is_potts: bool, row: 
         for c in range(length):
             total += logits[i * length + c]
         inverse = _ONE / total
-        # e / Σ e = e + (1 / Σ e - 1) e, to 1e-7.
-        add_row(logits, i, logits, i, inverse - _ONE, logits, i, row)
+        add_row(logits, i, zeros, 0, inverse, logits, i, row)
         rest[i] *= inverse
 
 
@@ -235,7 +237,7 @@ def update(
     is_potts = penalties.size == 0
     slots_s, weights_s, starts_s, corners_s, smooth = smoothness
     slots_a, weights_a, starts_a, corners_a, appear = appearance
-    ones = np.ones(length, np.float32)
+    zeros, ones = np.zeros(length, np.float32), np.ones(length, np.float32)
     largest = np.float32(0)
     for tile in range(begin, end):
         left, right = boxes[tile, 4], boxes[tile, 5]
@@ -266,7 +268,7 @@ def update(
                 if is_potts and length == 1:
                     _softmax_line_of_two(logits, rest)
                 else:
-                    _softmax_line(logits, rest, ones, is_potts, row)
+                    _softmax_line(logits, rest, zeros, ones, is_potts, row)
                 if write:
                     of_line_q = marginals[:, z, y, left:right]
                     change = _write_line(logits, rest, is_potts, compare, of_line_q, row)
