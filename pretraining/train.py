@@ -40,6 +40,7 @@ CHECKPOINT = "checkpoint.weights.h5"
 LOG = "log.jsonl"
 _VALIDATION_SEED = 2**31
 _VALIDATION_SCENES = 64
+_STARTING_SCENES = 48
 
 
 def pretext_network() -> Any:
@@ -165,7 +166,7 @@ def main() -> None:
         renewed = [name for name in CONVOLUTIONS if name.startswith(tuple(options.renew))]
     if renewed:
         rng = np.random.default_rng(options.seed)
-        scenes = [numbered_scene(options.seed, number)[0] for number in range(48)]
+        scenes = [numbered_scene(options.seed, number)[0] for number in range(_STARTING_SCENES)]
         crops = [recolour(rng, image[:CROP_PX, :CROP_PX]) for image in scenes]
         initialise_from_images(network, np.stack(crops).astype(np.float32), renewed, options.seed)
     for layer in network.layers:

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from pretraining import train
+from pretraining import data_dependent, train
 from pretraining.data_dependent import initialise_from_images, typical_patches
 from pretraining.episodes import N_CLASSES, crop_and_turn, draw_strokes, episode
 from pretraining.export import bundled_arrays
@@ -162,6 +162,8 @@ def test_training_goes_on_where_it_ended_or_with_some_layers_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train, "_VALIDATION_SCENES", 2)
+    monkeypatch.setattr(train, "_STARTING_SCENES", 8)
+    monkeypatch.setattr(data_dependent, "_PATCHES", 1500)
 
     def run(folder: Path, *options: str) -> list[dict[str, float]]:
         monkeypatch.setattr(
