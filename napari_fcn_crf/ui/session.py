@@ -323,8 +323,9 @@ class Session(QObject):
         except (ValueError, TypeError) as error:
             show_error(str(error))
         else:
-            self._show_later.start()
-            return
+            with contextlib.suppress(RuntimeError):  # the window is being closed
+                self._show_later.start()
+                return
         self.activity = None
         self.notify_changed()
 

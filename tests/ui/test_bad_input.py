@@ -137,11 +137,11 @@ def test_full_disk_while_saving_leaves_no_file(
     click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
 
-    def full(source, target):
+    def full(source, target, card):
         Path(target).write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("napari_fcn_crf.ui.session.shutil.copyfile", full)
+    monkeypatch.setattr("napari_fcn_crf.ui.session.copy_model", full)
     with pytest.raises(ValueError, match=r"could not be saved as out\.keras: No space left"):
         session.save_model(tmp_path / "out.keras")
     assert list(tmp_path.iterdir()) == []
