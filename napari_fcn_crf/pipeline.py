@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -254,7 +254,7 @@ def _log(folder: str | Path | None, class_names: tuple[str, ...]) -> Iterator[Tr
             f"Writing for TensorBoard needs the package {error.name!r}, but it is not installed "
             "where the network runs. Install tensorboard there, or train without it."
         ) from error
-    with EventFile(folder) as events:
+    with closing(EventFile(folder)) as events:
         yield TrainingLog(events, class_names)
 
 

@@ -23,6 +23,7 @@ from napari_fcn_crf.settings import (
     PredictionSettings,
     TrainingSettings,
 )
+from tests.commands import refusal
 
 ALL_SETTINGS = [TrainingSettings, PredictionSettings, CRFSettings, ComputeSettings]
 
@@ -118,16 +119,9 @@ def test_bad_input_is_told_in_one_line(
 ) -> None:
     monkeypatch.chdir(files)
     before = {path.name for path in files.iterdir()}
-    try:
-        code = cli.main(arguments.split())
-    except SystemExit as ended:
-        code = ended.code
-    out, err = capsys.readouterr()
-    assert code == 2
-    assert message in err
-    assert err.startswith("napari-fcn-crf")
-    assert err.count("\n") == 1
-    assert out == ""
+    error = refusal(arguments.split(), capsys)
+    assert message in error
+    assert error.startswith("napari-fcn-crf")
     made = {path.name for path in files.iterdir()} - before
     assert made <= {"out"}
 

@@ -83,7 +83,10 @@ def mean_field(
         for lattice in lattices
     )
     work_spaces = [lattice.work_space(length) if lattice else None for lattice in lattices]
-    kernel_arguments = [_kernel_arguments(*pair, len(boxes)) for pair in pairs]
+    kernel_arguments = [
+        _kernel_arguments(lattice, weight, len(boxes))
+        for lattice, (_, weight) in zip(lattices, pairs, strict=True)
+    ]
     padded = np.zeros((0 if penalties is None else len(penalties), length), np.float32)
     if penalties is not None:
         padded[:, : len(penalties)] = penalties
@@ -112,7 +115,7 @@ def mean_field(
 def _kernel_arguments(
     lattice: PermutohedralLattice | None, weight: float, tiles: int
 ) -> tuple[Any, ...]:
-    if lattice is not None and weight:
+    if lattice is not None:
         return lattice.slots, lattice.weights, lattice.starts, lattice.corners, np.float32(weight)
     return (
         np.empty((0, 0, 0, 0), np.uint16),

@@ -7,8 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +29,7 @@ _CHUNK = 2**20
 
 
 class EventFile:
-    """An event file in a folder, which TensorBoard shows as one run; a context manager.
+    """An event file in a folder, which TensorBoard shows as one run.
 
     Parameters
     ----------
@@ -52,15 +51,8 @@ class EventFile:
             self._records = RecordWriter(path.open("xb"))
         self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End the file."""
         self._records.close()
 
     def scalar(self, step: int, tag: str, value: float) -> None:

@@ -126,7 +126,6 @@ class CRFControls(QWidget):
         layout.addLayout(form)
         self._fill_presets()
         self.preset_choice.activated.connect(self._on_preset_chosen)
-        self.save_button.clicked.connect(self._on_save_clicked)
         for control in self._controls.values():
             control.changed.connect(self._on_control_changed)
         self._show_preset()

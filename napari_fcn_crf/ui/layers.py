@@ -130,7 +130,6 @@ def add_probabilities(
     viewer: Viewer, image: Image, probabilities: np.ndarray, card: ModelCard
 ) -> Image:
     """Add a model's prediction above its image, in place of the last one for that image."""
-    name = f"{image.name} probabilities"
     noted = {
         "kind": "probabilities",
         "image": image.name,
@@ -140,18 +139,7 @@ def add_probabilities(
         "record": card.record,
     }
     place = with_class_axis(spatial_metadata(image))
-    renewed = _renew(viewer, name, probabilities, noted, place)
-    if renewed is not None:
-        return renewed
-    layer = Image(
-        probabilities,
-        name=name,
-        contrast_limits=(0, 1),
-        colormap="viridis",
-        metadata={METADATA_KEY: noted},
-        **place,
-    )
-    return _insert_above(viewer, image, layer)
+    return _add_above(viewer, image, probabilities, noted, place, colormap="viridis")
 
 
 def class_colours(labels: Labels, values: Iterable[int]) -> tuple[tuple[float, ...], ...]:
@@ -203,23 +191,10 @@ def add_uncertainty(
     viewer: Viewer, image: Image, entropy: np.ndarray, record: dict[str, Any]
 ) -> Image:
     """Add the entropy of a prediction above its image."""
-    name = f"{image.name} uncertainty"
     noted = {"kind": "uncertainty", "image": image.name, "record": record}
-    place = spatial_metadata(image)
-    renewed = _renew(viewer, name, entropy, noted, place)
-    if renewed is not None:
-        return renewed
-    layer = Image(
-        entropy,
-        name=name,
-        contrast_limits=(0, 1),
-        colormap="magma",
-        # What is sure is black, and leaves the image as it is.
-        blending="additive",
-        metadata={METADATA_KEY: noted},
-        **place,
-    )
-    return _insert_above(viewer, image, layer)
+    # Added to the image, black leaves it as it is: there the prediction is sure.
+    look = {"colormap": "magma", "blending": "additive"}
+    return _add_above(viewer, image, entropy, noted, spatial_metadata(image), **look)
 
 
 def add_changed(viewer: Viewer, before: Labels, after: Labels) -> Labels:
@@ -328,9 +303,23 @@ def _note_painted(event: Any) -> None:
     our_metadata(event.source)["painted"] = True
 
 
-def _insert_above(viewer: Viewer, below: Layer, layer: Layer) -> Any:
+def _add_above(
+    viewer: Viewer,
+    image: Image,
+    data: np.ndarray,
+    noted: dict[str, Any],
+    place: dict[str, Any],
+    **look: str,
+) -> Any:
+    """Show values from 0 to 1 above an image, in its last layer of their kind if there is one."""
+    name = f"{image.name} {noted['kind']}"
+    layer = _renew(viewer, name, data, noted, place)
+    if layer is not None:
+        return layer
+    metadata = {METADATA_KEY: noted}
+    layer = Image(data, name=name, contrast_limits=(0, 1), metadata=metadata, **look, **place)
     # At its place at once: to move it there afterwards makes the canvas sort everything again.
-    index = viewer.layers.index(below) + 1 if below in viewer.layers else len(viewer.layers)
+    index = viewer.layers.index(image) + 1 if image in viewer.layers else len(viewer.layers)
     viewer.layers.insert(index, layer)
     return layer
 

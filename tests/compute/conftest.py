@@ -37,6 +37,15 @@ def warm_service() -> Iterator[ComputeService]:
 
 
 @pytest.fixture
+def service() -> Iterator[ComputeService]:
+    """A process that a test may end."""
+    service = ComputeService()
+    service.configure(CPU)
+    yield service
+    service.close()
+
+
+@pytest.fixture
 def image() -> np.ndarray:
     """A dark half and a bright one, with noise."""
     pixels = np.random.default_rng(0).integers(0, 60, (64, 64, 3), dtype=np.uint8)

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +14,7 @@ import pytest
 
 from napari_fcn_crf.compute.service import ComputeError, ComputeService
 from napari_fcn_crf.progress import Cancelled
-from tests.compute.conftest import CPU, ENDLESS, SHORT, shared_blocks
-
-
-@pytest.fixture
-def service() -> Iterator[ComputeService]:
-    service = ComputeService()
-    service.configure(CPU)
-    yield service
-    service.close()
+from tests.compute.conftest import ENDLESS, SHORT, shared_blocks
 
 
 def is_gone(pid: int, within_s: float) -> bool:

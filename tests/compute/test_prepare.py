@@ -1,7 +1,6 @@
 """Starting the compute process before there is work for it."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +9,7 @@ import pytest
 
 from napari_fcn_crf.compute.service import ComputeService
 from napari_fcn_crf.settings import ComputeSettings
-from tests.compute.conftest import CPU, SHORT
-
-
-@pytest.fixture
-def service() -> Iterator[ComputeService]:
-    service = ComputeService()
-    service.configure(CPU)
-    yield service
-    service.close()
+from tests.compute.conftest import SHORT
 
 
 def children() -> set[int]:

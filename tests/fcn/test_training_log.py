@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,7 @@ def test_tensorboard_shows_them(tmp_path: Path) -> None:
     """TensorBoard turns what it reads into the form it shows."""
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-    with EventFile(tmp_path) as events:
+    with closing(EventFile(tmp_path)) as events:
         events.scalar(1, "loss", 0.5)
         events.histogram(1, "gradient", np.arange(10, dtype=np.float32))
         events.image(1, "probability", np.zeros((4, 6), np.uint8))
