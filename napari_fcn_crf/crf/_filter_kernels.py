@@ -12,6 +12,7 @@ import numpy as np
 
 from ._compile import kernel, part_of_kernel
 from ._rows import add_row
+from ._vertex_kernels import NOBODY
 
 Array = Any
 _HALF = np.float32(0.5)
@@ -74,49 +75,64 @@ def normalise(
 
 @kernel
 def gather(
-    begin: int, end: int, sums: Array, starts: Array, grouped: Array, values: Array, row: Any
+    begin: int,
+    end: int,
+    sums: Array,
+    starts: Array,
+    grouped: Array,
+    values: Array,
+    pieces: int,
+    piece: int,
+    row: Any,
 ) -> None:
-    """Add up the slots of a range of vertices."""
-    for k in range(begin * len(row), end * len(row)):
-        values[k] = np.float32(0)
-    for vertex in range(begin, end):
-        for place in range(starts[vertex], starts[vertex + 1]):
-            add_row(values, vertex, values, vertex, np.float32(1), sums, grouped[place], row)
+    """Add up the slots of a range of vertices: one of the `pieces` that their rows consist of."""
+    # Behind the last vertex, values are zero.
+    nothing = starts.size - 1
+    vertex: Any = begin - 1
+    for place in range(starts[begin], starts[end]):
+        slot: Any = np.int64(grouped[place])
+        # No branch, which the processor could not foresee.
+        is_first = slot < 0
+        vertex += is_first
+        source = (~slot if is_first else slot) * pieces + piece
+        so_far = nothing if is_first else vertex
+        add_row(values, vertex, values, so_far, np.float32(1), sums, source, row)
 
 
 @kernel
 def blur_axis(
-    begin: int, end: int, neighbours: Array, values: Array, blurred: Array, row: Any
+    begin: int, end: int, blocks: Array, offsets: Array, values: Array, blurred: Array, row: Any
 ) -> None:
-    """Blur a range of vertices by (1/2, 1, 1/2) along the axis of these neighbours (p. 7)."""
-    for vertex in range(begin, end):
-        add_row(blurred, vertex, values, vertex, _HALF, values, neighbours[vertex, 0], row)
-        add_row(blurred, vertex, blurred, vertex, _HALF, values, neighbours[vertex, 1], row)
+    """Blur a range of blocks of vertices by (1/2, 1, 1/2) along the axis they are of (p. 7)."""
+    nothing: Any = np.int64(offsets.shape[0])
+    for block in range(begin, end):
+        first_after, first_before = np.int64(blocks[block, 1]), np.int64(blocks[block, 2])
+        for vertex in range(blocks[block, 0], blocks[block + 1, 0]):
+            after: Any = np.int64(offsets[vertex, 0])
+            before: Any = np.int64(offsets[vertex, 1])
+            after = first_after + after if after != NOBODY else nothing
+            before = first_before + before if before != NOBODY else nothing
+            add_row(blurred, vertex, values, vertex, _HALF, values, after, row)
+            add_row(blurred, vertex, blurred, vertex, _HALF, values, before, row)
 
 
 @kernel
-def scatter(begin: int, end: int, values: Array, vertex_of: Array, sums: Array, row: Any) -> None:
-    """Fill a range of slots with their vertices' values."""
-    for slot in range(begin, end):
-        vertex = vertex_of[slot]
-        add_row(sums, slot, values, vertex, np.float32(0), values, vertex, row)
-
-
-@kernel
-def blur(
-    sums: Array,
-    vertex_of: Array,
+def scatter(
+    begin: int,
+    end: int,
+    values: Array,
     starts: Array,
     grouped: Array,
-    neighbours: Array,
-    values: Array,
-    blurred: Array,
+    sums: Array,
+    pieces: int,
+    piece: int,
     row: Any,
 ) -> None:
-    """Replace the slots' sums by the blurred ones, in one thread."""
-    axes, count = neighbours.shape[:2]
-    gather(0, count, sums, starts, grouped, values, row)
-    for a in range(axes):
-        blur_axis(0, count, neighbours[a], values, blurred, row)
-        values, blurred = blurred, values
-    scatter(0, vertex_of.size, values, vertex_of, sums, row)
+    """Fill the slots of a range of vertices with their values: what `gather` took."""
+    vertex: Any = begin - 1
+    for place in range(starts[begin], starts[end]):
+        slot: Any = np.int64(grouped[place])
+        is_first = slot < 0
+        vertex += is_first
+        target = (~slot if is_first else slot) * pieces + piece
+        add_row(sums, target, values, vertex, np.float32(0), values, vertex, row)

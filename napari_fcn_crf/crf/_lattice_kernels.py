@@ -1,4 +1,4 @@
-"""Kernels that build the permutohedral lattice: the tiles' dictionaries, vertices, neighbours.
+"""Kernels that build the permutohedral lattice: the tiles' dictionaries.
 
 The steps and their names are those of Adams, Baek and Davis (2010), see `lattice`. What is ours is
 the order of the work. The image is cut into tiles of at most 65536 vertices. Each tile numbers the
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ._compile import kernel, part_of_kernel
+from ._radix_sort import radix_sort
 
 # 2^64 divided by the golden ratio: Knuth's multiplicative hash.
 _HASH = np.uint64(0x9E3779B97F4A7C15)
@@ -202,29 +203,16 @@ def _number_line(
 
 
 @part_of_kernel
-def _sort_into_slabs(keys: Array, thickness: int, boxes: Array, tile: int, slots: Array) -> None:
-    """Sort a tile's keys by their multiple of `thickness`, and number its pixels' slots anew.
+def _sort_slots(keys: Array, boxes: Array, tile: int, slots: Array) -> None:
+    """Put a tile's keys in ascending order, and number its pixels' slots anew.
 
-    Neighbours along any axis are a few slabs away: in this order, they are near in memory.
+    Neighbours are then near in memory, and so are all tiles' slots of consecutive vertices.
     """
-    lowest, highest = keys[0] // thickness, keys[0] // thickness
-    for i in range(keys.size):
-        slab = keys[i] // thickness
-        lowest, highest = min(lowest, slab), max(highest, slab)
-    # So many slabs that they outnumber the keys are merged; the order is about speed alone.
-    per_bin = (highest - lowest) // 65536 + 1
-    starts = np.zeros((highest - lowest) // per_bin + 2, np.int64)
-    for i in range(keys.size):
-        starts[(keys[i] // thickness - lowest) // per_bin + 1] += 1
-    for k in range(1, starts.size):
-        starts[k] += starts[k - 1]
+    ordered, order = radix_sort(keys.copy())
     place = np.empty(keys.size, np.uint16)
-    old = keys.copy()
     for i in range(keys.size):
-        k = (old[i] // thickness - lowest) // per_bin
-        place[i] = starts[k]
-        keys[starts[k]] = old[i]
-        starts[k] += 1
+        keys[i] = ordered[i]
+        place[order[i]] = i
     for z in range(boxes[tile, 0], boxes[tile, 1]):
         for y in range(boxes[tile, 2], boxes[tile, 3]):
             for x in range(boxes[tile, 4], boxes[tile, 5]):
@@ -287,77 +275,6 @@ def number_vertices(
                 state = (simplices, multipliers, table, keys, first, count, *of_line, scratch)
                 count = _number_line(*state, corners)
         if count - first > _WORTH_SORTING:
-            _sort_into_slabs(keys[first:count], multipliers[size - 2], boxes, tile, slots)
+            _sort_slots(keys[first:count], boxes, tile, slots)
         counts[tile] = count - first
     return _copied(keys, count, count)
-
-
-@kernel
-def merge_slots(slot_keys: Array, more_keys: Array, vertex_of: Array) -> Array:
-    """Give each slot the number of its vertex; return the vertices' keys and their table.
-
-    `more_keys` become vertices, too, unless they are.
-    """
-    table = np.full(4096, -1, np.int32)
-    shift = _shift(table)
-    keys = np.empty(4096, np.int64)
-    count = 0
-    slots = slot_keys.size
-    for slot in range(slots + more_keys.size):
-        key = slot_keys[slot] if slot < slots else more_keys[slot - slots]
-        mask = table.shape[0] - 1
-        entry = _home(key, shift)
-        while table[entry] >= 0 and keys[table[entry]] != key:
-            entry = (entry + 1) & mask
-        found = table[entry]
-        if slot < slots:
-            vertex_of[slot] = found if found >= 0 else count
-        if found >= 0:
-            continue
-        table[entry] = count
-        keys[count] = key
-        count += 1
-        if count == keys.size:
-            keys = _copied(keys, count, 2 * count)
-        if _is_crowded(table, count):
-            table = _grown(table, keys, 0, count)
-            shift = _shift(table)
-    return _copied(keys, count, count), table
-
-
-@kernel
-def find_neighbours(
-    begin: int, end: int, keys: Array, table: Array, multipliers: Array, neighbours: Array
-) -> None:
-    """Fill the two neighbours of a range of vertices along each of the d + 1 axes of the blur.
-
-    `neighbours`, shape (d + 1, vertices, 2), comes filled with the number of no vertex.
-    """
-    size = neighbours.shape[0]
-    shift = _shift(table)
-    mask = table.shape[0] - 1
-    for vertex in range(begin, end):
-        for a in range(size):
-            key = keys[vertex] + multipliers[a] * size - multipliers[size]
-            entry = _home(key, shift)
-            while table[entry] >= 0 and keys[table[entry]] != key:
-                entry = (entry + 1) & mask
-            other = table[entry]
-            if other >= 0:
-                neighbours[a, vertex, 0] = other
-                neighbours[a, other, 1] = vertex
-
-
-@kernel
-def group_slots(vertex_of: Array, starts: Array, slots: Array) -> None:
-    """Fill `slots` with the slots of vertex 0, of vertex 1, ...; those of v begin at starts[v]."""
-    starts[:] = 0
-    for slot in range(vertex_of.size):
-        starts[vertex_of[slot] + 1] += 1
-    for vertex in range(starts.size - 1):
-        starts[vertex + 1] += starts[vertex]
-    place = starts[:-1].copy()
-    for slot in range(vertex_of.size):
-        vertex = vertex_of[slot]
-        slots[place[vertex]] = slot
-        place[vertex] += 1

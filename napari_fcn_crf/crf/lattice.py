@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _filter_kernels as filters
 from . import _lattice_kernels as kernels
+from . import _vertex_kernels as vertex_kernels
 from .features import Features
 from .threads import in_threads
 
@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float32]
 WorkSpace = tuple[Floats, Floats]
 Boxes = npt.NDArray[np.int64]
 Row = tuple[int, ...]
+Neighbours = tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]
 
 # Slots of a tile are numbered with 16 bits.
 _MOST_SLOTS_OF_A_TILE = 65536
@@ -27,6 +28,10 @@ _LONGEST_KEY = 2**63
 # Below this many sums, waking other threads takes longer than they would save.
 _WORTH_THREADS = 1 << 19
 _SHORTEST_RANGE = 4096
+_FEWEST_BLOCKS = 32
+# No more channels are blurred at a time: vertices' values would leave the cache, and take as much
+# memory as the slots'.
+_WIDEST_PIECE = 12
 
 
 class PermutohedralLattice:
@@ -34,7 +39,8 @@ class PermutohedralLattice:
 
     Parameters
     ----------
-    features : Features
+    make_features : callable
+        Called once for the features; nobody else should keep them, because they take much memory.
     boxes : int array, shape (tiles, 6), optional
         The tiles, see `tile_boxes`; lattices that are used together share them.
     threads : int
@@ -61,7 +67,10 @@ class PermutohedralLattice:
     ICML 2013, https://proceedings.mlr.press/v28/kraehenbuehl13.html
     """
 
-    def __init__(self, features: Features, boxes: Boxes | None = None, threads: int = 1) -> None:
+    def __init__(
+        self, make_features: Callable[[], Features], boxes: Boxes | None = None, threads: int = 1
+    ) -> None:
+        features = make_features()
         shape, d = features.image.shape[:3], features.dimensions
         self._threads = threads
         self.boxes = boxes = tile_boxes(shape, d) if boxes is None else boxes
@@ -72,38 +81,29 @@ class PermutohedralLattice:
         given = features.axes, features.image, features.sigmas, elevation_scale(d), multipliers
         counts = np.empty(len(boxes), np.int64)
         arguments = (*given, boxes, self.slots, self.weights, counts, self.corners)
-        slot_keys = np.concatenate(
-            in_threads(kernels.number_vertices, arguments, len(boxes), threads)
-        )
+        found = in_threads(kernels.number_vertices, arguments, len(boxes), threads)
         self.starts = np.concatenate([[0], np.cumsum(counts)])
-        self.vertex_of = np.empty(self.starts[-1], np.int32)
-        more_keys = _keys_of_zero(multipliers) if math.prod(shape) % 4 else slot_keys[:0]
-        keys, table = kernels.merge_slots(slot_keys, more_keys, self.vertex_of)
-        # What is done with goes at once: this is where memory is largest.
-        del slot_keys, more_keys, arguments, given, features
-        self.neighbours = np.full((d + 1, keys.size, 2), keys.size, np.int32)
-        looked_up = keys, table, multipliers, self.neighbours
-        in_threads(kernels.find_neighbours, looked_up, keys.size, threads, _SHORTEST_RANGE)
-        del table, keys, looked_up
-        self.group_starts = np.empty(self.neighbours.shape[1] + 1, np.int32)
-        self.grouped = np.empty(self.vertex_of.size, np.int32)
-        kernels.group_slots(self.vertex_of, self.group_starts, self.grouped)
-        ones = np.empty(self.vertex_of.size, np.float32)
+        if math.prod(shape) % 4:
+            found.append(_keys_of_zero(multipliers))
+        keys = np.concatenate(found)
+        # What is done with goes at once, for what comes next takes the most memory.
+        del arguments, given, features, found
+        keys, self.grouped, self.group_starts = vertex_kernels.group_slots(keys)
+        self.vertices = keys.size
+        self.neighbours = _neighbours(keys, multipliers, threads)
+        del keys
+        ones = np.empty(self.grouped.size, np.float32)
         splatted = self.slots, self.weights, boxes, self.starts, ones
         in_threads(filters.splat_ones, splatted, len(boxes), threads)
-        self.blur(ones, self.work_space(1), (0,))
+        self.blur(ones, self.work_space((0,)), (0,))
         in_threads(filters.normalise, splatted, len(boxes), threads)
 
-    @property
-    def vertices(self) -> int:
-        """Number of vertices of the lattice."""
-        return int(self.neighbours.shape[1])
-
-    def work_space(self, length: int) -> WorkSpace:
+    def work_space(self, row: Row) -> WorkSpace:
         """Return the memory that `blur` works in, for rows of so many channels.
 
         It is zero behind the last vertex, where those are that do not exist.
         """
+        length = len(_piece(row))
         size = (self.vertices + 1) * length
         values, blurred = np.empty(size, np.float32), np.empty(size, np.float32)
         values[-length:] = blurred[-length:] = 0
@@ -114,27 +114,54 @@ class PermutohedralLattice:
 
         Parameters
         ----------
-        sums : float32 array, shape (slots * len(row),)
+        sums : float32 array, shape (grouped.size * len(row),)
+            Of the slots, the tiles' first.
         work_space : two float32 arrays
             Of `work_space`, which can be used again.
         row : tuple
             As long as the rows of channels.
         """
         values, blurred = work_space
-        slots, vertices = self.vertex_of.size, self.vertices
+        # Of vertices without pixels.
+        sums[self.starts[-1] * len(row) :] = 0
+        length = _piece(row)
+        pieces = len(row) // len(length)
+        is_large = self.vertices * len(self.corners) * len(length) >= _WORTH_THREADS
+        threads = self._threads if is_large else 1
         groups = self.group_starts, self.grouped
-        if self.neighbours.size // 2 * len(row) < _WORTH_THREADS or self._threads == 1:
-            filters.blur(sums, self.vertex_of, *groups, self.neighbours, values, blurred, row)
-            return
+        for piece in range(pieces):
+            taken = sums, *groups, values, pieces, piece, length
+            in_threads(filters.gather, taken, self.vertices, threads, _SHORTEST_RANGE)
+            for blocks, offsets in self.neighbours:
+                arguments = blocks, offsets, values, blurred, length
+                in_threads(filters.blur_axis, arguments, len(blocks) - 1, threads, _FEWEST_BLOCKS)
+                values, blurred = blurred, values
+            given = values, *groups, sums, pieces, piece, length
+            in_threads(filters.scatter, given, self.vertices, threads, _SHORTEST_RANGE)
 
-        def share(work: Callable[..., Any], length: int, *arguments: Any) -> None:
-            in_threads(work, arguments, length, self._threads, _SHORTEST_RANGE)
 
-        share(filters.gather, vertices, sums, *groups, values, row)
-        for pairs in self.neighbours:
-            share(filters.blur_axis, vertices, pairs, values, blurred, row)
-            values, blurred = blurred, values
-        share(filters.scatter, slots, values, self.vertex_of, sums, row)
+def _piece(row: Row) -> Row:
+    """Return the longest part of a row of which a whole number make it up."""
+    pieces = -(-len(row) // _WIDEST_PIECE)
+    while len(row) % pieces:
+        pieces += 1
+    return row[: len(row) // pieces]
+
+
+def _neighbours(
+    keys: npt.NDArray[np.int64], multipliers: npt.NDArray[np.int64], threads: int
+) -> list[Neighbours]:
+    """Return the blocks and offsets of the vertices' neighbours along each axis of the blur."""
+    steps = multipliers[:-1] * (multipliers.size - 1) - multipliers[-1]
+
+    def find(begin: int, end: int) -> list[Neighbours]:
+        found = []
+        for step in steps[begin:end]:
+            offsets = np.empty((keys.size, 2), np.uint8)
+            found.append((vertex_kernels.find_neighbours(keys, step, offsets), offsets))
+        return found
+
+    return [pair for pairs in in_threads(find, (), steps.size, threads) for pair in pairs]
 
 
 def elevation_scale(d: int) -> Floats:

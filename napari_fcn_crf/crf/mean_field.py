@@ -79,10 +79,11 @@ def mean_field(
     row = lanes(odds.shape[3])
     length = len(row)
     sums = tuple(
-        np.empty(lattice.vertex_of.size * length if lattice else 0, np.float32)
+        np.empty(lattice.grouped.size * length if lattice else 0, np.float32)
         for lattice in lattices
     )
-    work_spaces = [lattice.work_space(length) if lattice else None for lattice in lattices]
+    used = [(lattice, values) for lattice, values in zip(lattices, sums, strict=True) if lattice]
+    work_spaces = [lattice.work_space(row) for lattice, _ in used]
     kernel_arguments = [
         _kernel_arguments(lattice, weight, len(boxes))
         for lattice, (_, weight) in zip(lattices, pairs, strict=True)
@@ -96,14 +97,19 @@ def mean_field(
         arguments = (*given, receive, spread, write, compare, marginals, row)
         return float(max(in_threads(kernels.update, arguments, len(boxes), threads)))
 
+    def blur() -> None:
+        for (lattice, values), work_space in zip(used, work_spaces, strict=True):
+            lattice.blur(values, work_space, row)
+
     update(receive=False, spread=True, write=tolerance > 0)
     for iteration in range(1, iterations + 1):
-        for lattice, values, work_space in zip(lattices, sums, work_spaces, strict=True):
-            if lattice is not None and work_space is not None:
-                lattice.blur(values, work_space, row)
+        blur()
         stopped = iteration > 1 and should_stop is not None and should_stop()
         last = stopped or iteration == iterations
         write = last or tolerance > 0
+        if last:
+            # The marginals take the memory.
+            work_spaces.clear()
         change = update(receive=True, spread=not last, write=write, compare=tolerance > 0)
         if on_iteration is not None:
             on_iteration(iteration, iterations)

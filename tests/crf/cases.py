@@ -16,6 +16,7 @@ from pydensecrf.utils import (
 from scipy import sparse
 from skimage import data
 
+from napari_fcn_crf.crf._vertex_kernels import NOBODY
 from napari_fcn_crf.crf.dense_crf import KINDS, DenseCRF
 from napari_fcn_crf.crf.lattice import PermutohedralLattice
 from napari_fcn_crf.settings import CRFSettings
@@ -103,11 +104,14 @@ def by_lattice_in_float64(crf: DenseCRF, given: Floats) -> Floats:
 
 def _filter_of(lattice: PermutohedralLattice) -> Callable[[Any], Any]:
     """Return the lattice's normalised filter as a function of float64 values (pixels, channels)."""
+    vertex_of = np.empty(lattice.grouped.size, np.int64)
+    slots = np.where(lattice.grouped < 0, ~lattice.grouped, lattice.grouped)
+    vertex_of[slots] = np.repeat(np.arange(lattice.vertices), np.diff(lattice.group_starts))
     vertex = np.empty(lattice.slots.shape, np.int64)
     for tile, (z0, z1, y0, y1, x0, x1) in enumerate(lattice.boxes):
         box = np.s_[z0:z1, y0:y1, x0:x1]
-        vertex[box] = lattice.vertex_of[lattice.starts[tile] + lattice.slots[box].astype(np.int64)]
-    axes, count = lattice.neighbours.shape[:2]
+        vertex[box] = vertex_of[lattice.starts[tile] + lattice.slots[box].astype(np.int64)]
+    axes, count = len(lattice.neighbours), lattice.vertices
     pixels = vertex.size // axes
     indices = np.repeat(np.arange(pixels), axes), vertex.ravel()
     # Barycentric weights sum to one; what the lattice's sum to is the normalisation.
@@ -115,9 +119,10 @@ def _filter_of(lattice: PermutohedralLattice) -> Callable[[Any], Any]:
     weights /= weights.sum(axis=-1, keepdims=True)
     slicing = sparse.csr_matrix((weights.ravel(), indices), shape=(pixels, count))
     blurs = []
-    for neighbours in lattice.neighbours:
-        at, side = np.nonzero(neighbours < count)
-        halves = (np.full(at.size, 0.5), (at, neighbours[at, side]))
+    for blocks, offsets in lattice.neighbours:
+        first = np.repeat(blocks[:-1, 1:], np.diff(blocks[:, 0]), axis=0)
+        at, side = np.nonzero(offsets != NOBODY)
+        halves = (np.full(at.size, 0.5), (at, (first + offsets)[at, side]))
         blurs.append(sparse.identity(count) + sparse.csr_matrix(halves, shape=(count, count)))
 
     def unnormalised(values: Any) -> Any:
