@@ -15,8 +15,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # What computes, again with the other backend; without what builds or reads many networks.
-TORCH_TESTS := $(addprefix tests/fcn/test_,hypercolumn.py memory.py model_file.py network.py \
-	prediction.py quick.py resume.py training.py upsampling.py)
+TORCH_TESTS := $(addprefix tests/fcn/test_,common_size.py hypercolumn.py memory.py \
+	mixed_precision.py model_file.py network.py prediction.py quick.py resume.py training.py \
+	upsampling.py)
 # A screen for napari where there is none; macOS has its own.
 XVFB := $(if $(filter Darwin,$(shell uname -s)),,xvfb-run -a)
 

@@ -147,7 +147,7 @@ def train(
     run_record = _start_record(pairs, counts)
     started = time.perf_counter()
 
-    from napari_fcn_crf.fcn import model_file, optimizer_state, training
+    from napari_fcn_crf.fcn import mixed_precision, model_file, optimizer_state, training
 
     if on_progress is not None:
         on_progress(Progress("Building the network"))
@@ -156,7 +156,8 @@ def train(
     def finished(result: TrainingResult) -> Model:
         model = Model(built, replace(card, losses=result.losses), result.state)
         if checkpoint_path is not None:
-            model_file.save(model.network, model.card, checkpoint_path)
+            with mixed_precision.computing_in(built, "float32"):
+                model_file.save(model.network, model.card, checkpoint_path)
             if model.optimizer is not None:
                 optimizer_state.write_sidecar(model.optimizer, checkpoint_path)
         return model
@@ -166,7 +167,12 @@ def train(
             run_record.update(_describe(result))
             finished(result)
 
-    with _log(tensorboard, card.class_names) as log:
+    policy = mixed_precision.policy_of_device()
+    run_record["precision"] = policy
+    with (
+        _log(tensorboard, card.class_names) as log,
+        mixed_precision.computing_in(built, policy),
+    ):
         result = training.fit(
             built,
             _examples(pairs, card.class_values, card.intensity, settings),

@@ -80,6 +80,9 @@ class TrainingSettings(_Settings):
         Optimizer steps, one image each.
     learning_rate : float
         Of Adam.
+    backbone_rate : float
+        Share of the learning rate that the thirteen convolutions are trained at where their weights
+        were learnt before, above 0 and at most 1: a few strokes would undo what they know.
     dropout : float
         Fraction of fc6 and fc7 units dropped while training, in [0, 1).
     loss_reduction : {"mean", "sum"}
@@ -113,6 +116,7 @@ class TrainingSettings(_Settings):
     labels: LabelMode = "scribbles"
     iterations: int = 100
     learning_rate: float = 1e-3
+    backbone_rate: float = 0.1
     dropout: float = 0.5
     loss_reduction: LossReduction = "mean"
     class_weights: ClassWeights = "balanced"
@@ -126,6 +130,8 @@ class TrainingSettings(_Settings):
         self._check_literals()
         require("iterations", self.iterations, self.iterations >= 1, "at least 1")
         require("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
+        rate = self.backbone_rate
+        require("backbone_rate", rate, 0 < rate <= 1, "above 0 and at most 1")
         require("dropout", self.dropout, 0 <= self.dropout < 1, "at least 0 and below 1")
         require("seed", self.seed, 0 <= self.seed < 2**32, "from 0 to 4294967295")
         fraction = self.validation_fraction
@@ -155,6 +161,7 @@ class TrainingSettings(_Settings):
             labels="mask",
             iterations=10,
             learning_rate=1e-4,
+            backbone_rate=1.0,
             dropout=0.5,
             loss_reduction="sum",
             class_weights="none",

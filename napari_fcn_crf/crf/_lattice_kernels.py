@@ -255,7 +255,7 @@ def number_vertices(
     )
     scratch = (np.empty(size, np.float32), np.empty(size, np.int64))
     table = np.full(4096, -1, np.int32)
-    keys = np.empty(65536, np.int64)
+    keys = np.empty(4096, np.int64)
     count = 0
     for tile in range(begin, end):
         # Entries numbered below `first` are another tile's: the table needs no clearing.

@@ -1,4 +1,4 @@
-"""Adam in one pass over the memory."""
+"""Adam in one pass over the memory, with a learning rate for each variable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import keras
 class FusedAdam(keras.optimizers.Adam):
     """Keras' Adam by TensorFlow's own kernel, which updates moments and weights in one pass.
 
-    With any other backend it is Keras' Adam.
+    With any other backend it is Keras' Adam. `shares`, set before the first step, are those of the
+    learning rate that the variables have, in their order; empty for all of it.
 
     Notes
     -----
@@ -32,14 +33,18 @@ class FusedAdam(keras.optimizers.Adam):
     https://doi.org/10.48550/arXiv.1412.6980
     """
 
+    shares: tuple[float, ...] = ()
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update one variable and its moments."""
+        index = self._get_variable_index(variable)
+        if self.shares:
+            learning_rate = learning_rate * self.shares[index]
         if keras.backend.backend() != "tensorflow":
             super().update_step(gradient, variable, learning_rate)
             return
         import tensorflow
 
-        index = self._get_variable_index(variable)
         step = keras.ops.cast(self.iterations + 1, "float32")
         tensorflow.raw_ops.ResourceApplyAdam(
             var=_handle(variable),

@@ -39,3 +39,16 @@ def test_it_is_keras_adam_up_to_rounding() -> None:
     kept = [gradient for _, gradient in optimizers[AdamWithGradients].gradients()]
     for gradient, last in zip(kept, gradients, strict=True):
         np.testing.assert_array_equal(gradient, last)
+
+
+def test_shares_are_of_the_learning_rate() -> None:
+    start = np.linspace(-1, 1, 6, dtype=np.float32)
+    variables = [keras.Variable(start, name=f"w{number}") for number in range(2)]
+    optimizer = FusedAdam(0.01, name="adam")
+    optimizer.shares = (0.1, 1.0)
+    optimizer.build(variables)
+    for _ in range(3):
+        optimizer.apply([np.ones(6, np.float32)] * 2, variables)
+    slow, fast = (np.asarray(variable) - start for variable in variables)
+    np.testing.assert_allclose(fast, -0.03, rtol=1e-3)
+    np.testing.assert_allclose(slow, -0.003, rtol=1e-3)
