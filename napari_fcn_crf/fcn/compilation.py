@@ -45,9 +45,10 @@ def compile_trainer(trainer: Any, settings: TrainingSettings, keep_gradients: bo
 
 def _shares(trainer: Any, settings: TrainingSettings) -> tuple[float, ...]:
     """Return each variable's share of the learning rate; empty where all have all of it."""
-    if settings.starting_weights == RANDOM or settings.backbone_rate == 1:
+    if settings.starting_weights == RANDOM:
         return ()
-    return tuple(
+    shares = tuple(
         settings.backbone_rate if variable.path.split("/")[0] in CONVOLUTIONS else 1.0
         for variable in trainer.trainable_variables
     )
+    return shares if set(shares) != {1.0} else ()

@@ -33,7 +33,9 @@ def _capability() -> tuple[int, ...]:
     if backend == "jax":
         import jax
 
-        return tuple(map(int, str(jax.devices()[0].compute_capability).split(".")))
+        # Other makers' GPUs have none, or a name instead of a number.
+        found = str(getattr(jax.devices()[0], "compute_capability", "0"))
+        return tuple(int(part) if part.isdigit() else 0 for part in found.split("."))
     import tensorflow
 
     device = tensorflow.config.list_physical_devices("GPU")[0]

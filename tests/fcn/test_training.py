@@ -78,6 +78,25 @@ def test_training_learns() -> None:
     assert result.ending == "finished"
 
 
+@pytest.mark.parametrize(("weights", "expected"), [("bundled", 0.1), ("random", 1.0)])
+def test_learnt_convolutions_take_smaller_steps(weights: str, expected: float) -> None:
+    changes = []
+    for rate in (0.1, 1.0):
+        settings = fcn32s_settings(
+            weights=weights, backbone_rate=rate, mode="full", iterations=3, dropout=0.0
+        )
+        network, _ = build_network(settings, 3, 2)
+        kernels = [network.get_layer(name).kernel for name in ("block5_conv1", "fc7")]
+        before = [np.array(kernel) for kernel in kernels]
+        fit(network, [example()], 2, settings)
+        pairs = zip(kernels, before, strict=True)
+        changes.append([np.abs(np.array(after) - earlier).max() for after, earlier in pairs])
+    slow, fast = changes
+    assert slow[0] / fast[0] == pytest.approx(expected, rel=0.2)
+    assert slow[1] / fast[1] == pytest.approx(1, rel=0.2)
+    assert fast[0] > 1e-4
+
+
 def test_the_seed_decides_the_losses() -> None:
     runs = []
     for seed in (0, 0, 1):
