@@ -14,10 +14,6 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# What computes, again with the other backend; without what builds or reads many networks.
-TORCH_TESTS := $(addprefix tests/fcn/test_,common_size.py hypercolumn.py memory.py \
-	mixed_precision.py model_file.py network.py prediction.py quick.py resume.py training.py \
-	upsampling.py)
 # A screen for napari where there is none; macOS has its own.
 XVFB := $(if $(filter Darwin,$(shell uname -s)),,xvfb-run -a)
 
@@ -25,10 +21,10 @@ demo: $(VENV)/.installed
 	$(BIN)/napari-fcn-crf demo $(ARGS)
 
 # TensorFlow and the graphics driver do not bear each other in one process, and a process has one
-# backend, hence three runs.
+# backend, hence three runs. What compares the backends starts them itself.
 test: system-packages lint
 	$(BIN)/python -m pytest --ignore=tests/ui $(ARGS)
-	KERAS_BACKEND=torch $(BIN)/python -m pytest $(TORCH_TESTS) $(ARGS)
+	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/fcn --ignore=tests/fcn/test_backends.py $(ARGS)
 	$(XVFB) $(BIN)/python -m pytest tests/ui $(ARGS)
 
 # Before anything that takes minutes.

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -91,10 +92,12 @@ def test_watching_changes_nothing(
 ) -> None:
     watched = nfc.train(tiny_image, tiny_labels, FULL, tensorboard=tmp_path)
     alone = nfc.train(tiny_image, tiny_labels, FULL)
-    assert watched.card.losses == alone.card.losses
+    # Unwatched, Keras updates PyTorch's variables all at once, which rounds in another order.
+    rounding = 1e-5 if keras.backend.backend() == "torch" else 0
+    np.testing.assert_allclose(watched.card.losses, alone.card.losses, rtol=rounding)
     assert set(watched.optimizer.arrays) == set(alone.optimizer.arrays)
     for mine, other in zip(watched.network.weights, alone.network.weights, strict=True):
-        np.testing.assert_array_equal(mine, other)
+        np.testing.assert_allclose(np.array(mine), np.array(other), rtol=0, atol=rounding)
 
 
 def test_a_resumed_training_goes_on_counting(
