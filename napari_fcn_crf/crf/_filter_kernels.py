@@ -73,6 +73,17 @@ def normalise(
                         weights[z, y, x, r] *= scale
 
 
+@part_of_kernel
+def _slot_at(grouped: Array, place: int) -> Any:
+    """Return a slot of `group_slots`, and whether it is its vertex' first.
+
+    Without a branch, which the processor could not foresee.
+    """
+    slot: Any = np.int64(grouped[place])
+    is_first = slot < 0
+    return ~slot if is_first else slot, is_first
+
+
 @kernel
 def gather(
     begin: int,
@@ -90,13 +101,10 @@ def gather(
     nothing = starts.size - 1
     vertex: Any = begin - 1
     for place in range(starts[begin], starts[end]):
-        slot: Any = np.int64(grouped[place])
-        # No branch, which the processor could not foresee.
-        is_first = slot < 0
+        slot, is_first = _slot_at(grouped, place)
         vertex += is_first
-        source = (~slot if is_first else slot) * pieces + piece
         so_far = nothing if is_first else vertex
-        add_row(values, vertex, values, so_far, np.float32(1), sums, source, row)
+        add_row(values, vertex, values, so_far, np.float32(1), sums, slot * pieces + piece, row)
 
 
 @kernel
@@ -131,8 +139,7 @@ def scatter(
     """Fill the slots of a range of vertices with their values: what `gather` took."""
     vertex: Any = begin - 1
     for place in range(starts[begin], starts[end]):
-        slot: Any = np.int64(grouped[place])
-        is_first = slot < 0
+        slot, is_first = _slot_at(grouped, place)
         vertex += is_first
-        target = (~slot if is_first else slot) * pieces + piece
+        target = slot * pieces + piece
         add_row(sums, target, values, vertex, np.float32(0), values, vertex, row)
