@@ -1,13 +1,12 @@
 """Kernels that build the permutohedral lattice: the tiles' dictionaries.
 
 The steps and their names are those of Adams, Baek and Davis (2010), see `lattice`. What is ours is
-the order of the work. The image is cut into tiles of at most 65536 vertices. Each tile numbers the
-vertices it touches on its own, in a table that stays in the processor's cache (a hash table of
-numbers, whose keys stand in an array); one number of a
-vertex in one tile is a *slot*. Splatting and slicing meet only slots, with 16-bit numbers; slots of
-the same vertex are added up just before the blur and filled again just after it. So threads, which
-take ranges of tiles or of vertices, never write to the same place, and results do not depend on
-their number.
+the order of the work. The image is cut into tiles. Each tile numbers the vertices it touches on its
+own, in a table that stays in the processor's cache (a hash table of numbers, whose keys stand in an
+array); one number of a vertex in one tile is a *slot*. Splatting and slicing meet only slots, with
+16-bit numbers; slots of the same vertex are added up just before the blur and filled again just
+after it. So threads, which take ranges of tiles or of vertices, never write to the same place, and
+results do not depend on their number.
 
 Vertices are known by a 64-bit key that is linear in their coordinates, so a step along the lattice
 is an addition; `lattice.key_multipliers` says why keys are unique.
@@ -26,6 +25,9 @@ from ._radix_sort import radix_sort
 _HASH = np.uint64(0x9E3779B97F4A7C15)
 # Adding and subtracting 1.5 * 2^23 rounds a float32 to the nearest even integer.
 _ROUND = np.float32(12582912.0)
+MOST_SLOTS = 65536
+"""Slots of a tile are numbered with 16 bits."""
+
 # A tile with fewer slots has its sums in the innermost cache, in whatever order.
 _WORTH_SORTING = 2048
 
@@ -237,8 +239,9 @@ def number_vertices(
 ) -> Array:
     """Fill pixels' d + 1 slots and barycentric weights; return the keys of the slots, tile by tile.
 
-    For a range of tiles; `counts` becomes how many slots each has. `corners` is a tuple of d + 1
-    elements, so that the compiler knows their number.
+    For a range of tiles; `counts` becomes how many slots each has. One with more than `MOST_SLOTS`
+    is the last that is looked at. `corners` is a tuple of d + 1 elements, so that the compiler
+    knows their number.
     """
     size = len(corners)
     widest = 0
@@ -274,7 +277,9 @@ def number_vertices(
                 of_line = slots[z, y, left:right], weights[z, y, left:right]
                 state = (simplices, multipliers, table, keys, first, count, *of_line, scratch)
                 count = _number_line(*state, corners)
+        counts[tile] = count - first
+        if count - first > MOST_SLOTS:
+            break
         if count - first > _WORTH_SORTING:
             _sort_slots(keys[first:count], boxes, tile, slots)
-        counts[tile] = count - first
     return _copied(keys, count, count)

@@ -14,7 +14,7 @@ from ..images import IntensityMapping
 from ..settings import CRFSettings
 from . import reference
 from .features import Features, appearance, positions
-from .lattice import PermutohedralLattice, tile_boxes
+from .lattice import CrowdedTileError, PermutohedralLattice, tile_boxes
 from .mean_field import OnIteration, ShouldStop, mean_field
 from .parts import parts
 from .threads import available_threads
@@ -98,7 +98,8 @@ class DenseCRF:
         self._intensity = intensity
         self._origin = (0, 0, *(origin or (0,) * axes))[-3:]
         self._volume = self._image.reshape((1, *self._image.shape)[-4:])
-        self._boxes = tile_boxes(self._volume.shape[:3], axes + channels)
+        self._corners = axes + channels + 1
+        self._boxes = tile_boxes(self._volume.shape[:3])
         self._lattices: dict[Kind, tuple[tuple[float, ...], PermutohedralLattice]] = {}
 
     def infer(
@@ -191,19 +192,23 @@ class DenseCRF:
         penalties: Floats | None,
         **control: Any,
     ) -> Floats:
-        marginals = np.empty((classes, *odds.shape[:3]), np.float32)
-        mean_field(
+        try:
+            smooth, alike = (self._lattice(kind, settings) for kind in KINDS)
+        except CrowdedTileError:
+            self._boxes = tile_boxes(self._volume.shape[:3], self._corners)
+            self._lattices.clear()
+            smooth, alike = (self._lattice(kind, settings) for kind in KINDS)
+        return mean_field(
             odds,
-            marginals,
+            classes,
             self._boxes,
-            self._lattice("smoothness", settings),
-            self._lattice("appearance", settings),
+            smooth,
+            alike,
             settings.iterations,
             penalties=penalties,
             threads=self._threads,
             **control,
         )
-        return marginals
 
     def _infer_in_parts(
         self,

@@ -20,10 +20,10 @@ Boxes = npt.NDArray[np.int64]
 Row = tuple[int, ...]
 Neighbours = tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]
 
-# Slots of a tile are numbered with 16 bits.
-_MOST_SLOTS_OF_A_TILE = 65536
-_TILE_COLUMNS = 128
-_TILE_ROWS = 64
+# The larger a tile, the fewer slots there are, and the fewer tiles for threads to share.
+_TILE_PIXELS = 32768
+_SMALLEST_TILE_PIXELS = 16384
+_FEWEST_TILES = 16
 _LONGEST_KEY = 2**63
 # Below this many sums, waking other threads takes longer than they would save.
 _WORTH_THREADS = 1 << 19
@@ -32,6 +32,10 @@ _FEWEST_BLOCKS = 32
 # No more channels are blurred at a time: vertices' values would leave the cache, and take as much
 # memory as the slots'.
 _WIDEST_PIECE = 12
+
+
+class CrowdedTileError(Exception):
+    """A tile has more slots than there are numbers for; smaller tiles are needed."""
 
 
 class PermutohedralLattice:
@@ -45,6 +49,11 @@ class PermutohedralLattice:
         The tiles, see `tile_boxes`; lattices that are used together share them.
     threads : int
         How many threads build and blur; has no influence on results.
+
+    Raises
+    ------
+    CrowdedTileError
+        If some tile has more than 65536 slots.
 
     Notes
     -----
@@ -73,15 +82,17 @@ class PermutohedralLattice:
         features = make_features()
         shape, d = features.image.shape[:3], features.dimensions
         self._threads = threads
-        self.boxes = boxes = tile_boxes(shape, d) if boxes is None else boxes
+        self.boxes = boxes = tile_boxes(shape, d + 1) if boxes is None else boxes
         self.corners = (0,) * (d + 1)
         self.slots = np.empty((*shape, d + 1), np.uint16)
         self.weights = np.empty((*shape, d + 1), np.float32)
         multipliers = key_multipliers(*features.bounds())
         given = features.axes, features.image, features.sigmas, elevation_scale(d), multipliers
-        counts = np.empty(len(boxes), np.int64)
+        counts = np.zeros(len(boxes), np.int64)
         arguments = (*given, boxes, self.slots, self.weights, counts, self.corners)
         found = in_threads(kernels.number_vertices, arguments, len(boxes), threads)
+        if counts.max() > kernels.MOST_SLOTS:
+            raise CrowdedTileError
         self.starts = np.concatenate([[0], np.cumsum(counts)])
         if math.prod(shape) % 4:
             found.append(_keys_of_zero(multipliers))
@@ -172,17 +183,26 @@ def elevation_scale(d: int) -> Floats:
     return np.asarray(1 / np.sqrt((axis + 2) * (axis + 1)) * deviation, np.float32)
 
 
-def tile_boxes(shape: tuple[int, ...], d: int) -> Boxes:
-    """Cut an image (planes, rows, columns) into boxes of at most 65536 slots, of nearly one size.
+def tile_boxes(shape: tuple[int, ...], corners: int | None = None) -> Boxes:
+    """Cut an image (planes, rows, columns) into boxes of nearly one size.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    corners : int, optional
+        How many slots a pixel may have of its own. Given, boxes are so small that none is ever
+        crowded; otherwise of the size that is fastest where pixels share slots, as they mostly do.
 
     Returns
     -------
     int64 array, shape (tiles, 6)
         First and last + 1 plane, row and column of each, in raster order.
     """
-    pixels = max(1, _MOST_SLOTS_OF_A_TILE // (d + 1))
-    columns = min(_TILE_COLUMNS, shape[2], pixels)
-    rows = min(_TILE_ROWS, shape[1], pixels // columns)
+    pixels = min(_TILE_PIXELS, max(_SMALLEST_TILE_PIXELS, math.prod(shape) // _FEWEST_TILES))
+    if corners is not None:
+        pixels = max(1, kernels.MOST_SLOTS // corners)
+    columns = min(shape[2], 1 << (pixels.bit_length() // 2))
+    rows = min(shape[1], pixels // columns)
     planes = min(shape[0], pixels // (rows * columns))
     cuts = []
     for length, side in zip(shape, (planes, rows, columns), strict=True):

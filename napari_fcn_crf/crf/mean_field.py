@@ -20,7 +20,7 @@ ShouldStop = Callable[[], bool]
 
 def mean_field(
     odds: Floats,
-    marginals: Floats,
+    classes: int,
     boxes: Boxes,
     smoothness: tuple[PermutohedralLattice | None, float],
     appearance: tuple[PermutohedralLattice | None, float],
@@ -31,15 +31,14 @@ def mean_field(
     tolerance: float = 0.0,
     on_iteration: OnIteration | None = None,
     should_stop: ShouldStop | None = None,
-) -> int:
-    """Fill the marginals after some iterations; return how many were run.
+) -> Floats:
+    """Return the marginals after some iterations, shape (classes, planes, rows, columns).
 
     Parameters
     ----------
     odds : float32 array, shape (planes, rows, columns, length)
         log p_c - log p_last, as `unary.log_odds` returns them: without the last class for Potts.
-    marginals : float32 array, shape (classes, planes, rows, columns)
-        Overwritten.
+    classes : int
     boxes : int64 array, shape (tiles, 6)
         The lattices' tiles.
     smoothness, appearance : (lattice, weight)
@@ -97,6 +96,9 @@ def mean_field(
         arguments = (*given, receive, spread, write, compare, marginals, row)
         return float(max(in_threads(kernels.update, arguments, len(boxes), threads)))
 
+    shape = odds.shape[:3]
+    marginals = np.empty((classes, *(shape if tolerance > 0 else (0, 0, 0))), np.float32)
+
     def blur() -> None:
         for (lattice, values), work_space in zip(used, work_spaces, strict=True):
             lattice.blur(values, work_space, row)
@@ -110,12 +112,13 @@ def mean_field(
         if last:
             # The marginals take the memory.
             work_spaces.clear()
+            marginals = marginals if tolerance > 0 else np.empty((classes, *shape), np.float32)
         change = update(receive=True, spread=not last, write=write, compare=tolerance > 0)
         if on_iteration is not None:
             on_iteration(iteration, iterations)
         if last or (tolerance > 0 and change <= tolerance):
             break
-    return iteration
+    return marginals
 
 
 def _kernel_arguments(

@@ -11,6 +11,7 @@ from pydensecrf import densecrf
 from pydensecrf.utils import unary_from_softmax
 
 from napari_fcn_crf.crf.dense_crf import DenseCRF
+from napari_fcn_crf.crf.lattice import CrowdedTileError, PermutohedralLattice, tile_boxes
 from napari_fcn_crf.settings import CRFSettings
 
 from .cases import (
@@ -72,6 +73,20 @@ def test_any_sigmas_agree(gaussian, bilateral, intensity):
     for image in (photograph(70, 91), noise(70, 91)):
         _agree(image, probabilities(2, (70, 91)), replace(settings, iterations=1))
         _agree(image, probabilities(3, (70, 91)), gentle)
+
+
+def test_tiles_too_crowded_to_number_are_made_smaller():
+    settings = CRFSettings(bilateral_sigma_px=1, bilateral_sigma_intensity=2, iterations=1)
+    image, given = noise(128, 128), probabilities(2, (128, 128))
+    features = DenseCRF(image, settings)._features("appearance", settings)
+    with pytest.raises(CrowdedTileError):
+        PermutohedralLattice(lambda: features, tile_boxes((1, 128, 128)))
+    crf = DenseCRF(image, settings)
+    gentle = replace(settings, bilateral_sigma_px=50, bilateral_sigma_intensity=20)
+    # Before, after, and in between the tiles are of different sizes.
+    for sigmas in (gentle, settings, gentle):
+        expected = by_pydensecrf(image, given, sigmas)
+        np.testing.assert_allclose(crf.infer(given, sigmas), expected, rtol=0, atol=1e-4)
 
 
 def test_gray_and_many_channels_agree():
