@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import napari_fcn_crf
 from napari_fcn_crf.cli_options import OneLineParser, add_settings, read_settings
 from napari_fcn_crf.compute import backend
+from napari_fcn_crf.compute.allocation import keep_freed_memory
 from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.errors import ComputeError
 from napari_fcn_crf.download import PUBLISHED, fetch, weights_folder
@@ -343,6 +344,7 @@ def _devices(arguments: argparse.Namespace) -> None:
 
 def _load_backend(arguments: argparse.Namespace) -> None:
     settings = read_settings(arguments, ComputeSettings)
+    keep_freed_memory()
     with _bar() as on_progress:
         on_progress(Progress(f"Starting {BACKEND_TITLES[settings.backend]}"))
         backend.load_here(settings)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from appose import NDArray, SharedMemory
 
 from napari_fcn_crf.compute import backend
+from napari_fcn_crf.compute.allocation import return_freed_memory
 from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.previews import PreviewWriter
 from napari_fcn_crf.compute.shared import attached, create_block
@@ -56,6 +57,8 @@ def run(task: Any, function: str, request: dict[str, Any]) -> None:
         traceback.print_exc()
         kind, message = _describe(error)
         task.outputs.update(kind=kind, message=message, details=details)
+    finally:
+        return_freed_memory()
 
 
 def hello(task: Any, device: str) -> dict[str, Any]:

@@ -14,12 +14,14 @@ import psutil
 from appose import python_worker
 
 from napari_fcn_crf.compute import tasks
+from napari_fcn_crf.compute.allocation import keep_freed_memory
 
 _PARENT_CHECK_S = 1.0
 
 
 def main(parent_pid: str) -> None:
     """Serve the parent's tasks until it ends."""
+    keep_freed_memory()
     faulthandler.enable()
     # Ctrl-C in the terminal goes to this process too, but only the parent decides when it ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -8,6 +8,7 @@ import keras
 
 from napari_fcn_crf.fcn.fused_adam import FusedAdam
 from napari_fcn_crf.fcn.gradients import AdamWithGradients
+from napari_fcn_crf.fcn.large_kernels import speed_up_large_kernels
 from napari_fcn_crf.fcn.weights.layers import CONVOLUTIONS
 from napari_fcn_crf.settings import RANDOM, TrainingSettings
 
@@ -22,6 +23,7 @@ def compile_trainer(trainer: Any, settings: TrainingSettings, keep_gradients: bo
     keep_gradients : bool
         Let its optimizer be an `AdamWithGradients`.
     """
+    speed_up_large_kernels(trainer)
     shares = _shares(trainer, settings)
     if keep_gradients:
         adam = AdamWithGradients
