@@ -24,7 +24,8 @@ demo: $(VENV)/.installed
 # backend, hence three runs. What compares the backends starts them itself.
 test: system-packages lint
 	$(BIN)/python -m pytest --ignore=tests/ui $(ARGS)
-	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/fcn --ignore=tests/fcn/test_backends.py $(ARGS)
+	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/fcn --ignore=tests/fcn/test_backends.py \
+		--ignore=tests/fcn/test_large_kernels.py $(ARGS)
 	$(XVFB) $(BIN)/python -m pytest tests/ui $(ARGS)
 
 # Before anything that takes minutes.

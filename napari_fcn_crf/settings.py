@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_type_hints
 
@@ -185,6 +185,19 @@ class PredictionSettings(_Settings):
     def __post_init__(self) -> None:
         valid = self.tile_px >= SMALLEST_TILE_PX and self.tile_px % 32 == 0
         require("tile_px", self.tile_px, valid, f"a multiple of 32, at least {SMALLEST_TILE_PX}")
+
+    def with_smaller_tiles(self, longest_side: int) -> Self | None:
+        """Return settings with tiles of half the side; None if these are the smallest already.
+
+        Parameters
+        ----------
+        longest_side : int
+            Of the image in pixels: a tile is never larger.
+        """
+        asked = min(self.tile_px, longest_side)
+        if asked <= SMALLEST_TILE_PX:
+            return None
+        return replace(self, tile_px=max(SMALLEST_TILE_PX, asked // 2 // 32 * 32))
 
 
 @dataclass(frozen=True)

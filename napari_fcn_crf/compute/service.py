@@ -6,7 +6,7 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -140,6 +140,9 @@ class ComputeService:
         """Start predicting an image with a saved model; the result is as of
         `napari_fcn_crf.predict`.
 
+        On a CPU a library that gets no memory may end the process, or the system does. It is then
+        tried again with smaller tiles, and the job's events say so.
+
         Raises
         ------
         ValueError
@@ -148,15 +151,28 @@ class ComputeService:
         path = Path(model_path).absolute()
 
         def work(job: Job[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+            tiles, note = settings or PredictionSettings(), ""
+
+            def read(info: dict[str, Any]) -> Progress:
+                progress = Progress(**info)
+                return replace(progress, note=progress.note or note)
+
             with SharedArrays(_raise_if_cancelled(job)) as shared:
-                name = shared.reserve()
-                request = {
-                    "image": shared.share(_shareable(image)),
-                    "settings": None if settings is None else settings.to_dict(),
-                    "model_path": str(path),
-                    "result_name": name,
-                }
-                return shared.take(name, **self._call(job, "predict", request))
+                request = {"image": shared.share(_shareable(image)), "model_path": str(path)}
+                while True:
+                    name = shared.reserve()
+                    request |= {"settings": tiles.to_dict(), "result_name": name}
+                    try:
+                        return shared.take(name, **self._call(job, "predict", request, read))
+                    except ChildEndedError as error:
+                        smaller = tiles.with_smaller_tiles(max(np.shape(image)))
+                        if smaller is None or not error.task_began:
+                            raise
+                        tiles = smaller
+                        note = (
+                            "The compute process ended while predicting, most likely for want of "
+                            f"memory; the image was predicted in tiles of {tiles.tile_px} px."
+                        )
 
         return self._start("prediction", work)
 

@@ -129,7 +129,7 @@ def train(
 def predict(
     task: Any,
     image: NDArray,
-    settings: dict[str, Any] | None,
+    settings: dict[str, Any],
     model_path: str,
     result_name: str,
 ) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def predict(
         probabilities = pipeline.predict(
             _load_model(task, model_path),
             pixels,
-            None if settings is None else PredictionSettings.from_dict(settings),
+            PredictionSettings.from_dict(settings),
             on_progress=_reporter(task),
             should_stop=_stopper(task),
         )

@@ -11,9 +11,16 @@ import numpy.typing as npt
 
 from napari_fcn_crf.fcn.prediction import predict_plane
 from napari_fcn_crf.progress import OnProgress, Progress, ShouldStop
-from napari_fcn_crf.settings import SMALLEST_TILE_PX, PredictionSettings
+from napari_fcn_crf.settings import PredictionSettings
 
-_SAID = ("out of memory", "can't allocate memory", "not enough memory", "RESOURCE_EXHAUSTED")
+_SAID = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "RESOURCE_EXHAUSTED",
+    # TensorFlow's, of a constant that it finds no room for.
+    "Cannot parse tensor from proto",
+)
 
 
 def predict_within_memory(
@@ -54,16 +61,15 @@ def predict_within_memory(
                 network, image, settings, on_progress=report, should_stop=should_stop
             )
         except _memory_errors() as error:
-            # A tile is never larger than its image.
-            asked = min(settings.tile_px, max(image.shape[:2]))
-            if not is_out_of_memory(error) or asked <= SMALLEST_TILE_PX:
+            longest_side = max(image.shape[:2])
+            smaller = settings.with_smaller_tiles(longest_side)
+            if smaller is None or not is_out_of_memory(error):
                 raise
-            smaller = max(SMALLEST_TILE_PX, asked // 2 // 32 * 32)
-            settings = replace(settings, tile_px=smaller)
             note = (
-                f"Memory was too short for tiles of {asked} px; the image was predicted in tiles "
-                f"of {smaller} px."
+                f"Memory was too short for tiles of {min(settings.tile_px, longest_side)} px; the "
+                f"image was predicted in tiles of {smaller.tile_px} px."
             )
+            settings = smaller
         else:
             return probabilities, settings
 
@@ -80,7 +86,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def _memory_errors() -> tuple[type[Exception], ...]:
     """Return the errors that may say so; PyTorch's and JAX's are runtime errors."""
     if keras.backend.backend() == "tensorflow":
-        import tensorflow
+        from tensorflow import errors
 
-        return MemoryError, tensorflow.errors.ResourceExhaustedError
+        return MemoryError, errors.ResourceExhaustedError, errors.InvalidArgumentError
     return MemoryError, RuntimeError

@@ -14,6 +14,7 @@ import pytest
 
 from napari_fcn_crf.compute.service import ComputeError, ComputeService
 from napari_fcn_crf.progress import Cancelled
+from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
 from tests.compute.conftest import ENDLESS, SHORT, shared_blocks
 
 
@@ -88,6 +89,25 @@ def test_a_killed_process_is_told_and_replaced(
         assert next(job.events()).phase.startswith("Starting TensorFlow")
         assert job.result().shape == (2, 64, 64)
         psutil.Process(service.pid).kill()  # while it idles
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory so")
+def test_want_of_memory_makes_tiles_smaller_even_if_it_ends_the_process(
+    service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.keras"
+    service.train([image], [labels], TrainingSettings(iterations=1), path).result()
+    process = psutil.Process(service.pid)
+    limit = process.memory_info().vms + 900 * 2**20
+    process.rlimit(psutil.RLIMIT_AS, (limit, limit))
+    large = np.tile(image, (11, 11, 1))
+    job = service.predict(path, large)
+    notes = [progress.note for progress in job.events() if progress.phase == "Predicting"]
+    probabilities = job.result()
+    assert "emory" in notes[-1]
+    assert notes[-1].endswith("; the image was predicted in tiles of 352 px.")
+    expected = service.predict(path, large, PredictionSettings(tile_px=352)).result()
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
 
 
 def test_close_while_training_ends_everything(

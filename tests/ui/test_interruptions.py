@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 
+import numpy as np
 import psutil
 import pytest
 
@@ -73,6 +74,26 @@ def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qt
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
     assert len(session.model.card.losses) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory so")
+def test_memory_too_short_for_the_image_is_told(viewer, panel, session, squares, qtbot, notes):
+    panel.steps[TrainStep].controls.iterations.value = 1
+    click(qtbot, panel.steps[TrainStep].train_button)
+    wait_until_idle(qtbot, session)
+    large = viewer.add_image(np.tile(squares[0].data, (11, 11)), name="large")
+    session.image = large
+    (process,) = compute_processes()
+    limit = process.memory_info().vms + 900 * 2**20
+    process.rlimit(psutil.RLIMIT_AS, (limit, limit))
+    click(qtbot, panel.steps[PredictStep].predict_button)
+    wait_until_idle(qtbot, session)
+    (note,) = [note for note in notes() if "emory" in note]
+    assert note.endswith("; the image was predicted in tiles of 352 px.")
+    probabilities = viewer.layers["large probabilities"]
+    assert probabilities.data.shape == (2, 704, 704)
+    run_record = probabilities.metadata[layers.METADATA_KEY]["record"]["prediction"]
+    assert run_record["note"] == note
 
 
 def test_closing_the_viewer_while_training_ends_the_process(make_napari_viewer, two_squares, qtbot):
