@@ -19,6 +19,7 @@ import numpy as np
 import psutil
 
 from napari_fcn_crf import pipeline, samples
+from napari_fcn_crf.compute.allocation import keep_freed_memory
 from napari_fcn_crf.compute.service import ComputeService
 from napari_fcn_crf.metrics import mean_iou
 from napari_fcn_crf.progress import Progress
@@ -101,6 +102,8 @@ def main() -> None:
     parser.add_argument("--weights", default="bundled", help="a file, bundled or random")
     parser.add_argument("--iterations", type=int, default=100, help="of each training")
     options = parser.parse_args()
+    # What is trained in this process is trained as the compute process does it.
+    keep_freed_memory()
     settings = TrainingSettings(
         architecture=options.architecture,
         weights=options.weights,

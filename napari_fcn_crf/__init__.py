@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_fcn_crf.compute.allocation import keep_freed_memory
     from napari_fcn_crf.model import ModelCard
     from napari_fcn_crf.pipeline import Model, load_model, predict, save_model, train
     from napari_fcn_crf.progress import Progress
@@ -28,6 +29,7 @@ _HOME = {
     "PredictionSettings": "settings",
     "Progress": "progress",
     "TrainingSettings": "settings",
+    "keep_freed_memory": "compute.allocation",
     "load_model": "pipeline",
     "predict": "pipeline",
     "refine": "refinement",
@@ -43,6 +45,7 @@ __all__ = [
     "PredictionSettings",
     "Progress",
     "TrainingSettings",
+    "keep_freed_memory",
     "load_model",
     "predict",
     "refine",
