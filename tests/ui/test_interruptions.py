@@ -82,7 +82,7 @@ def test_memory_too_short_for_the_image_is_told(viewer, panel, session, squares,
     click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
     large = viewer.add_image(np.tile(squares[0].data, (11, 11)), name="large")
-    session.image = large
+    session.choose_image(large)
     (process,) = compute_processes()
     limit = process.memory_info().vms + 900 * 2**20
     process.rlimit(psutil.RLIMIT_AS, (limit, limit))
