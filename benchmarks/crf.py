@@ -9,7 +9,6 @@ move (slots, weights and log-odds of every pixel) at the measured speed of copyi
 from __future__ import annotations
 
 import argparse
-import ctypes
 import statistics
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage import data, transform
 
+from napari_fcn_crf.compute.allocation import return_freed_memory
 from napari_fcn_crf.crf.dense_crf import DenseCRF
 from napari_fcn_crf.settings import CRFSettings
 
@@ -159,7 +159,7 @@ def _print_peak(case: str, threads: int | None) -> None:
     run(*warm)
     # What is left of making the inputs is given back, or it would be used without being counted,
     # and the high-water mark is set back (Linux).
-    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    return_freed_memory()
     Path("/proc/self/clear_refs").write_text("5")
     before = _memory("VmRSS")
     run(image, given)

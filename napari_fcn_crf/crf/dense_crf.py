@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, Literal, get_args
 
@@ -192,12 +193,7 @@ class DenseCRF:
         penalties: Floats | None,
         **control: Any,
     ) -> Floats:
-        try:
-            smooth, alike = (self._lattice(kind, settings) for kind in KINDS)
-        except CrowdedTileError:
-            self._boxes = tile_boxes(self._volume.shape[:3], self._corners)
-            self._lattices.clear()
-            smooth, alike = (self._lattice(kind, settings) for kind in KINDS)
+        smooth, alike = self._both_lattices(settings)
         return mean_field(
             odds,
             classes,
@@ -303,6 +299,17 @@ class DenseCRF:
             sigma * ratio * self._spacing[-1] / step
             for ratio, step in zip(ratios, self._spacing, strict=True)
         )
+
+    def _both_lattices(
+        self, settings: CRFSettings
+    ) -> list[tuple[PermutohedralLattice | None, float]]:
+        """Return the lattices and weights of both kernels, with smaller tiles if need be."""
+        # What was built of a crowded lattice goes with the error, before the next one is begun.
+        with suppress(CrowdedTileError):
+            return [self._lattice(kind, settings) for kind in KINDS]
+        self._boxes = tile_boxes(self._volume.shape[:3], self._corners)
+        self._lattices.clear()
+        return [self._lattice(kind, settings) for kind in KINDS]
 
     def _lattice(
         self, kind: Kind, settings: CRFSettings

@@ -22,9 +22,8 @@ def speed_up_large_kernels(network: Any) -> None:
     Notes
     -----
     fc6 of the full VGG-16 has a hundred million weights and meets a hundred positions. TensorFlow's
-    gradients of convolutions are made for the opposite: on a CPU they take twice as long as the
-    same two matrix products, see `benchmarks/network.py`. With other backends, and on GPUs,
-    convolutions stay as they are.
+    gradients of convolutions are made for the opposite: on a CPU they take half as long again as
+    the same two matrix products. With other backends, and on GPUs, convolutions stay as they are.
     """
     if keras.backend.backend() != "tensorflow":
         return
