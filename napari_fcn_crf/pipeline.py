@@ -175,7 +175,7 @@ def train(
     ):
         result = training.fit(
             built,
-            _examples(pairs, card.class_values, card.intensity, settings),
+            list(_examples(pairs, card.class_values, card.intensity, settings)),
             card.n_classes,
             settings,
             losses=card.losses,
@@ -231,7 +231,11 @@ def _begin(
         return network.copy_network(resume.network), card
     class_values = tuple(counts)
     channels = common_channels(pairs)
-    built, run_record["weights"] = network.build_network(settings, channels, len(class_values))
+    intensity = fit_intensity([image for image, _ in pairs])
+    first = next(_examples(pairs, class_values, intensity, settings)).image
+    built, run_record["weights"] = network.build_network(
+        settings, channels, len(class_values), first
+    )
     weights = settings.starting_weights
     weights_file = bundled.FILE if weights == BUNDLED else weights
     if weights_file != RANDOM:
@@ -240,7 +244,7 @@ def _begin(
         class_values=class_values,
         class_names=names_of_classes(class_values, class_names, None),
         channels=channels,
-        intensity=fit_intensity([image for image, _ in pairs]),
+        intensity=intensity,
         training=settings,
         record=run_record,
     )
@@ -416,17 +420,15 @@ def _examples(
     class_values: tuple[int, ...],
     intensity: IntensityMapping,
     settings: TrainingSettings,
-) -> list[Example]:
-    """Return the annotated planes of all images."""
+) -> Iterator[Example]:
+    """Iterate over the annotated planes of all images."""
     from napari_fcn_crf.fcn.training import Example
 
-    examples = []
     for image, labels in pairs:
         for index in planes(labels.shape):
             indices = class_indices(labels[index], class_values, settings.labels)
             if (indices != IGNORE).any():
-                examples.append(Example(intensity.apply(image[index]), indices))
-    return examples
+                yield Example(intensity.apply(image[index]), indices)
 
 
 def _plane(stack: npt.NDArray[np.float32], index: tuple[int, ...]) -> npt.NDArray[np.float32]:

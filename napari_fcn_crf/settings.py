@@ -12,6 +12,7 @@ LabelMode = Literal["scribbles", "mask"]
 LossReduction = Literal["mean", "sum"]
 ClassWeights = Literal["none", "balanced"]
 TrainingMode = Literal["auto", "quick", "full"]
+Rates = Literal["fitted", "equal"]
 CRFEngine = Literal["builtin", "pydensecrf"]
 Precision = Literal["single", "half"]
 Backend = Literal["tensorflow", "torch", "jax"]
@@ -83,6 +84,10 @@ class TrainingSettings(_Settings):
     backbone_rate : float
         Share of the learning rate that the thirteen convolutions are trained at where their weights
         were learnt before, above 0 and at most 1: a few strokes would undo what they know.
+    rates : {"fitted", "equal"}
+        "fitted" lets class scores start silent on weights that were learnt before, and takes
+        smaller steps in layers whose output a step would change most, the wide and the loud ones;
+        "equal" lets scores start at random, and takes the same step in all.
     dropout : float
         Fraction of fc6 and fc7 units dropped while training, in [0, 1).
     loss_reduction : {"mean", "sum"}
@@ -117,6 +122,7 @@ class TrainingSettings(_Settings):
     iterations: int = 100
     learning_rate: float = 1e-3
     backbone_rate: float = 0.1
+    rates: Rates = "fitted"
     dropout: float = 0.5
     loss_reduction: LossReduction = "mean"
     class_weights: ClassWeights = "balanced"
@@ -162,6 +168,7 @@ class TrainingSettings(_Settings):
             iterations=10,
             learning_rate=1e-4,
             backbone_rate=1.0,
+            rates="equal",
             dropout=0.5,
             loss_reduction="sum",
             class_weights="none",

@@ -28,6 +28,7 @@ _SIZE_LIMITS = {
 _ALLOWED_CLASSES = frozenset(
     {
         "Adam",
+        "Activation",
         "Add",
         "AveragePooling2D",
         "BatchNormalization",

@@ -32,7 +32,8 @@ class OptimizerState:
     arrays : dict of str to array
         "optimizer/..." and "seed/...": the variables by name; "last/...": the weights of the last
         step, where the network has better ones; "losses": the loss before each step; "validation":
-        rows of a step and the IoU of each class after it.
+        rows of a step and the IoU of each class after it; "shares": each trained variable's of the
+        learning rate, empty for all of it.
     """
 
     arrays: dict[str, npt.NDArray[Any]]
@@ -46,6 +47,12 @@ class OptimizerState:
     def validation(self) -> list[tuple[int, tuple[float, ...]]]:
         """Steps and the IoU of each class after them."""
         return [(int(row[0]), tuple(row[1:].tolist())) for row in self.arrays["validation"]]
+
+    @property
+    def shares(self) -> tuple[float, ...] | None:
+        """Each trained variable's share of the learning rate, if it is known."""
+        found = self.arrays.get("shares")
+        return None if found is None else tuple(found.tolist())
 
     @property
     def nbytes(self) -> int:
@@ -76,6 +83,7 @@ def capture(
     arrays = {
         "losses": np.asarray(losses, np.float64),
         "validation": np.zeros((0, 1)),
+        "shares": np.asarray(getattr(trainer.optimizer, "shares", ()), np.float64),
     }
     if validation:
         arrays["validation"] = np.array([(step, *iou) for step, iou in validation], np.float64)
