@@ -43,7 +43,7 @@ MAY_USE = {
     "fcn": {"fcn", *BASE},
     "crf": {"crf", *BASE},
     "refinement": {"crf", *BASE},
-    "pipeline": {"fcn", "refinement", *BASE},
+    "pipeline": {"fcn", *BASE},
     "compute": {"compute", "pipeline", "fcn", *BASE},
     "__main__": {"cli"},
     "cli": {"cli_options", "compute", "demo", "paper", "pipeline", "refinement", *BASE},

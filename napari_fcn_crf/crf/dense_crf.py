@@ -43,8 +43,6 @@ class DenseCRF:
     spacing : sequence of float, one a spatial axis, optional
         Size of a pixel along each axis in units of the last one's; the sigmas are in those units.
         A volume of planes three columns' width apart has (3, 1, 1).
-    channel_sigmas : sequence of float, one a channel, optional
-        Intensity sigmas instead of the settings' single one.
     threads : int, optional
         By default as many as `threads.available_threads` says.
     intensity : IntensityMapping, optional
@@ -64,8 +62,8 @@ class DenseCRF:
     -----
     The energy of a labelling x is
 
-        E(x) = Σ_i -log p_i(x_i) + Σ_{i<j} μ(x_i, x_j) [w1 exp(-|p_i-p_j|²/2θα² - |I_i-I_j|²/2θβ²)
-                                                       + w2 exp(-|p_i-p_j|²/2θγ²)]
+        E(x) = Σ_i -log p_i(x_i) + Σ_{i<j} [x_i ≠ x_j] (w1 exp(-|p_i-p_j|²/2θα² - |I_i-I_j|²/2θβ²)
+                                                       + w2 exp(-|p_i-p_j|²/2θγ²))
 
     with positions p, intensities I, and each kernel normalised symmetrically. Positions are in the
     order (plane,) row, column: the lattice's error depends on it, so it matters for agreement.
@@ -83,7 +81,6 @@ class DenseCRF:
         settings: CRFSettings,
         *,
         spacing: Sequence[float] | None = None,
-        channel_sigmas: Sequence[float] | None = None,
         threads: int | None = None,
         intensity: IntensityMapping | None = None,
         origin: Sequence[int] | None = None,
@@ -92,14 +89,12 @@ class DenseCRF:
         self._image = _check_image(image)
         self._spatial_shape = self._image.shape[:-1]
         axes = len(self._spatial_shape)
-        self._spacing = _check_lengths("spacing", spacing, axes, "spatial axis") or (1.0,) * axes
-        channels = self._image.shape[-1]
-        self._channel_sigmas = _check_lengths("channel_sigmas", channel_sigmas, channels, "channel")
+        self._spacing = (1.0,) * axes if spacing is None else _check_spacing(spacing, axes)
         self._threads = threads or available_threads()
         self._intensity = intensity
         self._origin = (0, 0, *(origin or (0,) * axes))[-3:]
         self._volume = self._image.reshape((1, *self._image.shape)[-4:])
-        self._corners = axes + channels + 1
+        self._corners = axes + self._image.shape[-1] + 1
         self._boxes = tile_boxes(self._volume.shape[:3])
         self._lattices: dict[Kind, tuple[tuple[float, ...], PermutohedralLattice]] = {}
 
@@ -110,9 +105,7 @@ class DenseCRF:
         *,
         on_iteration: OnIteration | None = None,
         should_stop: ShouldStop | None = None,
-        compatibility: Any = None,
         clamped: Any = None,
-        tolerance: float = 0.0,
     ) -> Floats:
         """Return the marginals of every pixel, float32, shape (classes, *spatial), summing to one.
 
@@ -126,13 +119,8 @@ class DenseCRF:
             Called with the iterations done and in all.
         should_stop : callable, optional
             Asked between iterations; when it returns True, one more ends the work.
-        compatibility : array, shape (classes, classes), optional
-            Penalty of each label beside each other, symmetric; by default 1 off the diagonal,
-            0 on it (Potts).
         clamped : int array, shape (*spatial), optional
             Class index of pixels whose class is certain; -1 where it is free.
-        tolerance : float
-            Stop when no marginal changes by more than this.
 
         Raises
         ------
@@ -146,53 +134,37 @@ class DenseCRF:
         settings = settings or self.settings
         given = check_probabilities(probabilities, self._spatial_shape)
         classes = len(given)
-        penalties = _check_compatibility(compatibility, classes)
         fixed = _check_clamped(clamped, self._spatial_shape, classes)
         in_parts = settings.engine == "builtin" and self._pixels_at_once(classes) < given[0].size
         return (self._infer_in_parts if in_parts else self._infer_whole)(
-            given,
-            settings,
-            penalties,
-            fixed,
-            on_iteration=on_iteration,
-            should_stop=should_stop,
-            tolerance=tolerance,
+            given, settings, fixed, on_iteration=on_iteration, should_stop=should_stop
         )
 
     def _infer_whole(
         self,
         given: Floats,
         settings: CRFSettings,
-        penalties: Floats | None,
         fixed: npt.NDArray[np.integer[Any]] | None,
         **control: Any,
     ) -> Floats:
         classes = len(given)
         volume = np.ascontiguousarray(given).reshape(classes, *self._volume.shape[:3])
-        channels = classes if penalties is not None else classes - 1
-        odds = log_odds(volume, channels, self._threads)
+        odds = log_odds(volume, self._threads)
         if fixed is not None:
-            clamp(odds, fixed.reshape(volume.shape[1:]), channels)
+            clamp(odds, fixed.reshape(volume.shape[1:]), classes)
         weights = [_weight(kind, settings) for kind in KINDS]
         if classes == 1 or not settings.iterations or not any(weights):
             marginals = volume / volume.sum(axis=0)
         elif settings.engine == "pydensecrf":
-            marginals = self._infer_by_reference(volume, settings, penalties)
+            marginals = self._infer_by_reference(volume, settings)
         else:
-            marginals = self._infer(odds, classes, settings, penalties, **control)
+            marginals = self._infer(odds, classes, settings, **control)
         if fixed is not None:
             certain = np.arange(classes).reshape(-1, *(1,) * fixed.ndim) == fixed
             marginals = np.where(fixed >= 0, certain, marginals.reshape(given.shape))
         return np.asarray(marginals, np.float32).reshape(given.shape)
 
-    def _infer(
-        self,
-        odds: Floats,
-        classes: int,
-        settings: CRFSettings,
-        penalties: Floats | None,
-        **control: Any,
-    ) -> Floats:
+    def _infer(self, odds: Floats, classes: int, settings: CRFSettings, **control: Any) -> Floats:
         smooth, alike = self._both_lattices(settings)
         return mean_field(
             odds,
@@ -201,7 +173,6 @@ class DenseCRF:
             smooth,
             alike,
             settings.iterations,
-            penalties=penalties,
             threads=self._threads,
             **control,
         )
@@ -210,12 +181,10 @@ class DenseCRF:
         self,
         given: Floats,
         settings: CRFSettings,
-        penalties: Floats | None,
         fixed: npt.NDArray[np.integer[Any]] | None,
         *,
         on_iteration: OnIteration | None,
         should_stop: ShouldStop | None,
-        tolerance: float,
     ) -> Floats:
         """Do `infer` for parts with margins, each with lattices of its own, one after the other.
 
@@ -244,7 +213,6 @@ class DenseCRF:
                 self._image[whole],
                 settings,
                 spacing=self._spacing,
-                channel_sigmas=self._channel_sigmas,
                 threads=self._threads,
                 intensity=self._intensity,
                 origin=[a + b for a, b in zip(self._origin[-len(first) :], first, strict=True)],
@@ -252,11 +220,9 @@ class DenseCRF:
             refined = part._infer_whole(
                 given[(slice(None), *whole)],
                 settings,
-                penalties,
                 None if fixed is None else fixed[whole],
                 on_iteration=report,
                 should_stop=should_stop,
-                tolerance=tolerance,
             )
             marginals[(slice(None), *core)] = refined[(slice(None), *inner)]
         return marginals
@@ -268,16 +234,14 @@ class DenseCRF:
         bytes_of_pixel = 2 * (6 * (corners + 3) + 8 * classes + 12)
         return _BYTES_AT_ONCE // bytes_of_pixel
 
-    def _infer_by_reference(
-        self, probabilities: Floats, settings: CRFSettings, penalties: Floats | None
-    ) -> Floats:
+    def _infer_by_reference(self, probabilities: Floats, settings: CRFSettings) -> Floats:
         kernels = [
             (self._features(kind, settings).table(), weight)
             for kind in KINDS
             if (weight := _weight(kind, settings))
         ]
         flat = probabilities.reshape(len(probabilities), -1)
-        marginals = reference.infer(kernels, flat, settings.iterations, penalties)
+        marginals = reference.infer(kernels, flat, settings.iterations)
         return marginals.reshape(probabilities.shape)
 
     def _features(self, kind: Kind, settings: CRFSettings) -> Features:
@@ -286,7 +250,7 @@ class DenseCRF:
             return positions(self._volume.shape[:3], sigmas, self._origin)
         sigmas = self._sigmas_px(settings.bilateral_sigma_px, settings)
         channels = self._volume.shape[3]
-        intensity = self._channel_sigmas or (settings.bilateral_sigma_intensity,) * channels
+        intensity = (settings.bilateral_sigma_intensity,) * channels
         if self._intensity is not None:
             volume = self._intensity.apply(self._image).reshape(self._volume.shape)
         else:
@@ -366,34 +330,14 @@ def _check_image(image: Any) -> npt.NDArray[Any]:
     return array
 
 
-def _check_lengths(
-    name: str, values: Sequence[float] | None, count: int, of_what: str
-) -> tuple[float, ...] | None:
-    if values is None:
-        return None
-    checked = tuple(map(float, values))
-    if len(checked) != count or not all(0 < value < np.inf for value in checked):
+def _check_spacing(spacing: Sequence[float], axes: int) -> tuple[float, ...]:
+    checked = tuple(map(float, spacing))
+    if len(checked) != axes or not all(0 < step < np.inf for step in checked):
         raise ValueError(
-            f"{name} must be {count} numbers above 0, one a {of_what}, but is {values!r}."
+            f"spacing must be {axes} numbers above 0, one a spatial axis, but is {checked}. "
+            "Correct the size of a pixel."
         )
     return checked
-
-
-def _check_compatibility(compatibility: Any, classes: int) -> Floats | None:
-    if compatibility is None:
-        return None
-    matrix = np.asarray(compatibility, np.float32)
-    if matrix.shape != (classes, classes) or not np.isfinite(matrix).all():
-        raise ValueError(
-            f"compatibility must be a finite matrix of {classes} x {classes} penalties, one for "
-            f"each pair of classes, but its shape is {matrix.shape}."
-        )
-    if not np.allclose(matrix, matrix.T):
-        raise ValueError(
-            "compatibility must be symmetric, since two pixels have no order, but is not. "
-            "Use the mean of it and its transpose."
-        )
-    return matrix
 
 
 def _check_clamped(
