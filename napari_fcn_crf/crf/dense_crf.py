@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..images import IntensityMapping
 from ..settings import CRFSettings
 from . import reference
-from .features import Features, appearance, positions
+from .features import FARTHEST, Features, appearance, positions
 from .lattice import CrowdedTileError, PermutohedralLattice, tile_boxes
 from .mean_field import OnIteration, ShouldStop, mean_field
 from .parts import parts
@@ -30,6 +30,8 @@ _BYTES_AT_ONCE = 1 << 31
 # What a part is computed with on each side. One iteration hears about two sigmas far, and five pass
 # it on: with 2, 99 % of labels are those of the whole image, with 6 more than 99.98 %.
 _MARGIN_SIGMAS = 6.0
+# As good as none and as good as infinite, and still numbers in float32.
+_LEAST_SIGMA, _LARGEST_SIGMA = 1e-30, 1e30
 
 
 class DenseCRF:
@@ -127,7 +129,8 @@ class DenseCRF:
         TypeError
             If probabilities or clamped pixels have another type.
         ValueError
-            If a shape or a value is wrong; the message says which.
+            If a shape or a value is wrong, or a sigma too small for the image; the message says
+            which.
         ImportError
             If the engine is "pydensecrf" and it is not installed.
         """
@@ -135,6 +138,8 @@ class DenseCRF:
         given = check_probabilities(probabilities, self._spatial_shape)
         classes = len(given)
         fixed = _check_clamped(clamped, self._spatial_shape, classes)
+        if settings.iterations:
+            self._check_sigmas(settings)
         in_parts = settings.engine == "builtin" and self._pixels_at_once(classes) < given[0].size
         return (self._infer_in_parts if in_parts else self._infer_whole)(
             given, settings, fixed, on_iteration=on_iteration, should_stop=should_stop
@@ -260,9 +265,45 @@ class DenseCRF:
     def _sigmas_px(self, sigma: float, settings: CRFSettings) -> tuple[float, ...]:
         ratios = (settings.depth_ratio, 1.0, 1.0)[-len(self._spacing) :]
         return tuple(
-            sigma * ratio * self._spacing[-1] / step
+            min(max(sigma * ratio * (self._spacing[-1] / step), _LEAST_SIGMA), _LARGEST_SIGMA)
             for ratio, step in zip(ratios, self._spacing, strict=True)
         )
+
+    @cached_property
+    def _brightest(self) -> float:
+        """Largest absolute value on the scale of the intensity sigma."""
+        if self._intensity is not None:
+            return IntensityMapping.FARTHEST
+        return max(abs(float(self._image.min())), abs(float(self._image.max())))
+
+    def _check_sigmas(self, settings: CRFSettings) -> None:
+        """Refuse sigmas that are so small for the image that pixels could not be numbered."""
+        last = [
+            first + length - 1
+            for first, length in zip(
+                self._origin[-len(self._spatial_shape) :], self._spatial_shape, strict=True
+            )
+        ]
+        for name, weight in (
+            ("gaussian_sigma_px", settings.gaussian_weight),
+            ("bilateral_sigma_px", settings.bilateral_weight),
+        ):
+            sigma = getattr(settings, name)
+            sigmas = self._sigmas_px(sigma, settings)
+            away = max(position / along for position, along in zip(last, sigmas, strict=True))
+            if weight and away > FARTHEST:
+                raise ValueError(
+                    f"{name} must be at least {_rounded_up(sigma * away / FARTHEST)} for an image "
+                    f"of this size, depth and pixel size, but is {sigma:g}. Choose a larger one, "
+                    "or correct the size of a pixel."
+                )
+        sigma = settings.bilateral_sigma_intensity
+        if settings.bilateral_weight and not self._brightest <= FARTHEST * sigma:
+            raise ValueError(
+                "bilateral_sigma_intensity must be at least "
+                f"{_rounded_up(self._brightest / FARTHEST)} for values up to {self._brightest:g}, "
+                f"but is {sigma:g}. Choose a larger one."
+            )
 
     def _both_lattices(
         self, settings: CRFSettings
@@ -293,6 +334,11 @@ class DenseCRF:
             )
             self._lattices[kind] = kept = sigmas, lattice
         return kept[1], weight
+
+
+def _rounded_up(value: float) -> str:
+    """Return a number of two digits, no smaller than the value."""
+    return f"{1.1 * value:.2g}"
 
 
 def _weight(kind: Kind, settings: CRFSettings) -> float:
