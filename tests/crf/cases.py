@@ -7,12 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydensecrf import densecrf
-from pydensecrf.utils import (
-    create_pairwise_bilateral,
-    create_pairwise_gaussian,
-    unary_from_softmax,
-)
+import pytest
 from scipy import sparse
 from skimage import data
 
@@ -41,13 +36,18 @@ def probabilities(classes: int, shape: tuple[int, ...], seed: int = 0) -> Floats
 
 
 def by_pydensecrf(image: npt.NDArray[Any], given: Floats, settings: CRFSettings) -> Floats:
-    """Return pydensecrf's marginals, with its own functions for features (row, column first)."""
+    """Return pydensecrf's marginals, with its own functions for features (row, column first).
+
+    A test that asks for them is skipped where it is not installed.
+    """
+    densecrf = pytest.importorskip("pydensecrf.densecrf")
+    utils = pytest.importorskip("pydensecrf.utils")
     shape = given.shape[1:]
     crf = densecrf.DenseCRF(given[0].size, len(given))
-    crf.setUnaryEnergy(unary_from_softmax(given))
-    gaussian = create_pairwise_gaussian((settings.gaussian_sigma_px,) * len(shape), shape)
+    crf.setUnaryEnergy(utils.unary_from_softmax(given))
+    gaussian = utils.create_pairwise_gaussian((settings.gaussian_sigma_px,) * len(shape), shape)
     crf.addPairwiseEnergy(gaussian, settings.gaussian_weight)
-    bilateral = create_pairwise_bilateral(
+    bilateral = utils.create_pairwise_bilateral(
         (settings.bilateral_sigma_px,) * len(shape),
         (settings.bilateral_sigma_intensity,) * image.shape[-1],
         image,

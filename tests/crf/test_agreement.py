@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pydensecrf import densecrf
-from pydensecrf.utils import unary_from_softmax
 
 from napari_fcn_crf.crf.dense_crf import DenseCRF
 from napari_fcn_crf.crf.lattice import CrowdedTileError, PermutohedralLattice, tile_boxes
@@ -104,10 +102,12 @@ def test_a_volume_agrees():
 
 
 def test_parameters_mean_what_they_mean_in_pydensecrf():
+    densecrf = pytest.importorskip("pydensecrf.densecrf")
+    utils = pytest.importorskip("pydensecrf.utils")
     # Its own pixel grid has the column first, so it is given the transposed image.
     image, given = photograph(40, 52), probabilities(2, (40, 52))
     crf = densecrf.DenseCRF2D(40, 52, 2)
-    crf.setUnaryEnergy(unary_from_softmax(given.transpose(0, 2, 1)))
+    crf.setUnaryEnergy(utils.unary_from_softmax(given.transpose(0, 2, 1)))
     crf.addPairwiseGaussian(sxy=10, compat=3)
     transposed = np.ascontiguousarray(image.transpose(1, 0, 2))
     crf.addPairwiseBilateral(sxy=50, srgb=20, rgbim=transposed, compat=10)
@@ -132,8 +132,8 @@ def test_ours_is_no_farther_from_the_exact_sum(image):
 def test_the_reference_runs_through_the_same_call():
     image, given = photograph(30, 40), probabilities(3, (30, 40))
     settings = CRFSettings(engine="pydensecrf")
-    same = DenseCRF(image, settings).infer(given)
-    np.testing.assert_allclose(same, by_pydensecrf(image, given, settings), atol=1e-6)
+    expected = by_pydensecrf(image, given, settings)
+    np.testing.assert_allclose(DenseCRF(image, settings).infer(given), expected, atol=1e-6)
 
 
 def test_without_pydensecrf_the_error_says_how_to_get_it(monkeypatch):

@@ -193,6 +193,7 @@ def test_two_refinements_at_once_do_not_mix():
 
 
 def test_keys_that_overflow_are_still_told_apart():
+    pytest.importorskip("pydensecrf")
     # Twelve channels of tiny sigma: no 64 bits can hold such coordinates.
     image = np.concatenate([noise(12, 15, seed) for seed in range(4)], axis=2)
     settings = replace(SETTINGS, bilateral_sigma_intensity=0.01, bilateral_sigma_px=0.01)
