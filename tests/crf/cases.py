@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy import sparse
+from scipy import ndimage, sparse
 from skimage import data
 
 from napari_fcn_crf.crf._vertex_kernels import NOBODY
@@ -27,6 +27,13 @@ def photograph(rows: int, columns: int) -> npt.NDArray[np.uint8]:
 def noise(rows: int, columns: int, seed: int = 0) -> npt.NDArray[np.uint8]:
     """Return RGB noise: no two pixels alike, the lattice's worst case."""
     return np.random.default_rng(seed).integers(0, 256, (rows, columns, 3), dtype=np.uint8)
+
+
+def smooth(*shape: int) -> npt.NDArray[np.uint8]:
+    """Return an RGB image or volume of blurred noise, in which neighbours are alike."""
+    values = np.random.default_rng(0).normal(size=(*shape, 3))
+    values = ndimage.gaussian_filter(values, (2,) * len(shape) + (0,))
+    return np.uint8(255 * (values - values.min()) / np.ptp(values))
 
 
 def probabilities(classes: int, shape: tuple[int, ...], seed: int = 0) -> Floats:
@@ -57,10 +64,18 @@ def by_pydensecrf(image: npt.NDArray[Any], given: Floats, settings: CRFSettings)
     return np.array(crf.inference(settings.iterations), np.float32).reshape(given.shape)
 
 
-def by_summation(image: npt.NDArray[Any], given: Floats, settings: CRFSettings) -> Floats:
+def by_summation(
+    image: npt.NDArray[Any],
+    given: Floats,
+    settings: CRFSettings,
+    spacing: tuple[float, ...] = (1.0, 1.0, 1.0),
+) -> Floats:
     """Return marginals with every pair of pixels summed in float64: no lattice at all."""
     shape = given.shape[1:]
     grid = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1).reshape(-1, len(shape))
+    # In units of columns; the sigma along z is as many times larger as the ratio says.
+    sizes = np.divide(spacing[-len(shape) :], spacing[-1])
+    grid = grid * sizes / ((settings.depth_ratio, 1, 1) if len(shape) == 3 else 1)
     pixels = image.reshape(-1, image.shape[-1]).astype(np.float64)
     kernels = []
     for weight, features in (

@@ -19,6 +19,7 @@ from .cases import (
     noise,
     photograph,
     probabilities,
+    smooth,
 )
 
 
@@ -26,12 +27,14 @@ def _agree(image, given, settings):
     """Check for the same marginals to 1e-4, and the same labels.
 
     Where a pixel is about to change sides, iterations multiply rounding errors, pydensecrf's own
-    ones beyond 1e-4. There the lattices in float64 decide: ours must be the nearer one.
+    ones beyond 1e-4. There our lattices in float64 decide, as long as pydensecrf is near them: ours
+    must be the nearer one.
     """
     crf = DenseCRF(image, settings)
     ours, theirs = crf.infer(given), by_pydensecrf(image, given, settings)
     if np.abs(ours - theirs).max() > 1e-4:
         exact = by_lattice_in_float64(crf, given)
+        assert np.abs(theirs - exact).max() < 2e-3
         assert np.abs(ours - exact).max() < np.abs(theirs - exact).max()
         theirs = exact
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-4)
@@ -127,6 +130,49 @@ def test_ours_is_no_farther_from_the_exact_sum(image):
     assert ours.mean() <= theirs.mean() + 1e-6
     assert ours.max() <= theirs.max() + 1e-4
     assert ours.mean() < 0.1
+
+
+GENTLE = CRFSettings(
+    iterations=1,
+    gaussian_sigma_px=3,
+    gaussian_weight=2,
+    bilateral_sigma_px=6,
+    bilateral_sigma_intensity=60,
+    bilateral_weight=2,
+)
+
+
+@pytest.mark.parametrize(
+    ("spacing", "depth_ratio"), [((2.5, 1, 1), 1), ((1, 1, 1), 0.4), ((4, 2, 2), 0.8)]
+)
+def test_a_volume_is_near_the_exact_sum_and_far_from_other_depths(spacing, depth_ratio):
+    image = smooth(6, 16, 18)
+    given = probabilities(3, (6, 16, 18))
+    ours = DenseCRF(image, replace(GENTLE, depth_ratio=depth_ratio), spacing=spacing).infer(given)
+    right, flatter, deeper = (
+        np.abs(
+            ours - by_summation(image, given, replace(GENTLE, depth_ratio=ratio), spacing)
+        ).mean()
+        for ratio in (depth_ratio, depth_ratio / 1.5, depth_ratio * 1.5)
+    )
+    assert right < 1.2e-3
+    assert right < min(flatter, deeper) / 1.5
+
+
+@pytest.mark.parametrize(
+    "name", ["gaussian_sigma_px", "bilateral_sigma_px", "bilateral_sigma_intensity"]
+)
+def test_an_image_is_near_the_exact_sum_and_far_from_other_sigmas(name):
+    image, given = smooth(30, 34), probabilities(3, (30, 34))
+    ours = DenseCRF(image, GENTLE).infer(given)
+    right, smaller, larger = (
+        np.abs(
+            ours - by_summation(image, given, replace(GENTLE, **{name: getattr(GENTLE, name) * f}))
+        ).mean()
+        for f in (1, 0.5, 2)
+    )
+    assert right < 1.6e-3
+    assert right < 0.7 * min(smaller, larger)
 
 
 def test_the_reference_runs_through_the_same_call():
