@@ -98,6 +98,16 @@ def test_gray_and_many_channels_agree():
     _agree(five, given, CRFSettings(bilateral_sigma_intensity=60))
 
 
+def test_a_class_that_neighbours_speak_for_is_as_unlikely_where_it_is_absent():
+    given = np.empty((2, 40, 50), np.float32)
+    given[0], given[1] = 0.02, 0.98
+    given[:, 15:25, 20:30] = [[[1]], [[0]]]
+    crf = CRFSettings(iterations=1)
+    _agree(np.full((40, 50, 3), 77, np.uint8), given, crf)
+    inside = by_summation(np.full((40, 50, 3), 77, np.uint8), given, crf)[1, 20, 25]
+    assert 0.1 < inside < 0.9
+
+
 def test_a_volume_agrees():
     volume = noise(6 * 20, 25).reshape(6, 20, 25, 3)
     given = probabilities(3, (6, 20, 25))
