@@ -305,9 +305,9 @@ def _predict(arguments: argparse.Namespace) -> None:
 def _refine(arguments: argparse.Namespace) -> None:
     import numpy as np
 
-    from napari_fcn_crf import image_files, pipeline
+    from napari_fcn_crf import image_files
     from napari_fcn_crf.model import read_card
-    from napari_fcn_crf.refinement import limit_threads
+    from napari_fcn_crf.refinement import limit_threads, refine
 
     limit_threads(read_settings(arguments, ComputeSettings).threads)
     base = None if arguments.model is None else read_card(arguments.model).crf
@@ -316,7 +316,7 @@ def _refine(arguments: argparse.Namespace) -> None:
     read = image_files.read_probabilities(arguments.probabilities)
     folder = _folder(arguments.output)
     with _bar(arguments.image.name) as on_progress:
-        marginals = pipeline.refine(image, read.values, settings, on_progress=on_progress)
+        marginals = refine(image, read.values, settings, on_progress=on_progress)
     class_values = np.asarray(read.class_values, np.int32)
     changed = np.mean(marginals.argmax(axis=0) != read.values.argmax(axis=0))
     stem = arguments.image.stem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -129,6 +129,9 @@ class IntensityMapping:
         an unusually bright spot stays brighter than its surroundings.
     """
 
+    FARTHEST: ClassVar[float] = 510.0
+    """No mapped value is farther from 0."""
+
     low: tuple[float, ...]
     high: tuple[float, ...]
 
@@ -163,7 +166,7 @@ class IntensityMapping:
         step = max(1, _VALUES_AT_ONCE * len(image) // max(1, image.size))
         for first in range(0, len(image), step):
             values = (image[first : first + step].astype(np.float64) - low) * scale
-            mapped[first : first + step] = np.clip(values, -255, 510)
+            mapped[first : first + step] = np.clip(values, -255, self.FARTHEST)
         return mapped
 
 

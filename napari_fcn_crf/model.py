@@ -135,7 +135,7 @@ class ModelCard:
                     tuple(map(float, values["intensity"]["high"])),
                 ),
                 training=TrainingSettings.from_dict(values["training"]),
-                crf=CRFSettings.from_dict(values["crf"]),
+                crf=_crf_settings(values["crf"]),
                 losses=tuple(map(float, values["losses"])),
                 record=dict(values["record"]),
                 class_colours=tuple(
@@ -147,6 +147,15 @@ class ModelCard:
                 f"The model's description is damaged ({type(error).__name__}: {error}). "
                 "Save the model again, or choose another file."
             ) from error
+
+
+def _crf_settings(values: dict[str, Any]) -> CRFSettings:
+    try:
+        return CRFSettings.from_dict(values)
+    except ValueError as error:
+        raise ValueError(
+            f"The CRF settings kept in the model cannot be used: {error} Choose another file."
+        ) from error
 
 
 def optimizer_path(model_path: str | Path) -> Path:

@@ -1,4 +1,4 @@
-"""Train, predict, refine: arrays in, arrays out.
+"""Train and predict, save and load models: arrays in, arrays out.
 
 Keras, numba and what they need are imported when a function is called, not with this module.
 """
@@ -27,7 +27,6 @@ from napari_fcn_crf.images import (
 )
 from napari_fcn_crf.model import PRECISION_KEY, ModelCard
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, part_of
-from napari_fcn_crf.refinement import refine
 from napari_fcn_crf.settings import (
     BUNDLED,
     RANDOM,
@@ -57,7 +56,6 @@ __all__ = [
     "check_training_input",
     "load_model",
     "predict",
-    "refine",
     "save_model",
     "train",
 ]

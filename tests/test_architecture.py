@@ -43,7 +43,7 @@ MAY_USE = {
     "fcn": {"fcn", *BASE},
     "crf": {"crf", *BASE},
     "refinement": {"crf", *BASE},
-    "pipeline": {"fcn", "refinement", *BASE},
+    "pipeline": {"fcn", *BASE},
     "compute": {"compute", "pipeline", "fcn", *BASE},
     "__main__": {"cli"},
     "cli": {"cli_options", "compute", "demo", "paper", "pipeline", "refinement", *BASE},
@@ -126,7 +126,7 @@ def test_only_the_widgets_know_napari_and_qt():
 
 def test_refinement_needs_little():
     standard = {*sys.stdlib_module_names, PACKAGE.name}
-    allowed = standard | {"llvmlite", "numpy", "numba", "optuna", "platformdirs", "pydensecrf"}
+    allowed = standard | {"llvmlite", "numpy", "numba", "platformdirs", "pydensecrf"}
     assert offenders(lambda part, found: part == "crf" and found.package not in allowed) == []
 
 

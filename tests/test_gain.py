@@ -20,3 +20,6 @@ def test_a_gain_is_weighed_by_students_t():
     assert gain.error == pytest.approx(gains.std(ddof=1) / 3)
     # From a table: t of 8 degrees of freedom at 99 %.
     assert gain.least == pytest.approx(gain.mean - 2.896 * gain.error, abs=1e-3)
+    # And at 99.75 %, for one of four.
+    one_of_four = Gain.of(gains, np.full(9, 1 / 9), comparisons=4)
+    assert one_of_four.least == pytest.approx(gain.mean - 3.833 * gain.error, abs=1e-3)

@@ -12,7 +12,7 @@ import numpy as np
 from napari.layers import Labels
 from napari.utils.notifications import show_info
 
-from napari_fcn_crf import cleanup, pipeline, record, uncertainty
+from napari_fcn_crf import cleanup, record, refinement, uncertainty
 from napari_fcn_crf.metrics import changed_fraction
 from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.settings import CRFSettings
@@ -58,7 +58,7 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
 
         if by_slice:
             on_progress(Progress("Refining", partial=((), arrays.values[before])))
-        marginals = pipeline.refine(
+        marginals = refinement.refine(
             arrays.image,
             arrays.probabilities,
             settings,

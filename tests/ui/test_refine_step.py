@@ -10,7 +10,7 @@ import pytest
 from napari.utils.key_bindings import coerce_keybinding
 
 from napari_fcn_crf import presets
-from napari_fcn_crf.crf import pace
+from napari_fcn_crf.crf import pace, tuning
 from napari_fcn_crf.images import IntensityMapping
 from napari_fcn_crf.model import CARD_MEMBER, ModelCard, read_card
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
@@ -203,11 +203,26 @@ def test_a_frame_is_drawn_once_and_lies_in_its_image(step, viewer, qtbot):
     step.preview_box.setChecked(False)
 
 
-def test_tuning_shows_its_score(step, viewer, session, qtbot):
-    step.budget_s.setValue(2)
+def test_tuning_shows_its_score(step, session, qtbot, monkeypatch):
+    found = []
+    tune = tuning.tune
+
+    def observed(*args, **kwargs):
+        found.append(tune(*args, **kwargs))
+        return found[-1]
+
+    monkeypatch.setattr(tuning, "tune", observed)
     click(qtbot, step.tune_button)
     wait_until_idle(qtbot, session)
-    assert "held-out strokes (1 is perfect): " in step.tuned.text()
+    (result,) = found
+    assert f": {result.score_before:.3f} → {result.score_after:.3f}." in step.tuned.text()
+    assert f" of {len(tuning.FACTORS)} was clearly better: settings unchanged" in step.tuned.text()
+    assert step.controls.settings() == SMALL
+
+    sharper = replace(SMALL, bilateral_sigma_intensity=5)
+    step._on_tuned(tuning.TuningResult(sharper, 0.25, 0.75, 4))
+    assert ": 0.250 → 0.750. Edge sensitivity 20.0 → 5.0, after 4 trials." in step.tuned.text()
+    assert step.controls.settings() == sharper
 
 
 def test_uncertainty_leads_the_brush(step, viewer, session, qtbot):
