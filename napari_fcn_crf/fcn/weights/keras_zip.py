@@ -41,7 +41,8 @@ def keras_zip_tensors(path: Path) -> Iterator[tuple[dict[str, Tensor], Conventio
 
 
 def _layers(config: Any) -> list[dict[str, Any]]:
-    layers = config["config"]["layers"]
+    # A model with a class of its own does not list them.
+    layers = config["config"].get("layers", [])
     return [layer for layer in layers if isinstance(layer.get("config"), dict)]
 
 

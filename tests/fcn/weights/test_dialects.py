@@ -82,6 +82,44 @@ def test_without_top_fc6_and_fc7_are_random(compact: Reference, tmp_path: Path) 
     assert describe_weights(path).startswith("VGG-16 compact, Keras HDF5, 13 conv; BGR")
 
 
+class Contours(keras.Model):
+    """VGG-16 in five blocks with a side output each, whose convolutions Keras numbers anew."""
+
+    def __init__(self, published: keras.Model, side_kernel: int = 1) -> None:
+        super().__init__()
+        for block in range(1, 6):
+            found = [layer for layer in published.layers if layer.name.startswith(f"block{block}_")]
+            setattr(self, f"block{block}", keras.Sequential(found))
+            setattr(self, f"side{block}", keras.layers.Conv2D(1, side_kernel, padding="same"))
+
+    def call(self, x):
+        sides = []
+        for block in range(1, 6):
+            x = getattr(self, f"block{block}")(x)
+            sides.append(keras.ops.mean(getattr(self, f"side{block}")(x)))
+        return sides
+
+    def get_config(self):
+        return {}
+
+
+@pytest.mark.parametrize("name", ["contours.weights.h5", "contours.keras"])
+@pytest.mark.parametrize("side_kernel", [1, 3])
+def test_a_model_in_parts(compact: Reference, tmp_path: Path, name: str, side_kernel: int) -> None:
+    """Its file knows no layer's name, and has other convolutions as well."""
+    path = tmp_path / name
+    model = Contours(keras_model(compact, include_top=False), side_kernel)
+    model(np.zeros((1, 32, 32, 3), np.float32))
+    model.save_weights(path) if name.endswith(".h5") else model.save(path)
+    with open_weights(path) as file:
+        assert file.names == CONVOLUTIONS
+        for layer in CONVOLUTIONS:
+            kernel, bias = file.read(layer)
+            np.testing.assert_array_equal(kernel, compact.weights[layer][0])
+            np.testing.assert_array_equal(bias, compact.weights[layer][1])
+        assert file.describe().endswith("13 conv; BGR, means 103.94/116.78/123.68")
+
+
 def test_frossards_npz(compact: Reference, tmp_path: Path) -> None:
     path = tmp_path / "vgg16_weights.npz"
     write_npz(path, compact)
