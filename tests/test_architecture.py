@@ -26,6 +26,7 @@ BASE = {
     "partial",
     "presets",
     "progress",
+    "quoting",
     "record",
     "samples",
     "settings",

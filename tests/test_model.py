@@ -97,7 +97,7 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
         tmp_path / "text.keras": "cannot be read as one",
         tmp_path / "other.keras": "not one saved by napari-fcn-crf",
         write(tmp_path / "broken.keras", "{"): "description is damaged",
-        write(tmp_path / "bomb.keras", " " * (17 * 2**20)): "more than the 16777216",
+        write(tmp_path / "bomb.keras", " " * (17 * 2**20)): "more than the 8388608",
     }
     for path, sentence in cases.items():
         with pytest.raises(ValueError, match=sentence):
