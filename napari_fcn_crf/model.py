@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import shutil
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.files import ZIP_ERRORS
 from napari_fcn_crf.images import IntensityMapping
+from napari_fcn_crf.quoting import quoted
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
 
 CARD_MEMBER = "napari_fcn_crf.json"
@@ -124,13 +126,11 @@ class ModelCard:
         try:
             values = json.loads(text)
             if values["format_version"] > FORMAT_VERSION:
-                raise ValueError(
-                    "The model was saved by a newer version of napari-fcn-crf; update the plugin."
-                )
-            return cls(
-                class_values=tuple(int(value) for value in values["class_values"]),
-                class_names=tuple(str(name) for name in values["class_names"]),
-                channels=int(values["channels"]),
+                raise _NewerError
+            card = cls(
+                class_values=tuple(values["class_values"]),
+                class_names=tuple(values["class_names"]),
+                channels=values["channels"],
                 intensity=IntensityMapping(
                     tuple(map(float, values["intensity"]["low"])),
                     tuple(map(float, values["intensity"]["high"])),
@@ -143,11 +143,67 @@ class ModelCard:
                     tuple(map(float, colour)) for colour in values.get("class_colours", ())
                 ),
             )
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            _check(card)
+        except _NewerError as error:
             raise ValueError(
-                f"The model's description is damaged ({type(error).__name__}: {error}). "
+                "The model was saved by a newer version of napari-fcn-crf; update the plugin."
+            ) from error
+        except _DAMAGE as error:
+            raise ValueError(
+                f"The model's description is damaged ({quoted(str(error), 160)}). "
                 "Save the model again, or choose another file."
             ) from error
+        return card
+
+
+class _NewerError(Exception):
+    """A card of a later version of the format."""
+
+
+_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What JSON of another kind than a card's makes its reader raise."""
+
+
+def _check(card: ModelCard) -> None:
+    """Raise a ValueError about what no card that was written here has."""
+    values, colours = card.class_values, card.class_colours
+    low, high = card.intensity.low, card.intensity.high
+    training = [
+        (field.default, getattr(card.training, field.name)) for field in fields(card.training)
+    ]
+    numbers = (card.channels, *values)
+    truths = {
+        "class_values": values == tuple(sorted(set(values))) and len(values) >= 2,
+        "class_names": len(card.class_names) == len(values)
+        and all(isinstance(name, str) for name in card.class_names),
+        "whole numbers": all(type(number) is int and abs(number) < 2**63 for number in numbers),
+        "channels": card.channels >= 1 and len(low) == len(high) == card.channels,
+        "intensity": all(
+            math.isfinite(one) and math.isfinite(two) and one != two
+            for one, two in zip(low, high, strict=True)
+        ),
+        "training": all(_is_like(default, value) for default, value in training),
+        "losses": all(map(math.isfinite, card.losses)),
+        "class_colours": len(colours) in (0, len(values))
+        and all(len(colour) == 4 and 0 <= min(colour) <= max(colour) <= 1 for colour in colours),
+    }
+    for name, holds in truths.items():
+        if not holds:
+            raise ValueError(f"{name} that no model has")
+
+
+def _is_like(default: object, value: object) -> bool:
+    """Whether a setting may have this value instead of its default."""
+    if isinstance(default, float):
+        return type(value) in (int, float) and math.isfinite(cast("float", value))
+    return type(value) is type(default) or (default is None and isinstance(value, str))
 
 
 def optimizer_path(model_path: str | Path) -> Path:
