@@ -14,7 +14,8 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.files import ZIP_ERRORS
+from napari_fcn_crf.annotations import label_image
+from napari_fcn_crf.files import ZIP_ERRORS, expect_file
 from napari_fcn_crf.images import IntensityMapping
 from napari_fcn_crf.quoting import quoted
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
@@ -90,11 +91,7 @@ class ModelCard:
                 f"Expected probabilities with {self.n_classes} classes on the first axis, but the "
                 f"shape is {array.shape}. Predict with this model first."
             )
-        values = np.asarray(self.class_values)
-        fits = values.min() >= -(2**31) and values.max() < 2**31
-        values = values.astype(np.int32 if fits else np.int64)
-        labels: npt.NDArray[np.integer] = values[array.argmax(axis=0)]
-        return labels
+        return label_image(array.argmax(axis=0), self.class_values)
 
     def to_json(self) -> str:
         """Return the card as JSON text."""
@@ -237,29 +234,25 @@ def read_card(path: str | Path) -> ModelCard:
         If the file is not a model saved by this package; the message says what it is instead.
     """
     path = Path(path)
-    if path.is_dir():
-        raise ValueError(
-            f"Expected a .keras model file, but {path.name} is a folder. Choose a file."
-        )
-    if not path.exists():
-        raise ValueError(f"Expected a .keras model file, but there is no file {path}.")
+    expect_file(path, "a .keras model file")
+    name = quoted(path.name)
     try:
         with zipfile.ZipFile(path) as archive:
             info = archive.getinfo(CARD_MEMBER)
             if info.file_size > CARD_LIMIT_BYTES:
                 raise ValueError(
-                    f"The description inside {path.name} has {info.file_size} bytes, more than the "
+                    f"The description inside {name} has {info.file_size} bytes, more than the "
                     f"{CARD_LIMIT_BYTES} any model needs. Choose another file."
                 )
             text = archive.read(info).decode("utf-8")
     except KeyError as error:
         raise ValueError(
-            f"{path.name} is a Keras model, but not one saved by napari-fcn-crf: it does not say "
+            f"{name} is a Keras model, but not one saved by napari-fcn-crf: it does not say "
             "which classes it knows. Choose a model saved here, or train one."
         ) from error
     except (*ZIP_ERRORS, UnicodeDecodeError) as error:
         raise ValueError(
-            f"Expected a .keras model file, but {path.name} cannot be read as one ({error}). "
-            "It may be truncated; choose another file."
+            f"Expected a .keras model file, but {name} cannot be read as one "
+            f"({quoted(str(error))}). It may be truncated; choose another file."
         ) from error
     return ModelCard.from_json(text)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from typing import TextIO
+
 _LONGEST = 60
 
 
 def printable(text: str) -> str:
     """Return a text as one line that cannot move a terminal's cursor or change its colours."""
-    return "".join(letter if letter.isprintable() else "?" for letter in " ".join(text.split()))
+    return "".join(
+        letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in text
+    )
 
 
 def quoted(text: str, longest: int = _LONGEST) -> str:
@@ -16,3 +21,8 @@ def quoted(text: str, longest: int = _LONGEST) -> str:
         end = (longest - 1) // 2
         text = f"{text[: longest - 1 - end]}…{text[len(text) - end :]}"
     return printable(text)
+
+
+def say(text: str, file: TextIO | None = None) -> None:
+    """Print one line on a terminal, standard output unless another is given."""
+    print(printable(text), file=file or sys.stdout, flush=True)

@@ -22,6 +22,7 @@ BASE = {
     "images",
     "metrics",
     "model",
+    "ome_check",
     "pair_files",
     "partial",
     "presets",

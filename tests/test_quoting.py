@@ -19,7 +19,7 @@ def test_nothing_moves_a_cursor_and_nothing_is_long(text: str, longest: int) -> 
     [
         ("cell ä 細胞.tif", "cell ä 細胞.tif"),
         ("a\x1b[31mred", "a?[31mred"),
-        ("two\r\nlines", "two lines"),
+        ("two\r\nlines", "two  lines"),
         ("\u202efig", "?fig"),
         ("\udcff", "?"),
         ("x" * 1000 + ".tif", "x" * 30 + "…" + "x" * 25 + ".tif"),

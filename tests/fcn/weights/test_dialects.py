@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,6 +147,24 @@ def test_slim_checkpoint(compact: Reference, tmp_path: Path, version: int, chose
         "VGG-16 compact, TF-Slim checkpoint, 13 conv + fc6, fc7; fc8 left out; "
         "RGB, means 123.68/116.78/103.94"
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets few people make links")
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_checkpoint_whose_name_looks_like_a_pattern(
+    compact: Reference, tmp_path: Path, version: int
+) -> None:
+    for name in ("[2020] *", "a1.ckpt"):
+        (tmp_path / name).mkdir()
+    write_checkpoint(tmp_path / "plain", compact, version)
+    for plain in tmp_path.glob("plain*"):
+        plain.rename(tmp_path / "[2020] *" / plain.name.replace("plain", "a[1].ckpt"))
+    path = tmp_path / "[2020] *" / "a[1].ckpt"
+    assert describe_weights(path).startswith("VGG-16 compact, TF-Slim checkpoint, 13 conv + fc6")
+    with open_weights(path) as file:
+        np.testing.assert_array_equal(
+            file.read("block3_conv2")[0], compact.weights["block3_conv2"][0]
+        )
 
 
 TORCH_CONVENTION = "RGB, means 123.67/116.28/103.53, deviations 58.4/57.12/57.38"
