@@ -13,6 +13,7 @@ IGNORE = -1
 """Class index of a pixel that is not annotated."""
 
 _COUNTED_BELOW = 2**16
+_LARGEST_LABEL = 2**63 - 1
 
 
 def as_label_array(labels: npt.ArrayLike) -> npt.NDArray[np.integer]:
@@ -22,10 +23,20 @@ def as_label_array(labels: npt.ArrayLike) -> npt.NDArray[np.integer]:
     ------
     TypeError
         If the array's dtype is neither integer nor bool.
+    ValueError
+        If a label is 2^63 or more.
     """
     array = np.asarray(labels)
     if array.dtype.kind == "b":
         return array.astype(np.uint8)
+    if array.dtype == np.uint64:
+        # Together with signed numbers, numpy would make these floating point.
+        if array.size and array.max() > _LARGEST_LABEL:
+            raise ValueError(
+                f"Labels must be below 2^63, but {array.max()} was found. Give them smaller "
+                "numbers."
+            )
+        return array.astype(np.int64)
     if array.dtype.kind not in "iu":
         raise TypeError(
             f"Labels must be whole numbers, but their type is {array.dtype}. "
@@ -128,6 +139,28 @@ def class_indices(
     if mode == "scribbles":
         known &= array != 0
     return np.where(known, indices, IGNORE).astype(np.int32)
+
+
+def label_image(
+    indices: npt.NDArray[np.integer], class_values: tuple[int, ...]
+) -> npt.NDArray[np.integer]:
+    """Return the label value of each pixel's class.
+
+    Parameters
+    ----------
+    indices : array of int, any shape
+        Positions in `class_values`.
+    class_values : tuple of int
+
+    Returns
+    -------
+    array of int32 (int64 where a value needs it), shape of `indices`
+    """
+    limits = np.iinfo(np.int32)
+    is_small = limits.min <= min(class_values) and max(class_values) <= limits.max
+    values = np.asarray(class_values, np.int32 if is_small else np.int64)
+    labels: npt.NDArray[np.integer] = values[indices]
+    return labels
 
 
 @dataclass(frozen=True)

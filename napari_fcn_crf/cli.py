@@ -17,8 +17,10 @@ from napari_fcn_crf.compute.allocation import keep_freed_memory
 from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.errors import ComputeError
 from napari_fcn_crf.download import PUBLISHED, fetch, weights_folder
+from napari_fcn_crf.files import expect_file
 from napari_fcn_crf.pair_files import PairFiles, find_pairs
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
+from napari_fcn_crf.quoting import printable, say
 from napari_fcn_crf.settings import (
     ComputeSettings,
     CRFSettings,
@@ -47,13 +49,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         cast("TextIOWrapper", stream).reconfigure(errors="replace")
     arguments = _parser().parse_args(argv)
     try:
+        _check_working_folder()
         arguments.run(arguments)
     except (ValueError, TypeError, OSError, ImportError, MemoryError, ComputeError) as error:
         # One line, whatever the message holds.
-        print(f"napari-fcn-crf: {' '.join(_sentence(error).split())}", file=sys.stderr)
+        say(f"napari-fcn-crf: {' '.join(_sentence(error).split())}", sys.stderr)
         return 2
     except (KeyboardInterrupt, Cancelled):
-        print("napari-fcn-crf: stopped.", file=sys.stderr)
+        say("napari-fcn-crf: stopped.", sys.stderr)
         return 130
     return 0
 
@@ -271,7 +274,7 @@ def _train(arguments: argparse.Namespace) -> None:
         optimizer_path(output).unlink(missing_ok=True)
     losses = model.card.losses
     classes = ", ".join(map(str, model.card.class_values))
-    print(
+    say(
         f"{len(losses)} steps, loss {losses[0]:.4g} to {losses[-1]:.4g}, labels {classes}. "
         f"Wrote {output}"
     )
@@ -299,13 +302,14 @@ def _predict(arguments: argparse.Namespace) -> None:
         )
         image_files.write_labels(folder / f"{path.stem}_labels.tif", card.to_labels(probabilities))
     count = len(arguments.images)
-    print(f"{count} image{'s' if count > 1 else ''} predicted. Wrote {folder}")
+    say(f"{count} image{'s' if count > 1 else ''} predicted. Wrote {folder}")
 
 
 def _refine(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from napari_fcn_crf import image_files
+    from napari_fcn_crf.annotations import label_image
     from napari_fcn_crf.model import read_card
     from napari_fcn_crf.refinement import limit_threads, refine
 
@@ -317,21 +321,23 @@ def _refine(arguments: argparse.Namespace) -> None:
     folder = _folder(arguments.output)
     with _bar(arguments.image.name) as on_progress:
         marginals = refine(image, read.values, settings, on_progress=on_progress)
-    class_values = np.asarray(read.class_values, np.int32)
-    changed = np.mean(marginals.argmax(axis=0) != read.values.argmax(axis=0))
+    classes = marginals.argmax(axis=0)
+    changed = np.mean(classes != read.values.argmax(axis=0))
     stem = arguments.image.stem
-    image_files.write_labels(folder / f"{stem}_refined.tif", class_values[marginals.argmax(axis=0)])
+    image_files.write_labels(
+        folder / f"{stem}_refined.tif", label_image(classes, read.class_values)
+    )
     image_files.write_probabilities(
         folder / f"{stem}_refined_probabilities.tif", marginals, read.class_values
     )
-    print(f"{changed:.1%} of the pixels changed. Wrote {folder}")
+    say(f"{changed:.1%} of the pixels changed. Wrote {folder}")
 
 
 def _weights(arguments: argparse.Namespace) -> None:
     published = PUBLISHED[arguments.name]
     with _stop_on_interrupt() as should_stop, _bar() as on_progress:
         path = fetch(published, weights_folder(arguments.folder), on_progress, should_stop)
-    print(f"{published.title} ({published.licence}). Wrote {path}")
+    say(f"{published.title} ({published.licence}). Wrote {path}")
 
 
 def _devices(arguments: argparse.Namespace) -> None:
@@ -339,7 +345,7 @@ def _devices(arguments: argparse.Namespace) -> None:
 
     for device in list_devices(read_settings(arguments, ComputeSettings)):
         free = "" if device.free_bytes is None else f"{device.free_bytes / 2**30:.1f} GiB free"
-        print(f"{device.name:8}{device.label:40}{free}".rstrip())
+        say(f"{device.name:8}{device.label:40}{free}".rstrip())
 
 
 def _load_backend(arguments: argparse.Namespace) -> None:
@@ -348,6 +354,16 @@ def _load_backend(arguments: argparse.Namespace) -> None:
     with _bar() as on_progress:
         on_progress(Progress(f"Starting {BACKEND_TITLES[settings.backend]}"))
         backend.load_here(settings)
+
+
+def _check_working_folder() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise ValueError(
+            "A command needs a folder to work in, but the folder it was started in is gone. "
+            "Change to another one."
+        ) from error
 
 
 def _pairs(given: list[str]) -> list[PairFiles]:
@@ -387,8 +403,7 @@ def _check_distinct(images: list[Path]) -> None:
                 f"The results are named after the images, but {seen[path.stem]} and {path} have "
                 "the same name. Predict them into two folders."
             )
-        if not path.is_file():
-            raise ValueError(f"Expected an image, but there is no file {path}.")
+        expect_file(path, "an image")
         seen[path.stem] = path
 
 
@@ -397,7 +412,7 @@ def _bar(description: str | None = None) -> Iterator[OnProgress]:
     """Give a callback that draws a progress bar on a terminal, and nothing elsewhere."""
     from tqdm import tqdm
 
-    with tqdm(desc=description, disable=None, leave=False, delay=0.01) as bar:
+    with tqdm(desc=printable(description or ""), disable=None, leave=False, delay=0.01) as bar:
         shown = description
 
         def show(progress: Progress) -> None:

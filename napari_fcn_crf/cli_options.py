@@ -11,6 +11,8 @@ from dataclasses import MISSING, fields
 from types import UnionType
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from napari_fcn_crf.quoting import say
+
 S = TypeVar("S")
 
 
@@ -19,7 +21,7 @@ class OneLineParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message and exit with code 2."""
-        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        say(f"{self.prog}: {message} (see {self.prog} --help)", sys.stderr)
         raise SystemExit(2)
 
 

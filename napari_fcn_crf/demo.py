@@ -22,6 +22,7 @@ from napari_fcn_crf.files import atomic_path
 from napari_fcn_crf.images import drop_alpha, split_channels
 from napari_fcn_crf.metrics import class_iou, pixel_accuracy
 from napari_fcn_crf.progress import OnProgress, Progress
+from napari_fcn_crf.quoting import say
 from napari_fcn_crf.settings import RANDOM, TrainingSettings
 
 SETTINGS = TrainingSettings(architecture="fcn32s", weights=RANDOM, labels="mask", iterations=40)
@@ -139,7 +140,7 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     image, annotation, settings = case.image, case.annotation, case.settings
     rows, columns = annotation.shape
-    print(
+    say(
         f"Training {settings.architecture} on {settings.backbone}: "
         f"{case.name}, {rows} x {columns} px"
     )
@@ -183,14 +184,14 @@ def report(result: Result, folder: Path) -> None:
     print()
     print(f"{'':22}{'network':>10}{'after CRF':>12}")
     for name, iou in result.before.iou.items():
-        print(f"{f'IoU of {name}':22}{iou:10.4f}{result.after.iou[name]:12.4f}")
+        say(f"{f'IoU of {name}':22}{iou:10.4f}{result.after.iou[name]:12.4f}")
     print(f"{'pixel accuracy':22}{result.before.accuracy:10.4f}{result.after.accuracy:12.4f}")
     print()
     for stage, seconds in result.seconds.items():
         print(f"{stage:22}{seconds:8.1f} s")
     print(f"{'peak memory':22}{result.peak_bytes / 2**30:8.1f} GiB")
     print()
-    print(f"Results are in {folder.resolve()}")
+    say(f"Results are in {folder.resolve()}")
 
 
 def view(folder: Path, image: Path | None = None, annotation: Path | None = None) -> None:

@@ -1,9 +1,10 @@
-"""Writing files so that a reader sees the old one or the new one, never half of one."""
+"""Files of the user's: only plain ones are read, and never half of one is written."""
 
 from __future__ import annotations
 
 import glob
 import os
+import stat
 import uuid
 import zipfile
 import zlib
@@ -11,6 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from napari_fcn_crf.quoting import quoted
+
+_MISSING = "does not exist"
 _RANDOM_CHARACTERS = 8
 
 ZIP_ERRORS = (
@@ -22,6 +26,43 @@ ZIP_ERRORS = (
     RuntimeError,
 )
 """What reading a damaged zip file may raise."""
+
+
+def why_no_file(path: Path) -> str:
+    """Return why there is no plain file to read at a path, or nothing if there is one.
+
+    What is read from a pipe, a socket or a device may never come, or never end.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return _MISSING
+    # A name that no file can have.
+    except ValueError:
+        return "is no name of a file"
+    except OSError as error:
+        return f"cannot be reached ({error.strerror})"
+    if stat.S_ISDIR(mode):
+        return "is a folder"
+    if not stat.S_ISREG(mode):
+        return "is a pipe, a socket or a device"
+    return "" if os.access(path, os.R_OK) else "may not be read by you"
+
+
+def expect_file(path: Path, expected: str) -> None:
+    """Raise a ValueError unless there is a plain file at a path.
+
+    Parameters
+    ----------
+    path : Path
+    expected : str
+        What it should be, such as "an image".
+    """
+    reason, shown = why_no_file(path), quoted(str(path), 120)
+    if reason == _MISSING:
+        raise ValueError(f"Expected {expected}, but there is no file {shown}.")
+    if reason:
+        raise ValueError(f"Expected {expected}, but {shown} {reason}. Choose a file.")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import zlib
 from dataclasses import dataclass
@@ -11,14 +12,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.files import atomic_path
+from napari_fcn_crf.files import atomic_path, expect_file
+from napari_fcn_crf.ome_check import OMEError, check_ome
+from napari_fcn_crf.quoting import quoted
 
-_TIFF = (".tif", ".tiff")
-_LOSSY = (".jpg", ".jpeg")
+_LOSSLESS = ("PNG", "BMP", "GIF", "PPM")
+_FORMATS = (*_LOSSLESS, "JPEG", "WEBP", "JPEG2000")
+"""Pillow has others that start programs or read other files."""
+
+_TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+_SMALL_BYTES = 64 * 2**20
+_MOST_PER_BYTE = 16_000
+"""What the best compression makes of an image that is one colour."""
+
+# What damaged TIFF files are told about otherwise stands on the terminal.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 # What the decoders of damaged files have been seen to raise.
 _DECODING = (
     ArithmeticError,
+    AssertionError,
     AttributeError,
     EOFError,
     LookupError,
@@ -48,14 +62,14 @@ class Probabilities:
 
 
 def read_image(path: str | Path) -> npt.NDArray[Any]:
-    """Read a TIFF, a PNG, a JPEG or anything else that Pillow reads.
+    """Read a TIFF, PNG, JPEG, BMP, GIF, PNM, WebP or JPEG 2000 file, whatever its name ends in.
 
     Raises
     ------
     ValueError
         If it cannot be read; the message names the file.
     """
-    return _read(_existing(path, "an image"), "an image", palette_as_colour=True)
+    return _read(_existing(path, "an image"), "an image", labels=False)
 
 
 def read_labels(path: str | Path) -> npt.NDArray[np.integer]:
@@ -69,17 +83,12 @@ def read_labels(path: str | Path) -> npt.NDArray[np.integer]:
         If it cannot be read, is a colour image, or was compressed with loss.
     """
     path = _existing(path, "a label image")
-    if path.suffix.lower() in _LOSSY:
-        raise ValueError(
-            f"Labels must be exact, but {path.name} is a JPEG, which changes the values. "
-            "Save them as PNG or TIFF."
-        )
-    labels = _read(path, "a label image", palette_as_colour=False)
+    labels = _read(path, "a label image", labels=True)
     if labels.ndim == 3 and labels.shape[-1] in (3, 4):
         if (labels[..., :3] == labels[..., :1]).all():
             return labels[..., 0]
         raise ValueError(
-            f"Labels must be one number a pixel, but {path.name} is a colour image. "
+            f"Labels must be one number a pixel, but {quoted(path.name)} is a colour image. "
             "Save them as a gray or indexed PNG or a TIFF."
         )
     return labels
@@ -94,25 +103,24 @@ def read_probabilities(path: str | Path) -> Probabilities:
         If it is not a TIFF file with at least three axes.
     """
     path = _existing(path, "a probability image")
+    name = quoted(path.name)
     expected = "Expected a TIFF file of probabilities, one plane a class on the first axis, but "
-    if path.suffix.lower() not in _TIFF:
-        raise ValueError(f"{expected}{path.name} is none. Choose one that `predict` wrote.")
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(path) as file:
-            values = file.asarray()
-            metadata = (file.shaped_metadata or ({},))[0]
-    except _DECODING as error:
-        raise _unreadable(path, "a probability image") from error
+    if not _is_tiff(path):
+        raise ValueError(f"{expected}{name} is none. Choose one that `predict` wrote.")
+    values, metadata = _read_tiff(path, "a probability image")
     if values.ndim < 3:
         raise ValueError(
-            f"{expected}{path.name} has the shape {values.shape}. Choose one that `predict` wrote."
+            f"{expected}{name} has the shape {values.shape}. Choose one that `predict` wrote."
         )
-    class_values = tuple(int(value) for value in metadata.get("class_values", ()))
-    if len(class_values) != len(values):
-        class_values = tuple(range(len(values)))
-    return Probabilities(values, class_values)
+    class_values = metadata.get("class_values", ())
+    if not isinstance(class_values, list) or len(class_values) != len(values):
+        class_values = range(len(values))
+    if not all(type(value) is int and abs(value) < 2**63 for value in class_values):
+        raise ValueError(
+            f"The labels of the classes in {name} are not whole numbers below 2^63. Choose a file "
+            "that `predict` wrote."
+        )
+    return Probabilities(values, tuple(class_values))
 
 
 def write_probabilities(
@@ -150,32 +158,72 @@ def _write_tiff(path: str | Path, array: npt.NDArray[Any], metadata: dict[str, A
         )
 
 
-def _read(path: Path, kind: str, palette_as_colour: bool) -> npt.NDArray[Any]:
+def _read(path: Path, kind: str, *, labels: bool) -> npt.NDArray[Any]:
     """Read a file; a palette's indices are what labels are stored as, and images are not."""
-    import tifffile
     from PIL import Image
 
+    if _is_tiff(path):
+        return _read_tiff(path, kind)[0]
     try:
-        if path.suffix.lower() in _TIFF:
-            return np.asarray(tifffile.imread(path))
-        with Image.open(path) as file:
+        with Image.open(path, formats=_FORMATS) as file:
+            if labels and file.format not in _LOSSLESS:
+                raise _LossyError(file.format)
+            # Pillow keeps four bytes of a pixel, whatever the file has.
+            _check_size(path, 4 * file.width * file.height)
             has_palette = file.mode in ("P", "PA")
-            return np.asarray(file.convert("RGB") if has_palette and palette_as_colour else file)
+            return np.asarray(file.convert("RGB") if has_palette and not labels else file)
+    except _LossyError as error:
+        raise ValueError(
+            f"Labels must be exact, but {quoted(path.name)} is a {error}, which changes values. "
+            "Save them as PNG or TIFF."
+        ) from error
     except (*_DECODING, Image.DecompressionBombError) as error:
         raise _unreadable(path, kind) from error
 
 
+class _LossyError(Exception):
+    """Labels in a file that does not keep them."""
+
+
+def _read_tiff(path: Path, kind: str) -> tuple[npt.NDArray[Any], dict[str, Any]]:
+    """Return a TIFF file's first series, and what this package or tifffile noted in it."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            if file.is_ome:
+                check_ome(path, file.ome_metadata or "")
+            # Those two keep a stack in several files; this one's pages are what was chosen.
+            if file.is_mmstack or file.is_ndtiff:
+                _check_size(path, sum(page.nbytes for page in file.pages))
+                return np.asarray(file.asarray(key=slice(None))), {}
+            _check_size(path, file.series[0].nbytes)
+            return np.asarray(file.asarray()), dict((file.shaped_metadata or ({},))[0])
+    except OMEError:
+        raise
+    except _DECODING as error:
+        raise _unreadable(path, kind) from error
+
+
+def _is_tiff(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in _TIFF_MAGICS
+
+
+def _check_size(path: Path, n_bytes: int) -> None:
+    size = path.stat().st_size
+    if n_bytes > _SMALL_BYTES + _MOST_PER_BYTE * size:
+        raise ValueError(f"{n_bytes} bytes in a file of {size}")
+
+
 def _existing(path: str | Path, kind: str) -> Path:
     path = Path(path)
-    if path.is_dir():
-        raise ValueError(f"Expected {kind}, but {path} is a folder. Choose a file.")
-    if not path.exists():
-        raise ValueError(f"Expected {kind}, but there is no file {path}.")
+    expect_file(path, kind)
     return path
 
 
 def _unreadable(path: Path, kind: str) -> ValueError:
     return ValueError(
-        f"Expected {kind}, but {path.name} cannot be read as one. It may be damaged, or of a kind "
-        "that must be converted to TIFF or PNG first."
+        f"Expected {kind}, but {quoted(path.name)} cannot be read as one. It may be damaged, or of "
+        "a kind that must be converted to TIFF or PNG first."
     )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import shutil
 import zipfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.files import ZIP_ERRORS
+from napari_fcn_crf.annotations import label_image
+from napari_fcn_crf.files import ZIP_ERRORS, expect_file
 from napari_fcn_crf.images import IntensityMapping
+from napari_fcn_crf.quoting import quoted
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
 
 CARD_MEMBER = "napari_fcn_crf.json"
@@ -24,7 +27,8 @@ PRECISION_KEY = "weights_precision"
 """Entry of the run record of a model whose file has other than float32 weights."""
 
 FORMAT_VERSION = 1
-_CARD_LIMIT_BYTES = 16 * 2**20
+CARD_LIMIT_BYTES = 8 * 2**20
+"""The losses of 300 000 steps."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +91,7 @@ class ModelCard:
                 f"Expected probabilities with {self.n_classes} classes on the first axis, but the "
                 f"shape is {array.shape}. Predict with this model first."
             )
-        values = np.asarray(self.class_values)
-        fits = values.min() >= -(2**31) and values.max() < 2**31
-        values = values.astype(np.int32 if fits else np.int64)
-        labels: npt.NDArray[np.integer] = values[array.argmax(axis=0)]
-        return labels
+        return label_image(array.argmax(axis=0), self.class_values)
 
     def to_json(self) -> str:
         """Return the card as JSON text."""
@@ -123,13 +123,11 @@ class ModelCard:
         try:
             values = json.loads(text)
             if values["format_version"] > FORMAT_VERSION:
-                raise ValueError(
-                    "The model was saved by a newer version of napari-fcn-crf; update the plugin."
-                )
-            return cls(
-                class_values=tuple(int(value) for value in values["class_values"]),
-                class_names=tuple(str(name) for name in values["class_names"]),
-                channels=int(values["channels"]),
+                raise _NewerError
+            card = cls(
+                class_values=tuple(values["class_values"]),
+                class_names=tuple(values["class_names"]),
+                channels=values["channels"],
                 intensity=IntensityMapping(
                     tuple(map(float, values["intensity"]["low"])),
                     tuple(map(float, values["intensity"]["high"])),
@@ -142,11 +140,67 @@ class ModelCard:
                     tuple(map(float, colour)) for colour in values.get("class_colours", ())
                 ),
             )
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            _check(card)
+        except _NewerError as error:
             raise ValueError(
-                f"The model's description is damaged ({type(error).__name__}: {error}). "
+                "The model was saved by a newer version of napari-fcn-crf; update the plugin."
+            ) from error
+        except _DAMAGE as error:
+            raise ValueError(
+                f"The model's description is damaged ({quoted(str(error), 160)}). "
                 "Save the model again, or choose another file."
             ) from error
+        return card
+
+
+class _NewerError(Exception):
+    """A card of a later version of the format."""
+
+
+_DAMAGE = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What JSON of another kind than a card's makes its reader raise."""
+
+
+def _check(card: ModelCard) -> None:
+    """Raise a ValueError about what no card that was written here has."""
+    values, colours = card.class_values, card.class_colours
+    low, high = card.intensity.low, card.intensity.high
+    training = [
+        (field.default, getattr(card.training, field.name)) for field in fields(card.training)
+    ]
+    numbers = (card.channels, *values)
+    truths = {
+        "class_values": values == tuple(sorted(set(values))) and len(values) >= 2,
+        "class_names": len(card.class_names) == len(values)
+        and all(isinstance(name, str) for name in card.class_names),
+        "whole numbers": all(type(number) is int and abs(number) < 2**63 for number in numbers),
+        "channels": card.channels >= 1 and len(low) == len(high) == card.channels,
+        "intensity": all(
+            math.isfinite(one) and math.isfinite(two) and one != two
+            for one, two in zip(low, high, strict=True)
+        ),
+        "training": all(_is_like(default, value) for default, value in training),
+        "losses": all(map(math.isfinite, card.losses)),
+        "class_colours": len(colours) in (0, len(values))
+        and all(len(colour) == 4 and 0 <= min(colour) <= max(colour) <= 1 for colour in colours),
+    }
+    for name, holds in truths.items():
+        if not holds:
+            raise ValueError(f"{name} that no model has")
+
+
+def _is_like(default: object, value: object) -> bool:
+    """Whether a setting may have this value instead of its default."""
+    if isinstance(default, float):
+        return type(value) in (int, float) and math.isfinite(cast("float", value))
+    return type(value) is type(default) or (default is None and isinstance(value, str))
 
 
 def _crf_settings(values: dict[str, Any]) -> CRFSettings:
@@ -189,29 +243,25 @@ def read_card(path: str | Path) -> ModelCard:
         If the file is not a model saved by this package; the message says what it is instead.
     """
     path = Path(path)
-    if path.is_dir():
-        raise ValueError(
-            f"Expected a .keras model file, but {path.name} is a folder. Choose a file."
-        )
-    if not path.exists():
-        raise ValueError(f"Expected a .keras model file, but there is no file {path}.")
+    expect_file(path, "a .keras model file")
+    name = quoted(path.name)
     try:
         with zipfile.ZipFile(path) as archive:
             info = archive.getinfo(CARD_MEMBER)
-            if info.file_size > _CARD_LIMIT_BYTES:
+            if info.file_size > CARD_LIMIT_BYTES:
                 raise ValueError(
-                    f"The description inside {path.name} has {info.file_size} bytes, more than the "
-                    f"{_CARD_LIMIT_BYTES} any model needs. Choose another file."
+                    f"The description inside {name} has {info.file_size} bytes, more than the "
+                    f"{CARD_LIMIT_BYTES} any model needs. Choose another file."
                 )
             text = archive.read(info).decode("utf-8")
     except KeyError as error:
         raise ValueError(
-            f"{path.name} is a Keras model, but not one saved by napari-fcn-crf: it does not say "
+            f"{name} is a Keras model, but not one saved by napari-fcn-crf: it does not say "
             "which classes it knows. Choose a model saved here, or train one."
         ) from error
     except (*ZIP_ERRORS, UnicodeDecodeError) as error:
         raise ValueError(
-            f"Expected a .keras model file, but {path.name} cannot be read as one ({error}). "
-            "It may be truncated; choose another file."
+            f"Expected a .keras model file, but {name} cannot be read as one "
+            f"({quoted(str(error))}). It may be truncated; choose another file."
         ) from error
     return ModelCard.from_json(text)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from napari_fcn_crf import demo, image_files, pipeline
 from napari_fcn_crf.annotations import class_indices
 from napari_fcn_crf.progress import Progress
+from napari_fcn_crf.quoting import say
 from napari_fcn_crf.settings import RANDOM, TrainingSettings
 
 PUBLISHED_LOSSES = (
@@ -67,7 +68,7 @@ def run(case: demo.Case, folder: Path, *, tensorboard: Path | None = None) -> de
     """
     published = PUBLISHED_LOSSES if is_the_tutorials_cat(case.image) else ()
     weights = case.settings.starting_weights
-    print(f"Weights: {'random' if weights == RANDOM else weights}")
+    say(f"Weights: {'random' if weights == RANDOM else weights}")
     if weights == RANDOM:
         print("The tutorial started from ImageNet weights; from random ones the run is the same,")
         print("and its losses are others. Give VGG-16's with --weights FILE.")

@@ -391,7 +391,8 @@ def load_model(path: str | Path, *, optimizer: bool = False) -> Model:
     from napari_fcn_crf.fcn import model_file
 
     network, card = model_file.load(path)
-    return Model(network, card, model_file.load_optimizer(path, card) if optimizer else None)
+    state = model_file.load_optimizer(path, card, network) if optimizer else None
+    return Model(network, card, state)
 
 
 def check_prediction_input(card: ModelCard, image: npt.ArrayLike) -> npt.NDArray[Any]:

@@ -13,6 +13,7 @@ from napari_fcn_crf.annotations import (
     class_counts,
     class_indices,
     guess_label_mode,
+    label_image,
     merged_class_counts,
     summarize,
 )
@@ -37,6 +38,34 @@ def test_counts_of_several_images_add_up() -> None:
 def test_bool_and_unsigned_labels() -> None:
     assert as_label_array(LABELS > 0).dtype.kind == "u"
     assert class_counts(LABELS > 0, "mask") == {0: 9, 1: 3}
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_large_labels_stay_apart(dtype: type) -> None:
+    """Floating point could not tell these."""
+    values = (0, 2**63 - 2, 2**63 - 1)
+    labels = np.array([[0, 2**63 - 1], [2**63 - 2, 2**63 - 2]], dtype)
+    assert class_counts(labels, "mask") == dict(zip(values, (1, 2, 1), strict=True))
+    indices = class_indices(labels, values, "mask")
+    np.testing.assert_array_equal(indices, [[0, 2], [1, 1]])
+    np.testing.assert_array_equal(label_image(indices, values), labels.astype(np.int64))
+
+
+def test_labels_that_no_signed_number_holds_are_refused() -> None:
+    with pytest.raises(ValueError, match=f"below 2\\^63, but {2**64 - 1} was found"):
+        class_counts(np.array([0, 2**64 - 1], np.uint64), "mask")
+
+
+def test_label_images_are_as_small_as_they_can_be() -> None:
+    indices = np.array([1, 0], np.int32)
+    for values, dtype in (
+        ((0, 2**31 - 1), np.int32),
+        ((-(2**31), 5), np.int32),
+        ((0, 2**31), np.int64),
+    ):
+        found = label_image(indices, values)
+        assert found.dtype == dtype
+        assert found.tolist() == [values[1], values[0]]
 
 
 def test_other_types_are_refused() -> None:

@@ -1,7 +1,9 @@
 """The commands, on real files; bad input gives one line and exit code 2."""
 
 import argparse
+import contextlib
 import hashlib
+import os
 import subprocess
 import sys
 import zipfile
@@ -128,7 +130,7 @@ def test_bad_input_is_told_in_one_line(
 
 def test_refines_with_the_settings_kept_with_a_model(files: Path) -> None:
     kept = CRFSettings(iterations=0)
-    card = ModelCard((3, 7), ("a", "b"), 3, IntensityMapping((0.0,), (1.0,)), TrainingSettings())
+    card = ModelCard((3, 7), ("a", "b"), 1, IntensityMapping((0.0,), (1.0,)), TrainingSettings())
     with zipfile.ZipFile(files / "m.keras", "w") as archive:
         archive.writestr(CARD_MEMBER, replace(card, crf=kept).to_json())
     given = np.random.default_rng(0).random((2, 60, 70)).astype(np.float32)
@@ -141,6 +143,50 @@ def test_refines_with_the_settings_kept_with_a_model(files: Path) -> None:
     after = image_files.read_probabilities(files / "cat_refined_probabilities.tif").values
     # No iteration: what comes out is what went in.
     np.testing.assert_allclose(after, given, atol=1e-6)
+
+
+def test_refines_labels_of_any_size(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = np.random.default_rng(0).random((2, 60, 70)).astype(np.float32)
+    given /= given.sum(axis=0)
+    image_files.write_probabilities(files / "given.tif", given, (3, 2**40))
+    arguments = ["refine", "cat.tif", "given.tif", "-o", "results", "--iterations", "0"]
+    with contextlib.chdir(files):
+        assert cli.main(arguments) == 0
+    labels = image_files.read_labels(files / "results" / "cat_refined.tif")
+    np.testing.assert_array_equal(labels, np.array([3, 2**40])[given.argmax(axis=0)])
+
+
+def test_nothing_moves_the_cursor(
+    files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(files)
+    hostile = "\x1b[31m\x9b2J"
+    for arguments in (
+        ["train", hostile, "cat_labels.tif", "-o", "m.keras"],
+        ["train", "cat.tif", "cat_labels.tif", "-o", hostile],
+        ["predict", hostile, "cat.tif", "-o", "out"],
+        ["refine", "cat.tif", hostile, "-o", "out"],
+        ["refine", "cat.tif", "cat_probabilities.tif", "-o", "out", hostile],
+        ["devices", "--interpreter", hostile],
+    ):
+        assert refusal(arguments, capsys).removesuffix("\n").isprintable()
+    done = ["refine", "cat.tif", "cat_probabilities.tif", "-o", hostile, "--iterations", "0"]
+    assert cli.main(done) == 0
+    out, error = capsys.readouterr()
+    assert out.removesuffix("\n").isprintable()
+    assert error == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps a folder that is in use")
+def test_a_working_folder_that_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    with contextlib.chdir(tmp_path):
+        os.chdir(gone)
+        gone.rmdir()
+        said = refusal(["devices"], capsys)
+        os.chdir(tmp_path)
+    assert "the folder it was started in is gone" in said
 
 
 def test_train_predict_and_refine_on_files(files: Path, tiny_image: np.ndarray) -> None:

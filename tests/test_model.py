@@ -4,6 +4,7 @@ import json
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -79,6 +80,69 @@ def test_a_newer_format() -> None:
         ModelCard.from_json(json.dumps(values))
 
 
+INFINITY = json.loads("1e999")
+NESTED = "NESTED"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format_version": "1"},
+        {"format_version": [1]},
+        {"class_values": 3},
+        {"class_values": [0, 1, 2.5]},
+        {"class_values": [0, 1, INFINITY]},
+        {"class_values": [0, 1, 2**63]},
+        {"class_values": [0, 1, 1]},
+        {"class_values": [2, 1, 0]},
+        {"class_values": [0]},
+        {"class_values": [0, 1, [2]]},
+        {"class_names": ["a", "b"]},
+        {"class_names": ["a", "b", {"c": 1}]},
+        {"channels": 0},
+        {"channels": 2.0},
+        {"channels": True},
+        {"channels": INFINITY},
+        {"channels": 1},
+        {"intensity": {"low": [0, 0], "high": [1, INFINITY]}},
+        {"intensity": {"low": [0, 0], "high": [0, 1]}},
+        {"intensity": {"low": [0], "high": [1]}},
+        {"intensity": [0, 1]},
+        {"training": []},
+        {"training": {"iterations": "many"}},
+        {"training": {"iterations": 2.5}},
+        {"training": {"iterations": True}},
+        {"training": {"learning_rate": INFINITY}},
+        {"training": {"learning_rate": "fast"}},
+        {"training": {"weights": 7}},
+        {"training": {"augment": 1}},
+        {"training": {"mode": ["auto"]}},
+        {"losses": [1, INFINITY]},
+        {"losses": ["\x1b[31m" * 1000]},
+        {"losses": 1},
+        {"record": [1]},
+        {"class_colours": [[0, 0, 0]] * 3},
+        {"class_colours": [[0, 0, 0, 2]] * 3},
+        {"class_colours": [[0, 0, 0, 1]] * 2},
+        {"class_colours": "red"},
+        {"record": NESTED},
+    ],
+    ids=str,
+)
+def test_a_card_of_other_types(change: dict[str, Any]) -> None:
+    text = json.dumps(json.loads(CARD.to_json()) | change)
+    with pytest.raises(ValueError, match=r"description is damaged|must be") as caught:
+        ModelCard.from_json(text.replace(f'"{NESTED}"', "[" * 100_000))
+    assert len(str(caught.value)) <= 300
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "7", '"card"', "9" * 5000, "[" * 10**6])
+def test_what_is_no_card(text: str) -> None:
+    with pytest.raises(ValueError, match="description is damaged"):
+        ModelCard.from_json(text)
+
+
 @pytest.mark.parametrize("missing", ["class_values", "intensity", "training", "losses", "record"])
 def test_a_card_with_a_gap(missing: str) -> None:
     values = json.loads(CARD.to_json())
@@ -97,7 +161,7 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
         tmp_path / "text.keras": "cannot be read as one",
         tmp_path / "other.keras": "not one saved by napari-fcn-crf",
         write(tmp_path / "broken.keras", "{"): "description is damaged",
-        write(tmp_path / "bomb.keras", " " * (17 * 2**20)): "more than the 16777216",
+        write(tmp_path / "bomb.keras", " " * (17 * 2**20)): "more than the 8388608",
     }
     for path, sentence in cases.items():
         with pytest.raises(ValueError, match=sentence):

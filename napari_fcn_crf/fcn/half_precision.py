@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from napari_fcn_crf.fcn.archive_check import WEIGHTS_MEMBER
+from napari_fcn_crf.fcn.weights.keras_zip import WEIGHTS_MEMBER
 
 _KERNEL_AXES = 4
 _LARGEST = float(np.finfo(np.float16).max)

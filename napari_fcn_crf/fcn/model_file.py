@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -95,11 +94,18 @@ def load(path: str | Path) -> tuple[Any, ModelCard]:
     return network, card
 
 
-def load_optimizer(path: str | Path, card: ModelCard) -> OptimizerState | None:
+def load_optimizer(path: str | Path, card: ModelCard, network: Any) -> OptimizerState | None:
     """Return the optimizer's state in a model's file or beside it.
 
     None if there is none, or one of other weights than the model's: the model was written again
     after other steps, or in half precision.
+
+    Parameters
+    ----------
+    path : path
+    card : ModelCard
+    network : keras.Model
+        As `load` returned it.
 
     Raises
     ------
@@ -111,8 +117,6 @@ def load_optimizer(path: str | Path, card: ModelCard) -> OptimizerState | None:
         return None
     with zipfile.ZipFile(path) as archive:
         if OPTIMIZER_MEMBER in archive.namelist():
-            member = io.BytesIO(archive.read(OPTIMIZER_MEMBER))
-            state: OptimizerState | None = optimizer_state.read(member, path.name)
-        else:
-            state = optimizer_state.read_sidecar(path)
-    return state if state is not None and state.losses == card.losses else None
+            with archive.open(OPTIMIZER_MEMBER) as member:
+                return optimizer_state.read(member, path.name, card, network)
+    return optimizer_state.read_sidecar(path, card, network)

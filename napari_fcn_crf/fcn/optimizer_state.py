@@ -14,11 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.fcn import gradients
+from napari_fcn_crf.fcn.weights.npz import read_npy_header
 from napari_fcn_crf.files import ZIP_ERRORS, atomic_path
-from napari_fcn_crf.model import optimizer_path
-
-SIZE_LIMIT_BYTES = 4 * 2**30
-"""More than any state has; the full VGG-16's has 1.1 GB."""
+from napari_fcn_crf.model import ModelCard, optimizer_path
+from napari_fcn_crf.quoting import quoted
 
 _LEARNING_RATE = "learning_rate"
 
@@ -124,26 +123,65 @@ def write(state: OptimizerState, file: IO[bytes]) -> None:
     np.savez(file, **arrays)
 
 
-def read(file: IO[bytes], name: str) -> OptimizerState:
-    """Read a state that `write` wrote.
+def read(file: IO[bytes], name: str, card: ModelCard, network: Any) -> OptimizerState | None:
+    """Read a state that `write` wrote, or return None if it is one after other steps.
+
+    Parameters
+    ----------
+    file : binary file
+    name : str
+        Of the file, for errors.
+    card : ModelCard
+    network : keras.Model
+        Whose variables' shapes are all that are read.
 
     Raises
     ------
     ValueError
-        If it is damaged or grows when unpacked; the message speaks of the file's `name`.
+        If it is damaged, or holds other arrays than the network's training has.
     """
     try:
         with zipfile.ZipFile(file) as archive:
-            size = sum(info.file_size for info in archive.infolist())
-        if size <= SIZE_LIMIT_BYTES:
-            file.seek(0)
-            with np.load(file, allow_pickle=False) as arrays:
-                state = OptimizerState({key: arrays[key] for key in arrays.files})
-            if state.arrays["losses"].ndim == 1 and state.arrays["validation"].ndim == 2:
-                return state
-    except (*ZIP_ERRORS, KeyError, ValueError) as error:
-        raise ValueError(_damaged(name)) from error
-    raise ValueError(_damaged(name))
+            headers = {}
+            for info in archive.infolist():
+                with archive.open(info) as member:
+                    headers[info.filename.removesuffix(".npy")] = read_npy_header(member)
+            if not _is_of(headers, card, network):
+                raise ValueError("arrays of another network")
+            if headers["losses"][0] != (len(card.losses),):
+                return None
+            arrays = {}
+            for key in headers:
+                with archive.open(f"{key}.npy") as member:
+                    arrays[key] = np.lib.format.read_array(member, allow_pickle=False)
+    except (*ZIP_ERRORS, LookupError, ValueError) as error:
+        raise ValueError(
+            f"Expected the state of an optimizer in {quoted(name)}, but it cannot be read as one. "
+            "It may be truncated; remove it to go on without it."
+        ) from error
+    state = OptimizerState(arrays)
+    return state if state.losses == card.losses else None
+
+
+def _is_of(
+    headers: dict[str, tuple[tuple[int, ...], np.dtype[Any]]], card: ModelCard, network: Any
+) -> bool:
+    shapes = {tuple(variable.shape) for variable in network.variables}
+    # A counter of steps, and the state of a generator of random numbers.
+    shapes |= {(), (2,)}
+    if len(headers) > 4 * len(network.variables) + 8 or "validation" not in headers:
+        return False
+    (losses, _), (validation, _) = headers["losses"], headers["validation"]
+    rows_and_columns = len(card.losses) + 1, card.n_classes + 1
+    return (
+        len(losses) == 1
+        and len(validation) == 2
+        and all(size <= most for size, most in zip(validation, rows_and_columns, strict=True))
+        and all(
+            dtype.kind in "fiu" and (key in ("losses", "validation") or shape in shapes)
+            for key, (shape, dtype) in headers.items()
+        )
+    )
 
 
 def write_sidecar(state: OptimizerState, model_path: str | Path) -> None:
@@ -165,13 +203,13 @@ def write_sidecar(state: OptimizerState, model_path: str | Path) -> None:
         ) from error
 
 
-def read_sidecar(model_path: str | Path) -> OptimizerState | None:
-    """Return the state beside a model's file, or None if there is none."""
+def read_sidecar(model_path: str | Path, card: ModelCard, network: Any) -> OptimizerState | None:
+    """Return the state beside a model's file, or None if there is none of the same steps."""
     path = optimizer_path(model_path)
     if not path.is_file():
         return None
     with path.open("rb") as file:
-        return read(file, path.name)
+        return read(file, path.name, card, network)
 
 
 def to_bytes(state: OptimizerState) -> bytes:
@@ -189,10 +227,3 @@ def _variables(trainer: Any, network: Any) -> Iterator[tuple[str, Any]]:
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
             yield f"seed/{layer.name}", generator.state
-
-
-def _damaged(name: str) -> str:
-    return (
-        f"Expected the state of an optimizer in {name}, but it cannot be read as one. It may be "
-        "truncated; remove it to go on without it."
-    )

@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -163,7 +165,7 @@ def rewrite(path: Path, **members: bytes) -> None:
     with zipfile.ZipFile(path) as archive:
         contents = {name: archive.read(name) for name in archive.namelist()}
     contents |= {name.replace("_json", ".json"): data for name, data in members.items()}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, data in contents.items():
             archive.writestr(name, data)
 
@@ -200,9 +202,113 @@ def test_other_classes_are_refused_wherever_they_hide(saved: Path, hostile: dict
         model_file.load(saved)
 
 
+LAYERS = {
+    "three million filters": {"filters": 3_000_000},
+    "a large kernel": {"kernel_size": [50_000, 3]},
+    "groups": {"groups": 2},
+    "channels first": {"data_format": "channels_first"},
+    "large holes": {"dilation_rate": [10**6, 1]},
+    "text for filters": {"filters": "many"},
+    "a type of its own": {
+        "dtype": {
+            "module": "keras",
+            "class_name": "DTypePolicy",
+            "config": {"name": "complex128"},
+            "registered_name": None,
+        }
+    },
+    "an array of its own": {
+        "kernel_initializer": {
+            "class_name": "__numpy__",
+            "config": {"value": [""], "dtype": "S2000000000"},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("kind", [*LAYERS, "a million channels", "an image of its own", "a part"])
+def test_what_would_take_memory_is_refused_before_keras_sees_it(saved: Path, kind: str) -> None:
+    with zipfile.ZipFile(saved) as archive:
+        config = json.loads(archive.read("config.json"))
+    image, *layers = config["config"]["layers"]
+    (convolution,) = (layer for layer in layers if layer["name"] == "block3_conv2")
+    convolution["config"] |= LAYERS.get(kind, {})
+    if kind == "a million channels":
+        convolution["build_config"]["input_shape"][-1] = 10**6
+    elif kind == "an image of its own":
+        image["config"]["batch_shape"][1:3] = [10**6, 10**6]
+    elif kind == "a part":
+        convolution["class_name"] = "Functional"
+    rewrite(saved, config_json=json.dumps(config).encode())
+    with pytest.raises(ValueError, match=r"^cat\.keras is not opened: it") as caught:
+        model_file.load(saved)
+    assert len(str(caught.value)) <= 300
+
+
+def link_to_another_file(weights: h5py.File, folder: Path) -> None:
+    weights["layers/conv2d/vars/0"] = h5py.ExternalLink(str(folder / "other.h5"), "kernel")
+
+
+def link_within(weights: h5py.File, folder: Path) -> None:
+    weights["layers/conv2d/vars/0"] = h5py.SoftLink("/layers/conv2d_1/vars/0")
+
+
+def numbers_in_another_file(weights: h5py.File, folder: Path) -> None:
+    (folder / "secret").write_bytes(bytes(1728))
+    weights.create_dataset(
+        "layers/conv2d/vars/0", (3, 3, 3, 16), "f4", external=[(str(folder / "secret"), 0, 1728)]
+    )
+
+
+def view_of_another_file(weights: h5py.File, folder: Path) -> None:
+    layout = h5py.VirtualLayout((3, 3, 3, 16), "f4")
+    layout[...] = h5py.VirtualSource(str(folder / "other.h5"), "kernel", (3, 3, 3, 16))
+    weights.create_virtual_dataset("layers/conv2d/vars/0", layout)
+
+
+def numbers_that_are_not_there(weights: h5py.File, folder: Path) -> None:
+    weights.create_dataset("layers/conv2d/vars/0", (3, 3, 3, 16), "f4")
+
+
+def compressed_numbers(weights: h5py.File, folder: Path) -> None:
+    zeros = np.zeros((3, 3, 3, 16), np.float32)
+    weights.create_dataset("layers/conv2d/vars/0", data=zeros, compression="gzip")
+
+
+def text(weights: h5py.File, folder: Path) -> None:
+    weights["layers/conv2d/vars/0"] = "kernel"
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        link_to_another_file,
+        link_within,
+        numbers_in_another_file,
+        view_of_another_file,
+        numbers_that_are_not_there,
+        compressed_numbers,
+        text,
+    ],
+)
+def test_weights_that_are_elsewhere_are_refused_before_keras_sees_them(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, put: Any
+) -> None:
+    weights = saved.with_name("weights.h5")
+    with zipfile.ZipFile(saved) as archive:
+        weights.write_bytes(archive.read("model.weights.h5"))
+    with h5py.File(weights, "a") as file:
+        del file["layers/conv2d/vars/0"]
+        put(file, saved.parent)
+    rewrite(saved, **{"model.weights.h5": weights.read_bytes()})
+    monkeypatch.setattr(keras.saving, "load_model", lambda *_, **__: pytest.fail("Keras saw it"))
+    with pytest.raises(ValueError, match=r"^cat\.keras is not opened: it"):
+        model_file.load(saved)
+
+
 def test_a_zip_bomb_is_not_unpacked(saved: Path) -> None:
     rewrite(saved, config_json=b" " * (17 * 2**20))
-    with pytest.raises(ValueError, match=r"config\.json in cat\.keras unpacks to 17825792 bytes"):
+    with pytest.raises(ValueError, match=r"config\.json unpacks to 17825792 bytes"):
         model_file.load(saved)
 
 
@@ -228,8 +334,8 @@ def test_a_model_of_plain_keras_has_no_card(network: Any, tmp_path: Path) -> Non
 
 
 def test_card_and_network_must_agree(network: Any, card: ModelCard, saved: Path) -> None:
-    text = card.to_json().replace('"channels": 3', '"channels": 1')
-    rewrite(saved, **{CARD_MEMBER.replace(".json", "_json"): text.encode()})
+    gray = replace(card, channels=1, intensity=IntensityMapping((0.0,), (255.0,)))
+    rewrite(saved, **{CARD_MEMBER: gray.to_json().encode()})
     with pytest.raises(ValueError, match="speaks of 1 channels and 2 classes"):
         model_file.load(saved)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,35 @@ def test_a_state_with_python_objects_is_refused(pairs: Any, tmp_path: Path) -> N
     np.savez(optimizer_path(path), losses=objects, validation=np.zeros((0, 1)))
     with pytest.raises(ValueError, match="cannot be read as one"):
         pipeline.load_model(path, optimizer=True)
+
+
+def test_a_state_of_another_network_is_refused_before_it_is_read(
+    pairs: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.keras"
+    nfc.train(*pairs, replace(FULL, iterations=1), checkpoint_path=path)
+    huge = {"fortran_order": False, "descr": "<f4", "shape": (10**5, 10**5)}
+    text = {"fortran_order": False, "descr": "S2000000000", "shape": ()}
+    many = {"fortran_order": False, "descr": "<f8", "shape": (10**6, 3)}
+    for name, header in (("optimizer/huge", huge), ("last/text", text), ("validation", many)):
+        with np.load(optimizer_path(path)) as state, zipfile.ZipFile(path, "a") as model:
+            arrays = {key: state[key] for key in state.files if key != name}
+            with (
+                model.open("napari_fcn_crf.optimizer.npz", "w") as member,
+                zipfile.ZipFile(member, "w", zipfile.ZIP_DEFLATED) as archive,
+            ):
+                for key, array in arrays.items():
+                    with archive.open(f"{key}.npy", "w") as file:
+                        np.lib.format.write_array(file, array)
+                with archive.open(f"{name}.npy", "w") as file:
+                    np.lib.format.write_array_header_1_0(file, header)
+        with pytest.raises(ValueError, match=r"optimizer in model\.keras.*remove it"):
+            pipeline.load_model(path, optimizer=True)
+        with zipfile.ZipFile(path) as model:
+            members = {key: model.read(key) for key in model.namelist() if "optimizer" not in key}
+        with zipfile.ZipFile(path, "w") as model:
+            for key, content in members.items():
+                model.writestr(key, content)
 
 
 def test_large_states_are_written_at_the_end_only(

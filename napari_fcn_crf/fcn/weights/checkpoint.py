@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.fcn.weights.tensors import Tensor, as_float32, not_weights
+from napari_fcn_crf.files import why_no_file
+from napari_fcn_crf.quoting import quoted
 
 # The last eight bytes of a table file, which both versions are.
 TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
@@ -28,27 +31,51 @@ def checkpoint_prefix(path: Path) -> Path:
 def checkpoint_tensors(path: Path) -> Iterator[dict[str, Tensor]]:
     """Open a TensorFlow checkpoint's float arrays."""
     prefix = checkpoint_prefix(path)
-    in_parts = prefix.with_name(prefix.name + ".index").exists()
-    if in_parts and not any(prefix.parent.glob(f"{glob.escape(prefix.name)}.data-*")):
+    index = prefix.with_name(prefix.name + ".index")
+    parts = [index, *prefix.parent.glob(f"{glob.escape(prefix.name)}.data-*")]
+    if not index.exists():
+        parts = [prefix]
+    elif len(parts) == 1:
         raise not_weights(path, "is a TensorFlow checkpoint without its .data file beside it")
+    for part in parts:
+        if reason := why_no_file(part):
+            raise not_weights(path, f"needs {quoted(part.name, 40)}, which {reason}")
     try:
         import tensorflow as tf
     except ImportError as error:
         raise not_weights(path, "is a TensorFlow checkpoint and TensorFlow is missing") from error
     try:
-        reader = tf.train.load_checkpoint(str(prefix))
-        types = reader.get_variable_to_dtype_map()
-        tensors = {
-            name: Tensor(tuple(shape), partial(_read, reader, name))
-            for name, shape in reader.get_variable_to_shape_map().items()
-            if types[name].is_floating
-        }
-    except (tf.errors.OpError, RuntimeError, ValueError) as error:
-        raise not_weights(path, "is a damaged or incomplete TensorFlow checkpoint") from error
-    try:
-        yield tensors
+        with _plainly_named(prefix, parts) as name:
+            # Not tf.train.load_checkpoint: it prefers what a folder of that name says.
+            reader = tf.compat.v1.train.NewCheckpointReader(str(name))
+            types = reader.get_variable_to_dtype_map()
+            yield {
+                name: Tensor(tuple(shape), partial(_read, reader, name))
+                for name, shape in reader.get_variable_to_shape_map().items()
+                if types[name].is_floating
+            }
     except tf.errors.OpError as error:
-        raise not_weights(path, "is a damaged TensorFlow checkpoint") from error
+        raise not_weights(path, "is a damaged or incomplete TensorFlow checkpoint") from error
+
+
+@contextmanager
+def _plainly_named(prefix: Path, parts: list[Path]) -> Iterator[Path]:
+    """Give another name for a checkpoint whose own TensorFlow would take for a pattern."""
+    if not re.search(r"[*?\[\\]", prefix.as_posix()):
+        yield prefix
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder, "checkpoint")
+        for part in parts:
+            ending = part.name.removeprefix(prefix.name)
+            try:
+                plain.with_name(plain.name + ending).symlink_to(part.resolve())
+            # Windows lets few people make links.
+            except OSError as error:
+                raise not_weights(
+                    prefix, "has a bracket, * or ? in its path, which TensorFlow cannot open"
+                ) from error
+        yield plain
 
 
 def _read(reader: Any, name: str) -> npt.NDArray[np.float32]:

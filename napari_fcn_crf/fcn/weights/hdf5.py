@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
+import numpy.typing as npt
 
 from napari_fcn_crf.fcn.weights.tensors import Tensor, as_float32, not_weights
 
-_MAXIMUM_DATASETS = 2000
+_MOST_OBJECTS = 4000
 
 
 @contextmanager
@@ -26,17 +29,54 @@ def hdf5_tensors(path: Path, file: Any = None) -> Iterator[dict[str, Tensor]]:
         Read instead of `path`.
     """
     with h5py.File(file or path, "r") as root:
-        tensors: dict[str, Tensor] = {}
+        # Soft and external links are not followed, so nothing outside the file is read.
+        datasets = {
+            name: dataset
+            for name, dataset in datasets_of(root).items()
+            if dataset.dtype.kind == "f"
+        }
+        for dataset in datasets.values():
+            if problem := storage_problem(dataset):
+                raise not_weights(path, problem)
+        yield {
+            name: Tensor(dataset.shape, partial(_read, dataset))
+            for name, dataset in datasets.items()
+        }
 
-        # Soft and external links are not visited, so nothing outside the file is read.
-        def collect(name: str, item: Any) -> None:
-            if not isinstance(item, h5py.Dataset) or item.dtype.kind != "f":
-                return
-            if item.is_virtual or item.external:
-                raise not_weights(path, "refers to other files")
-            if len(tensors) == _MAXIMUM_DATASETS:
-                raise not_weights(path, f"holds more than {_MAXIMUM_DATASETS} arrays")
-            tensors[name] = Tensor(item.shape, lambda: as_float32(item[()]))
 
-        root.visititems(collect)
-        yield tensors
+def datasets_of(root: Any) -> dict[str, Any]:
+    """Return an opened HDF5 file's datasets by their path in it.
+
+    Raises
+    ------
+    ValueError
+        If there is more in it than in any VGG-16.
+    """
+    objects: dict[str, Any] = {}
+
+    def collect(name: str, item: Any) -> bool | None:
+        objects[name] = item
+        return True if len(objects) > _MOST_OBJECTS else None
+
+    if root.visititems(collect):
+        raise ValueError(f"more than {_MOST_OBJECTS} groups and arrays")
+    return {name: item for name, item in objects.items() if isinstance(item, h5py.Dataset)}
+
+
+def storage_problem(dataset: Any) -> str:
+    """Return what is wrong with where a dataset's numbers are; nothing if the file has them all.
+
+    What is compressed, or was never written, may be far larger than the file.
+    """
+    if dataset.is_virtual or dataset.external:
+        return "refers to other files"
+    created = dataset.id.get_create_plist()
+    if created.get_layout() not in (h5py.h5d.CONTIGUOUS, h5py.h5d.COMPACT):
+        return "holds compressed or chunked arrays, which Keras never writes"
+    if dataset.shape is None or dataset.id.get_storage_size() != dataset.nbytes:
+        return "lacks the numbers of an array"
+    return ""
+
+
+def _read(dataset: Any) -> npt.NDArray[np.float32]:
+    return as_float32(dataset[()])

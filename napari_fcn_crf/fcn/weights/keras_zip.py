@@ -15,7 +15,8 @@ from napari_fcn_crf.fcn.weights.hdf5 import hdf5_tensors
 from napari_fcn_crf.fcn.weights.tensors import KERAS, Convention, Tensor, not_weights
 
 WEIGHTS_MEMBER = "model.weights.h5"
-_CONFIG_LIMIT_BYTES = 16 * 2**20
+CONFIG_LIMIT_BYTES = 2**20
+"""A network's description; those of our networks have 50 kB at most."""
 
 
 @contextmanager
@@ -26,27 +27,28 @@ def keras_zip_tensors(path: Path) -> Iterator[tuple[dict[str, Tensor], Conventio
     taken for one of Keras Applications.
     """
     with zipfile.ZipFile(path) as archive:
-        if archive.getinfo("config.json").file_size > _CONFIG_LIMIT_BYTES:
+        if archive.getinfo("config.json").file_size > CONFIG_LIMIT_BYTES:
             raise not_weights(path, "has a description larger than any VGG-16 needs")
+        if archive.getinfo(WEIGHTS_MEMBER).compress_type != zipfile.ZIP_STORED:
+            raise not_weights(path, "is a compressed zip file, which Keras never writes")
         layers = _layers(json.loads(archive.read("config.json")))
         with archive.open(WEIGHTS_MEMBER) as member, hdf5_tensors(path, member) as tensors:
-            names = _names_in_weights(layers)
-            named = {
-                names.get(key.rpartition("/vars/")[0], key.rpartition("/vars/")[0])
-                + "/vars/"
-                + key.rpartition("/vars/")[2]: tensor
-                for key, tensor in tensors.items()
-            }
+            names = names_in_weights(layers)
+            named = {}
+            for key, tensor in tensors.items():
+                layer, _, number = key.rpartition("/vars/")
+                named[f"{names.get(layer, layer)}/vars/{number}"] = tensor
             yield named, _convention(layers)
 
 
 def _layers(config: Any) -> list[dict[str, Any]]:
-    layers = config["config"]["layers"]
+    # A model with a class of its own does not list them.
+    layers = config["config"].get("layers", [])
     return [layer for layer in layers if isinstance(layer.get("config"), dict)]
 
 
-def _names_in_weights(layers: list[dict[str, Any]]) -> dict[str, str]:
-    """Return each layer's name by its path, which counts the layers of its class."""
+def names_in_weights(layers: list[dict[str, Any]]) -> dict[str, str]:
+    """Return each layer's name by its path in the weights, which counts those of its class."""
     seen: Counter[str] = Counter()
     names = {}
     for layer in layers:

@@ -20,6 +20,7 @@ CONVOLUTIONS = tuple(
 
 FULLY_CONNECTED = ("fc6", "fc7")
 CLASSIFIER = "fc8"
+_CLASSIFIER_LAYERS = (*FULLY_CONNECTED, CLASSIFIER)
 
 
 @dataclass(frozen=True)
@@ -59,22 +60,30 @@ def keras_layers(tensors: Tensors) -> Layers:
     ----------
     tensors : Tensors
         Named by their path in the file, e.g. "block1_conv1/block1_conv1_W_1:0",
-        "model_weights/block1_conv1/block1_conv1/kernel:0" or "layers/conv2d_3/vars/0".
+        "model_weights/block1_conv1/block1_conv1/kernel:0", "layers/conv2d_3/vars/0", or
+        "block1/layers/conv2d_1/vars/0" of a model with parts.
     """
     plain = dict(_kernel_and_bias(tensors))
     by_name = {_canonical(path): layer for path, layer in plain.items()}
     by_name.pop("", None)
     if all(name in by_name for name in CONVOLUTIONS):
         return by_name
-    paths = sorted(plain, key=_natural_key)
-    convolutions = [path for path in paths if len(plain[path].kernel.shape) == 4]
-    dense = [path for path in paths if len(plain[path].kernel.shape) == 2]
-    return in_order([plain[path] for path in convolutions + dense])
+    ordered = [plain[path] for path in sorted(plain, key=_natural_key)]
+    # Others may stand between them: side outputs of 1x1, a classifier as convolutions.
+    backbone = [layer for layer in ordered if layer.kernel.shape[:-2] == (3, 3)]
+    others = [layer for layer in ordered if layer.kernel.shape[:-2] != (3, 3)]
+    others = backbone[len(CONVOLUTIONS) :] + others
+    others.sort(key=lambda layer: len(layer.kernel.shape) == 2)
+    backbone = backbone[: len(CONVOLUTIONS)]
+    filters = [3, *(layer.kernel.shape[3] for layer in backbone)]
+    if filters[:-1] != [layer.kernel.shape[2] for layer in backbone]:
+        return {}
+    return in_order(backbone + (others if len(others) <= len(_CLASSIFIER_LAYERS) else []))
 
 
 def in_order(layers: list[LayerTensors]) -> Layers:
     """Return the layers of a file that does not name them, but has no others either."""
-    names = (*CONVOLUTIONS, *FULLY_CONNECTED, CLASSIFIER)
+    names = (*CONVOLUTIONS, *_CLASSIFIER_LAYERS)
     if not len(CONVOLUTIONS) <= len(layers) <= len(names):
         return {}
     return dict(zip(names, layers, strict=False))
@@ -120,12 +129,12 @@ def _canonical(path: str) -> str:
     return name if name in (*CONVOLUTIONS, *FULLY_CONNECTED, CLASSIFIER) else ""
 
 
-def _natural_key(path: str) -> list[tuple[int, str]]:
-    # "conv2d" before "conv2d_1" before "conv2d_10".
-    stem, _, number = path.rpartition("/")[2].rpartition("_")
-    if not number.isdigit():
-        return [(0, path.rpartition("/")[2]), (0, "")]
-    return [(0, stem), (int(number), "")]
+def _natural_key(path: str) -> list[list[str | int]]:
+    # "conv2d" before "conv2d_1" before "conv2d_10", and "block2" before "block10".
+    return [
+        [int(text) if text.isdecimal() else text for text in re.split(r"([0-9]+)", part)]
+        for part in path.split("/")
+    ]
 
 
 def convolution_shape(shape: tuple[int, ...], layout: Layout, rows: int) -> tuple[int, ...]:

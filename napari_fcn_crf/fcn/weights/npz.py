@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import tokenize
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.fcn.weights.tensors import Tensor, as_float32, not_weights
+
+_HEADER_LIMIT_BYTES = 10_000
+"""What numpy takes by itself, though only after it has read all of it."""
 
 
 @contextmanager
@@ -25,7 +30,7 @@ def npz_tensors(path: Path) -> Iterator[dict[str, Tensor]]:
             if name == info.filename:
                 continue
             with archive.open(info) as member:
-                shape, dtype = _read_header(member)
+                shape, dtype = read_npy_header(member)
             if dtype.hasobject:
                 raise not_weights(path, "contains pickled objects, which are never opened")
             if dtype.kind == "f":
@@ -33,13 +38,30 @@ def npz_tensors(path: Path) -> Iterator[dict[str, Tensor]]:
         yield tensors
 
 
-def _read_header(member: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def read_npy_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and the type of the array in a `.npy` file.
+
+    Raises
+    ------
+    ValueError
+        If the header is damaged or longer than one of numbers ever is.
+    """
     version = np.lib.format.read_magic(member)
-    read = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }[version]
-    shape, _, dtype = read(member)
+    length_bytes, read = {
+        (1, 0): (2, np.lib.format.read_array_header_1_0),
+        (2, 0): (4, np.lib.format.read_array_header_2_0),
+    }.get(version, (0, None))
+    if read is None:
+        raise ValueError("of a version that no array of numbers needs")
+    start = member.read(length_bytes)
+    length = int.from_bytes(start, "little")
+    if length > _HEADER_LIMIT_BYTES:
+        raise ValueError(f"a header of {length} bytes")
+    try:
+        shape, _, dtype = read(io.BytesIO(start + member.read(length)))
+    # Python's parser for what is not even Python, or nested a thousand times.
+    except (tokenize.TokenError, SyntaxError, RecursionError, MemoryError) as error:
+        raise ValueError("a damaged header") from error
     return shape, dtype
 
 

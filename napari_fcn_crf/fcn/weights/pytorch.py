@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
+import operator
+import pickle
+import struct
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,12 +19,18 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.fcn.weights.restricted_pickle import (
-    SIZE_LIMIT_BYTES,
     ForbiddenPickle,
     StoredTensor,
     load_restricted,
 )
-from napari_fcn_crf.fcn.weights.tensors import Tensor, as_float32, bfloat16_to_float32, not_weights
+from napari_fcn_crf.fcn.weights.tensors import (
+    HEADER_LIMIT_BYTES,
+    Tensor,
+    as_float32,
+    bfloat16_to_float32,
+    not_weights,
+)
+from napari_fcn_crf.quoting import quoted
 
 LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 
@@ -34,8 +44,11 @@ def pytorch_zip_tensors(path: Path) -> Iterator[dict[str, Tensor]]:
         pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         if len(pickles) != 1:
             raise not_weights(path, "is not a plain file of tensors")
-        if archive.getinfo(pickles[0]).file_size > SIZE_LIMIT_BYTES:
+        if archive.getinfo(pickles[0]).file_size > HEADER_LIMIT_BYTES:
             raise not_weights(path, "describes more tensors than any VGG-16 has")
+        # As PyTorch writes them; compressed, a few bytes could be gigabytes.
+        if any(info.compress_type != zipfile.ZIP_STORED for info in archive.infolist()):
+            raise not_weights(path, "is a compressed zip file, which PyTorch never writes")
         folder = pickles[0].removesuffix("data.pkl") + "data/"
 
         def read_storage(
@@ -45,7 +58,7 @@ def pytorch_zip_tensors(path: Path) -> Iterator[dict[str, Tensor]]:
                 member.seek(first * dtype.itemsize)
                 return np.frombuffer(member.read(count * dtype.itemsize), dtype)
 
-        yield _tensors(path, _unpickle(path, archive.read(pickles[0]))[0], read_storage)
+        yield _tensors(path, _unpickle(path, io.BytesIO(archive.read(pickles[0]))), read_storage)
 
 
 @contextmanager
@@ -56,22 +69,18 @@ def pytorch_legacy_tensors(path: Path) -> Iterator[dict[str, Tensor]]:
     dict, and the storages' keys; then each storage's count and numbers.
     """
     with path.open("rb") as file:
-        head = file.read(SIZE_LIMIT_BYTES)
-        values, position = [], 0
-        for _ in range(5):
-            value, length = _unpickle(path, head[position:])
-            values.append(value)
-            position += length
-        *_, state, keys = values
+        head = io.BytesIO(file.read(HEADER_LIMIT_BYTES))
+        *_, state, keys = (_unpickle(path, head) for _ in range(5))
         dtypes = {tensor.key: np.dtype(tensor.dtype) for tensor in _named(state).values()}
         starts: dict[str, tuple[int, int]] = {}
-        for key in keys:
+        position = head.tell()
+        for key in keys if isinstance(keys, list) else []:
+            if not isinstance(key, str) or key not in dtypes:
+                raise not_weights(path, "holds numbers that belong to no tensor")
             file.seek(position)
             count = int.from_bytes(file.read(8), "little")
-            starts[str(key)] = position + 8, count
-            if str(key) not in dtypes:
-                raise not_weights(path, "holds numbers that belong to no tensor")
-            position += 8 + count * dtypes[str(key)].itemsize
+            starts[key] = position + 8, count
+            position += 8 + count * dtypes[key].itemsize
 
         def read_storage(
             key: str, dtype: np.dtype[Any], first: int, count: int
@@ -85,14 +94,23 @@ def pytorch_legacy_tensors(path: Path) -> Iterator[dict[str, Tensor]]:
         yield _tensors(path, state, read_storage)
 
 
-def _unpickle(path: Path, data: bytes) -> tuple[Any, int]:
+def _unpickle(path: Path, file: io.BytesIO) -> Any:
     try:
-        return load_restricted(data)
+        return load_restricted(file)
     except ForbiddenPickle as error:
         raise not_weights(
-            path, f"is a pickle that asks for more than tensors ({error}), so it was not opened"
+            path, f"is a pickle that asks for more than tensors ({error}); it was not opened"
         ) from error
-    except (LookupError, TypeError, ValueError, OverflowError) as error:
+    except (
+        pickle.UnpicklingError,
+        struct.error,
+        LookupError,
+        TypeError,
+        ValueError,
+        EOFError,
+        AttributeError,
+        OverflowError,
+    ) as error:
         raise not_weights(path, "contains a damaged pickle") from error
 
 
@@ -113,14 +131,14 @@ def _tensors(path: Path, state: Any, read_storage: _ReadStorage) -> dict[str, Te
         if np.dtype(stored.dtype).kind == "i":
             continue
         if stored.strides != _contiguous_strides(stored.shape):
-            raise not_weights(path, f"stores {name} in an order of its own")
+            raise not_weights(path, f"stores {quoted(name, 40)} in an order of its own")
         read = partial(_read, stored, read_storage)
         tensors[name] = Tensor(stored.shape, read)
     return tensors
 
 
 def _contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
-    products = itertools.accumulate(reversed(shape[1:]), lambda one, two: one * two, initial=1)
+    products = itertools.accumulate(reversed(shape[1:]), operator.mul, initial=1)
     return tuple(products)[::-1] if shape else ()
 
 

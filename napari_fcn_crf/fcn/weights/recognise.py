@@ -20,6 +20,7 @@ from napari_fcn_crf.fcn.weights.pytorch import (
 )
 from napari_fcn_crf.fcn.weights.safetensors import looks_like_safetensors, safetensors_tensors
 from napari_fcn_crf.fcn.weights.tensors import Convention, not_weights
+from napari_fcn_crf.files import why_no_file
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -55,8 +56,8 @@ def recognise(path: Path, stack: ExitStack) -> Found:
     prefix = checkpoint.checkpoint_prefix(path)
     if prefix.with_name(prefix.name + ".index").exists():
         return _checkpoint(path, stack)
-    if not path.exists():
-        raise not_weights(path, "does not exist")
+    if reason := why_no_file(path):
+        raise not_weights(path, reason)
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(16)

@@ -1,18 +1,18 @@
-"""The pickle inside a PyTorch file, read by an interpreter that can only name tensors.
+"""The pickle inside a PyTorch file, of which only names and shapes of tensors are taken.
 
-Python's own unpickler imports and calls whatever a file names. This one knows a few opcodes,
-imports nothing, and calls nothing.
+Python's own unpickler imports and calls whatever a file names. Here it may name nothing but
+tensors, which become records of where their numbers are; it imports nothing.
 """
 
 from __future__ import annotations
 
-import io
-import pickletools
+import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
-SIZE_LIMIT_BYTES = 16 * 2**20
-"""A state dict's pickle holds names and shapes; VGG-16's has 2 kB."""
+from napari_fcn_crf.fcn.weights.tensors import LARGEST_SIZE, MOST_AXES
+from napari_fcn_crf.quoting import quoted
 
 STORAGE_DTYPES = {
     "DoubleStorage": "<f8",
@@ -23,14 +23,42 @@ STORAGE_DTYPES = {
     "IntStorage": "<i4",
 }
 
-_DICTIONARY = "collections OrderedDict"
-_TENSOR = "torch._utils _rebuild_tensor_v2"
-_PARAMETER = "torch._utils _rebuild_parameter"
-_STORAGES = {f"torch {name}" for name in STORAGE_DTYPES}
-
-_CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
-_VALUES = {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE"}
-_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+# PyTorch writes protocol 2; the others are those of the same things in protocol 4.
+_OPCODES = (
+    pickle.PROTO,
+    pickle.FRAME,
+    pickle.STOP,
+    pickle.MARK,
+    pickle.NONE,
+    pickle.NEWTRUE,
+    pickle.NEWFALSE,
+    pickle.BININT,
+    pickle.BININT1,
+    pickle.BININT2,
+    pickle.LONG1,
+    pickle.BINFLOAT,
+    pickle.BINUNICODE,
+    pickle.SHORT_BINUNICODE,
+    pickle.EMPTY_LIST,
+    pickle.EMPTY_TUPLE,
+    pickle.TUPLE,
+    pickle.TUPLE1,
+    pickle.TUPLE2,
+    pickle.TUPLE3,
+    pickle.BINPUT,
+    pickle.LONG_BINPUT,
+    pickle.MEMOIZE,
+    pickle.BINGET,
+    pickle.LONG_BINGET,
+    pickle.SETITEM,
+    pickle.SETITEMS,
+    pickle.APPEND,
+    pickle.APPENDS,
+    pickle.GLOBAL,
+    pickle.STACK_GLOBAL,
+    pickle.REDUCE,
+    pickle.BINPERSID,
+)
 
 
 class ForbiddenPickle(ValueError):
@@ -59,9 +87,31 @@ class StoredTensor:
     strides: tuple[int, ...]
 
 
+def load_restricted(file: IO[bytes]) -> Any:
+    """Read one pickle of dictionaries, lists, tuples, numbers, text and `StoredTensor`.
+
+    Memory is a small multiple of the file's size.
+
+    Raises
+    ------
+    ForbiddenPickle
+        If it contains anything else.
+    pickle.UnpicklingError, struct.error, LookupError, TypeError, ValueError, EOFError, \
+    AttributeError, OverflowError
+        If it is damaged.
+    """
+    return _Unpickler(file).load()
+
+
+class _Dictionary(dict[Any, Any]):
+    # What is nested deeply, or again and again, could not be hashed.
+    def __setitem__(self, key: Any, value: Any) -> None:
+        super().__setitem__(_expect(key, (str, int)), value)
+
+
 @dataclass(frozen=True)
-class _Global:
-    name: str
+class _StorageType:
+    dtype: str
 
 
 @dataclass(frozen=True)
@@ -70,94 +120,37 @@ class _Storage:
     key: str
 
 
-class _Mark:
-    pass
+class _Opcodes(dict[int, Callable[..., Any]]):
+    def __missing__(self, opcode: int) -> Callable[..., Any]:
+        raise ForbiddenPickle(f"opcode {opcode}")
 
 
-def load_restricted(data: bytes) -> tuple[Any, int]:
-    """Read dictionaries, lists, tuples, numbers, text and `StoredTensor`, and nothing else.
+# The one in Python, whose memo is a dictionary: a few bytes make the one in C allocate gigabytes.
+class _Unpickler(pickle._Unpickler):
+    stack: list[Any]
+    dispatch = _Opcodes((opcode[0], pickle._Unpickler.dispatch[opcode[0]]) for opcode in _OPCODES)
 
-    Returns
-    -------
-    value : object
-    length : int
-        Bytes of `data` that the pickle takes.
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in _CLASSES:
+            return _CLASSES[module, name]
+        raise ForbiddenPickle(quoted(f"{module}.{name}", 20))
 
-    Raises
-    ------
-    ForbiddenPickle
-        If it contains anything else.
-    ValueError, IndexError, TypeError
-        If it is damaged.
-    """
-    stream = io.BytesIO(data[:SIZE_LIMIT_BYTES])
-    interpreter = _Interpreter()
-    for opcode, argument, _ in pickletools.genops(stream):
-        interpreter.step(opcode.name, argument)
-    return interpreter.stack[-1], stream.tell()
+    def persistent_load(self, pid: Any) -> _Storage:
+        # ("storage", type, key, device, count), and one more item in the older form.
+        if not isinstance(pid, tuple) or len(pid) not in (5, 6) or pid[0] != "storage":
+            raise ForbiddenPickle("a persistent id")
+        key = str(_expect(pid[2], (str, int)))
+        return _Storage(_expect(pid[1], _StorageType).dtype, key)
 
+    def _load_dictionary(self) -> None:
+        self.stack.append(_Dictionary())
 
-class _Interpreter:
-    def __init__(self) -> None:
-        self.stack: list[Any] = []
-        self.memo: dict[int, Any] = {}
-
-    def step(self, opcode: str, argument: Any) -> None:
-        stack = self.stack
-        if opcode in ("PROTO", "FRAME", "STOP"):
-            return
-        if opcode in _CONSTANTS:
-            stack.append(_CONSTANTS[opcode])
-        elif opcode in _VALUES:
-            stack.append(argument)
-        elif opcode in ("EMPTY_DICT", "EMPTY_LIST", "EMPTY_TUPLE"):
-            stack.append({"EMPTY_DICT": dict, "EMPTY_LIST": list, "EMPTY_TUPLE": tuple}[opcode]())
-        elif opcode == "MARK":
-            stack.append(_Mark())
-        elif opcode == "TUPLE":
-            stack.append(tuple(self._pop_to_mark()))
-        elif opcode in _TUPLES:
-            stack.append(tuple([stack.pop() for _ in range(_TUPLES[opcode])][::-1]))
-        elif opcode in ("BINPUT", "LONG_BINPUT", "MEMOIZE"):
-            self.memo[len(self.memo) if opcode == "MEMOIZE" else argument] = stack[-1]
-        elif opcode in ("BINGET", "LONG_BINGET"):
-            stack.append(self.memo[argument])
-        else:
-            self._step_on_containers(opcode, argument)
-
-    def _step_on_containers(self, opcode: str, argument: Any) -> None:
-        stack = self.stack
-        if opcode in ("SETITEM", "SETITEMS"):
-            items = (
-                self._pop_to_mark() if opcode == "SETITEMS" else [stack.pop(), stack.pop()][::-1]
-            )
-            for key, value in zip(items[::2], items[1::2], strict=True):
-                _expect(stack[-1], dict)[_expect(key, (str, int))] = value
-        elif opcode in ("APPEND", "APPENDS"):
-            items = self._pop_to_mark() if opcode == "APPENDS" else [stack.pop()]
-            _expect(stack[-1], list).extend(items)
-        elif opcode == "GLOBAL":
-            stack.append(_global(argument))
-        elif opcode == "STACK_GLOBAL":
-            name, module = stack.pop(), stack.pop()
-            stack.append(_global(f"{module} {name}"))
-        elif opcode == "REDUCE":
-            arguments, function = stack.pop(), stack.pop()
-            stack.append(_reduce(_expect(function, _Global).name, _expect(arguments, tuple)))
-        elif opcode == "BUILD":
-            # State beside a dictionary's items: PyTorch keeps version numbers there.
-            stack.pop()
-        elif opcode == "BINPERSID":
-            stack.append(_storage(_expect(stack.pop(), tuple)))
-        else:
-            raise ForbiddenPickle(opcode)
-
-    def _pop_to_mark(self) -> list[Any]:
-        items: list[Any] = []
-        while not isinstance(self.stack[-1], _Mark):
-            items.append(self.stack.pop())
+    def _load_build(self) -> None:
+        # State beside a dictionary's items: PyTorch keeps version numbers there.
         self.stack.pop()
-        return items[::-1]
+
+    dispatch[pickle.EMPTY_DICT[0]] = _load_dictionary
+    dispatch[pickle.BUILD[0]] = _load_build
 
 
 def _expect(value: Any, kind: Any) -> Any:
@@ -166,32 +159,28 @@ def _expect(value: Any, kind: Any) -> Any:
     return value
 
 
-def _global(name: str) -> _Global:
-    if name not in (_DICTIONARY, _TENSOR, _PARAMETER) and name not in _STORAGES:
-        raise ForbiddenPickle(name.replace(" ", "."))
-    return _Global(name)
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> StoredTensor:
+    for sizes in (_expect(shape, tuple), _expect(strides, tuple)):
+        if len(sizes) > MOST_AXES:
+            raise ForbiddenPickle("too many axes")
+    for number in (offset, *shape, *strides):
+        if not 0 <= _expect(number, int) <= LARGEST_SIZE:
+            raise ForbiddenPickle("a size that none has")
+    _expect(storage, _Storage)
+    return StoredTensor(storage.dtype, storage.key, offset, shape, strides)
 
 
-def _reduce(function: str, arguments: tuple[Any, ...]) -> Any:
-    if function == _DICTIONARY and not arguments:
-        return {}
-    if function == _PARAMETER:
-        return _expect(arguments[0], StoredTensor)
-    if function == _TENSOR:
-        storage, offset, shape, strides = arguments[:4]
-        _expect(storage, _Storage)
-        for number in (offset, *_expect(shape, tuple), *_expect(strides, tuple)):
-            if _expect(number, int) < 0:
-                raise ForbiddenPickle("a negative size")
-        return StoredTensor(storage.dtype, storage.key, offset, shape, strides)
-    raise ForbiddenPickle(function)
+def _parameter(tensor: Any, *_: Any) -> StoredTensor:
+    found: StoredTensor = _expect(tensor, StoredTensor)
+    return found
 
 
-def _storage(identity: tuple[Any, ...]) -> _Storage:
-    # ("storage", type, key, device, count), and one more item in the older form.
-    if len(identity) not in (5, 6) or identity[0] != "storage":
-        raise ForbiddenPickle("a persistent id")
-    name = _expect(identity[1], _Global).name
-    if name not in _STORAGES:
-        raise ForbiddenPickle(name.replace(" ", "."))
-    return _Storage(STORAGE_DTYPES[name.split()[1]], str(_expect(identity[2], (str, int))))
+def _no_items() -> _Dictionary:
+    return _Dictionary()
+
+
+_CLASSES = {
+    ("collections", "OrderedDict"): _no_items,
+    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+    ("torch._utils", "_rebuild_parameter"): _parameter,
+} | {("torch", name): _StorageType(dtype) for name, dtype in STORAGE_DTYPES.items()}

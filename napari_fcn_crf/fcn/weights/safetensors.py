@@ -13,9 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.fcn.weights.tensors import Tensor, as_float32, bfloat16_to_float32, not_weights
-
-HEADER_LIMIT_BYTES = 16 * 2**20
+from napari_fcn_crf.fcn.weights.tensors import (
+    HEADER_LIMIT_BYTES,
+    Tensor,
+    as_float32,
+    bfloat16_to_float32,
+    not_weights,
+)
+from napari_fcn_crf.quoting import quoted
 
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
@@ -43,7 +48,9 @@ def safetensors_tensors(path: Path) -> Iterator[dict[str, Tensor]]:
             shape = tuple(int(side) for side in entry["shape"])
             start, end = (int(offset) + 8 + length for offset in entry["data_offsets"])
             if min(shape, default=0) < 0 or end - start != math.prod(shape) * dtype.itemsize:
-                raise not_weights(path, f"is damaged: {name} has another size than its shape")
+                raise not_weights(
+                    path, f"is damaged: {quoted(name, 40)} has another size than its shape"
+                )
             if not 8 + length <= start <= end <= size:
                 raise not_weights(path, "is truncated")
             read = partial(_read, file, start, shape, dtype)

@@ -10,7 +10,15 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.quoting import quoted
+
 Layout = Literal["channels_last", "channels_first"]
+
+HEADER_LIMIT_BYTES = 256 * 2**10
+"""Names and shapes of VGG-16's arrays take 2 to 10 kB; ten checkpoints' together take less."""
+
+MOST_AXES = 8
+LARGEST_SIZE = 2**40
 
 
 @dataclass(frozen=True)
@@ -22,10 +30,21 @@ class Tensor:
     shape : tuple of int
     read : callable
         Returns the array; only called when the shape is one that is expected.
+
+    Raises
+    ------
+    ValueError
+        If no array has such a shape.
     """
 
     shape: tuple[int, ...]
     read: Callable[[], npt.NDArray[Any]]
+
+    def __post_init__(self) -> None:
+        if len(self.shape) > MOST_AXES:
+            raise ValueError(f"{len(self.shape)} axes")
+        if not all(0 <= size <= LARGEST_SIZE for size in self.shape):
+            raise ValueError("a size that no array has")
 
 
 Tensors = Mapping[str, Tensor]
@@ -72,9 +91,9 @@ class WeightsError(ValueError):
 def not_weights(path: Path, found: str) -> WeightsError:
     """Return the error for such a file, with what was found in it."""
     return WeightsError(
-        f"Expected a file with VGG-16's weights, but {path.name} {found}. Choose a VGG-16 "
-        "published for Keras (.h5), TensorFlow (.ckpt), PyTorch (.pth, .safetensors), numpy "
-        "(.npz) or ONNX (.onnx)."
+        f"Expected a file with VGG-16's weights, but {quoted(path.name, 40)} {quoted(found, 95)}. "
+        "Choose a VGG-16 published for Keras (.h5), TensorFlow (.ckpt), PyTorch (.pth, "
+        ".safetensors), numpy (.npz) or ONNX (.onnx)."
     )
 
 

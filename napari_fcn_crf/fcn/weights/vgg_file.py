@@ -106,8 +106,6 @@ def open_weights(path: str | Path) -> Iterator[VGGFile]:
         If it is not one; the message says what was found instead.
     """
     path = Path(path)
-    if path.is_dir():
-        raise not_weights(path, "is a folder")
     with ExitStack() as stack:
         try:
             file = _vgg_file(path, recognise(path, stack))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +83,44 @@ def test_without_top_fc6_and_fc7_are_random(compact: Reference, tmp_path: Path) 
     assert describe_weights(path).startswith("VGG-16 compact, Keras HDF5, 13 conv; BGR")
 
 
+class Contours(keras.Model):
+    """VGG-16 in five blocks with a side output each, whose convolutions Keras numbers anew."""
+
+    def __init__(self, published: keras.Model, side_kernel: int = 1) -> None:
+        super().__init__()
+        for block in range(1, 6):
+            found = [layer for layer in published.layers if layer.name.startswith(f"block{block}_")]
+            setattr(self, f"block{block}", keras.Sequential(found))
+            setattr(self, f"side{block}", keras.layers.Conv2D(1, side_kernel, padding="same"))
+
+    def call(self, x):
+        sides = []
+        for block in range(1, 6):
+            x = getattr(self, f"block{block}")(x)
+            sides.append(keras.ops.mean(getattr(self, f"side{block}")(x)))
+        return sides
+
+    def get_config(self):
+        return {}
+
+
+@pytest.mark.parametrize("name", ["contours.weights.h5", "contours.keras"])
+@pytest.mark.parametrize("side_kernel", [1, 3])
+def test_a_model_in_parts(compact: Reference, tmp_path: Path, name: str, side_kernel: int) -> None:
+    """Its file knows no layer's name, and has other convolutions as well."""
+    path = tmp_path / name
+    model = Contours(keras_model(compact, include_top=False), side_kernel)
+    model(np.zeros((1, 32, 32, 3), np.float32))
+    model.save_weights(path) if name.endswith(".h5") else model.save(path)
+    with open_weights(path) as file:
+        assert file.names == CONVOLUTIONS
+        for layer in CONVOLUTIONS:
+            kernel, bias = file.read(layer)
+            np.testing.assert_array_equal(kernel, compact.weights[layer][0])
+            np.testing.assert_array_equal(bias, compact.weights[layer][1])
+        assert file.describe().endswith("13 conv; BGR, means 103.94/116.78/123.68")
+
+
 def test_frossards_npz(compact: Reference, tmp_path: Path) -> None:
     path = tmp_path / "vgg16_weights.npz"
     write_npz(path, compact)
@@ -108,6 +147,24 @@ def test_slim_checkpoint(compact: Reference, tmp_path: Path, version: int, chose
         "VGG-16 compact, TF-Slim checkpoint, 13 conv + fc6, fc7; fc8 left out; "
         "RGB, means 123.68/116.78/103.94"
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows lets few people make links")
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_checkpoint_whose_name_looks_like_a_pattern(
+    compact: Reference, tmp_path: Path, version: int
+) -> None:
+    for name in ("[2020] *", "a1.ckpt"):
+        (tmp_path / name).mkdir()
+    write_checkpoint(tmp_path / "plain", compact, version)
+    for plain in tmp_path.glob("plain*"):
+        plain.rename(tmp_path / "[2020] *" / plain.name.replace("plain", "a[1].ckpt"))
+    path = tmp_path / "[2020] *" / "a[1].ckpt"
+    assert describe_weights(path).startswith("VGG-16 compact, TF-Slim checkpoint, 13 conv + fc6")
+    with open_weights(path) as file:
+        np.testing.assert_array_equal(
+            file.read("block3_conv2")[0], compact.weights["block3_conv2"][0]
+        )
 
 
 TORCH_CONVENTION = "RGB, means 123.67/116.28/103.53, deviations 58.4/57.12/57.38"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import tracemalloc
 import zipfile
@@ -35,7 +36,8 @@ def refusal(path: Path) -> str:
         describe_weights(path)
     message = str(caught.value)
     assert path.name in message
-    assert "\n" not in message
+    assert message.isprintable()
+    assert len(message) <= 300
     return message
 
 
@@ -69,6 +71,36 @@ def test_checkpoint_without_its_data(compact: Reference, tmp_path: Path) -> None
     write_checkpoint(tmp_path / "vgg_16.ckpt", compact, version=2)
     (tmp_path / "vgg_16.ckpt.data-00000-of-00001").unlink()
     refusal(tmp_path / "vgg_16.ckpt")
+
+
+def test_a_folder_of_the_same_name_is_not_followed(compact: Reference, tmp_path: Path) -> None:
+    """TensorFlow's own loader takes the checkpoint that a folder names."""
+    other = Reference(
+        compact.backbone,
+        {name: (kernel + 1, bias) for name, (kernel, bias) in compact.weights.items()},
+    )
+    write_checkpoint(tmp_path / "vgg_16.ckpt", compact, version=2)
+    (tmp_path / "vgg_16.ckpt").mkdir()
+    write_checkpoint(tmp_path / "vgg_16.ckpt" / "other", other, version=2)
+    with open_weights(tmp_path / "vgg_16.ckpt.index") as file:
+        kernel, _ = file.read("block1_conv1")
+    np.testing.assert_array_equal(kernel, compact.weights["block1_conv1"][0])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
+@pytest.mark.parametrize("name", ["vgg.h5", "vgg.ckpt.index", "vgg.ckpt.data-00000-of-00001"])
+def test_a_pipe_is_not_waited_for(compact: Reference, tmp_path: Path, name: str) -> None:
+    write_checkpoint(tmp_path / "vgg.ckpt", compact, version=2)
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    assert "is a pipe, a socket or a device" in refusal(tmp_path / name)
+
+
+def test_a_name_that_would_write_to_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "\x1b[31m\n"
+    path.write_text("no weights")
+    with pytest.raises(ValueError, match=r"but \?\[31m  is of none of these kinds"):
+        describe_weights(path)
 
 
 def test_resnet(tmp_path: Path) -> None:
