@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
 
 from napari_fcn_crf import cleanup, pipeline, record, uncertainty
 from napari_fcn_crf.metrics import changed_fraction
 from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.settings import CRFSettings
-from napari_fcn_crf.ui import layers
+from napari_fcn_crf.ui import layers, preview_layers
 from napari_fcn_crf.ui.camera import camera_of
+from napari_fcn_crf.ui.ownership import Made, earlier_results, our_metadata
 from napari_fcn_crf.ui.refinement_input import RefinementOptions, gather
 from napari_fcn_crf.ui.results import Refined
 from napari_fcn_crf.ui.session import Session, require_image
@@ -25,8 +26,9 @@ from napari_fcn_crf.ui.session import Session, require_image
 
 @dataclass(frozen=True)
 class _Outcome:
-    before: np.ndarray
-    after: np.ndarray
+    before: Made
+    after: Made
+    differs: np.ndarray
     changed: float
     areas_before: dict[int, float]
     areas_after: dict[int, float]
@@ -39,6 +41,9 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
     image = given.image
     colormap = layers.result_colormap(session.annotation, session.sources[0])
     stop = threading.Event()
+    earlier = {
+        kind: earlier_results(session.viewer, image, kind) for kind in ("predicted", "refined")
+    }
 
     def work(on_progress: OnProgress) -> _Outcome:
         on_progress(Progress("Preparing"))
@@ -74,8 +79,9 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
         changed = changed_fraction(before, after)
         run_record["seconds"] = round(time.perf_counter() - began, 3)
         return _Outcome(
-            before,
-            after,
+            Made.of(before, earlier["predicted"]),
+            Made.of(after, earlier["refined"]),
+            (before != after).view(np.uint8),
             changed,
             _areas(before, arrays.values),
             _areas(after, arrays.values),
@@ -83,17 +89,17 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
             | {"crf": settings.to_dict(), "changed": changed, "refinement": run_record},
         )
 
+    growing: list[Labels] = []
+
     def grow(part: tuple[tuple[int, ...], np.ndarray]) -> None:
         index, labels = part
         if not index:
-            session.growing = layers.add_refined(session.viewer, image, labels, colormap, {})
-        elif session.growing is not None and session.growing in session.viewer.layers:
-            session.growing.data[index] = labels
-            layers.note_checksum(session.growing)
-            session.growing.refresh()
+            growing.append(preview_layers.add_growing(session.viewer, image, labels, colormap))
+        elif growing and growing[0] in session.viewer.layers:
+            preview_layers.grow(session.viewer, growing[0], index, labels)
 
     def keep(outcome: _Outcome) -> Iterator[None]:
-        session.growing = None
+        preview_layers.remove_preview(session.viewer)
         if image not in session.viewer.layers:
             show_info(f"'{image.name}' was closed; its refinement is not shown.")
             return
@@ -105,7 +111,13 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
             return
         refined = layers.add_refined(session.viewer, image, outcome.after, colormap, outcome.record)
         session.refined = Refined(
-            predicted, refined, outcome.changed, outcome.areas_before, outcome.areas_after
+            image,
+            predicted,
+            refined,
+            outcome.differs,
+            outcome.changed,
+            outcome.areas_before,
+            outcome.areas_after,
         )
 
     session.run("refine", "Refining", work, stop.set, keep, grow)
@@ -203,53 +215,57 @@ def go_to_most_uncertain(session: Session) -> None:
 
 def remove_small(session: Session, minimum_px: int) -> None:
     """Add the refined labels without regions below a size."""
-    image, source = require_image(session), _labels_to_tidy(session)
-    labels = np.array(source.data)
-    session.run(
-        "cleanup",
+    _tidy(
+        session,
         "Cleaning up",
-        lambda on_progress: cleanup.remove_small_regions(labels, minimum_px),
-        lambda: None,
-        lambda cleaned: layers.add_result(
-            session.viewer,
-            image,
-            cleaned,
-            "cleaned",
-            source.colormap,
-            _record_of(source) | {"smallest_region_px": minimum_px},
-        ),
+        "cleaned",
+        lambda labels: cleanup.remove_small_regions(labels, minimum_px),
+        {"smallest_region_px": minimum_px},
     )
 
 
 def split_instances(session: Session, value: int, minimum_distance_px: int) -> None:
     """Add a layer in which the objects of one class are numbered."""
-    image, source = require_image(session), _labels_to_tidy(session)
-    labels = np.array(source.data)
-    session.run(
-        "cleanup",
+    _tidy(
+        session,
         "Splitting objects",
-        lambda on_progress: cleanup.split_instances(labels, value, minimum_distance_px),
-        lambda: None,
-        lambda found: layers.add_result(
-            session.viewer,
-            image,
-            found,
-            "instances",
-            None,
-            _record_of(source)
-            | {"objects_of_label": value, "smallest_distance_px": minimum_distance_px},
-        ),
+        "instances",
+        lambda labels: cleanup.split_instances(labels, value, minimum_distance_px),
+        {"objects_of_label": value, "smallest_distance_px": minimum_distance_px},
     )
 
 
-def _record_of(layer: Labels) -> dict[str, Any]:
-    return layers.our_metadata(layer).get("record", {})
+def _tidy(
+    session: Session,
+    title: str,
+    kind: str,
+    tidied: Callable[[np.ndarray], np.ndarray],
+    settings: dict[str, Any],
+) -> None:
+    """Add a result that is made of the refined labels."""
+    image, source = _refined_to_tidy(session)
+    earlier = earlier_results(session.viewer, image, kind)
+    labels = source.data
+
+    def keep(made: Made) -> None:
+        colormap = source.colormap if kind == "cleaned" else None
+        record = our_metadata(source).get("record", {}) | settings
+        layers.add_result(session.viewer, image, made, kind, colormap, record)
+
+    session.run(
+        "cleanup",
+        title,
+        lambda on_progress: Made.of(tidied(np.array(labels)), earlier),
+        lambda: None,
+        keep,
+    )
 
 
-def _labels_to_tidy(session: Session) -> Labels:
-    if session.refined is None or session.refined.refined not in session.viewer.layers:
+def _refined_to_tidy(session: Session) -> tuple[Image, Labels]:
+    refined = session.refined
+    if refined is None or refined.refined not in session.viewer.layers:
         raise ValueError("There is nothing to clean up yet. Press Refine first.")
-    return session.refined.refined
+    return refined.image, refined.refined
 
 
 def _areas(labels: np.ndarray, values: np.ndarray) -> dict[int, float]:

@@ -12,6 +12,7 @@ from napari_fcn_crf import partial, sources
 from napari_fcn_crf.annotations import class_indices
 from napari_fcn_crf.images import IntensityMapping, check_image, drop_alpha, split_channels
 from napari_fcn_crf.ui import layers
+from napari_fcn_crf.ui.ownership import our_metadata
 from napari_fcn_crf.ui.session import Session, require_image
 
 Extent = Literal["slice", "stack", "volume"]
@@ -163,13 +164,13 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
             "Refining needs a probability layer, but none is chosen. Press Predict first, or "
             "choose one."
         )
-    noted = layers.our_metadata(chosen[0])
+    noted = our_metadata(chosen[0])
     annotation = None
     if options.keep_annotated and session.label_mode == "scribbles" and session.annotation:
         annotation = np.array(layers.layer_array(session.annotation))
     return RefinementInput(
         image=image,
-        index=_shown_index(session, image) if options.extent == "slice" else (),
+        index=layers.shown_index(session.viewer, image) if options.extent == "slice" else (),
         spacing=tuple(image.scale) if options.extent == "volume" and image.ndim == 3 else None,
         record=noted.get("record", {}),
         options=options,
@@ -180,16 +181,6 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
         _annotation=annotation,
         _where=_mask(options.within, image),
     )
-
-
-def _shown_index(session: Session, image: Image) -> tuple[int, ...]:
-    """Return the index of the slice that the viewer shows; empty for a single plane."""
-    point = session.viewer.dims.point[-image.ndim :]
-    position = np.round(image.world_to_data(point)).astype(int)
-    shape = layers.layer_array(image).shape[: image.ndim]
-    return tuple(int(np.clip(at, 0, size - 1)) for at, size in zip(position, shape, strict=True))[
-        :-2
-    ]
 
 
 def _mask(shapes: Shapes | None, image: Image) -> np.ndarray | None:

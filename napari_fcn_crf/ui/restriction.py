@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QWidget
 
 from napari_fcn_crf.ui import layers
+from napari_fcn_crf.ui.ownership import our_metadata
 from napari_fcn_crf.ui.refinement_input import RefinementOptions
 from napari_fcn_crf.ui.session import Session
 
@@ -86,7 +87,7 @@ class Restriction(QWidget):
         regions = layers.layers_where(session.viewer, lambda layer: isinstance(layer, Shapes))
         _fill(self.within, {"whole image": None} | {layer.name: layer for layer in regions})
         source = session.sources[0] if session.sources else None
-        values = layers.our_metadata(source).get("class_values", ()) if source is not None else ()
+        values = our_metadata(source).get("class_values", ()) if source is not None else ()
         _fill(self.only_class, {"all": None} | {f"only {value}": value for value in values})
         image = session.image
         self._form.setRowVisible(self.extent, image is not None and image.ndim > 2)

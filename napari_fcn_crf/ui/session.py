@@ -61,7 +61,6 @@ class Session(QObject):
         self.model: TrainedModel | None = None
         self.sources: tuple[Layer, ...] = ()
         self.refined: Refined | None = None
-        self.growing: Labels | None = None
         self.uncertainty: Image | None = None
         self.activity: Activity | None = None
         self.service = ComputeService()

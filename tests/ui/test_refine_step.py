@@ -124,24 +124,42 @@ def test_from_another_tools_probabilities_with_the_class_axis_last(step, viewer,
     np.testing.assert_array_equal(refined == 2, expected == 7)
 
 
-def test_a_stack_grows_slice_by_slice(viewer, session, qtbot, two_squares, step):
+@pytest.fixture
+def stack(step, viewer, session, qtbot, two_squares):
+    """Three slices alike, and probabilities of them, chosen in the step."""
     image = np.stack([two_squares[0]] * 3)
     layer = viewer.add_image(image, name="stack", contrast_limits=(0, 255))
     session.choose_image(layer)
     plane = viewer.layers["squares probabilities"].data
-    stack = viewer.add_image(
+    source = viewer.add_image(
         np.repeat(plane[:, None], 3, axis=1), name="stacked", contrast_limits=(0, 1)
     )
-    session.choose_sources((stack,))
+    session.choose_sources((source,))
     qtbot.wait(50)
     step.restriction.keep_annotated.setChecked(False)
-    grown = []
-    session.progressed.connect(
-        lambda latest: latest.partial is not None and grown.append(latest.partial[0])
-    )
+    return layer
+
+
+def test_a_stack_grows_slice_by_slice(step, viewer, session, qtbot, stack):
+    grown, names = [], set()
+
+    def look(latest):
+        if latest.partial is not None:
+            grown.append(latest.partial[0])
+            names.update(layer.name for layer in viewer.layers)
+            if grown[-1] == (1,):  # told before it is shown
+                preview = viewer.layers["stack preview"]
+                assert not preview.editable
+                assert (preview.data[0] != preview.data[1]).any()
+
+    session.progressed.connect(look)
     refined = _refine(step, qtbot).refined
     assert grown == [(), (0,), (1,), (2,)]
-    assert refined.data.shape == image.shape
+    # It grows beside the results, which are added once.
+    assert "stack preview" in names
+    assert "stack refined" not in names
+    assert "stack preview" not in viewer.layers
+    assert refined.data.shape == stack.data.shape
     np.testing.assert_array_equal(refined.data[0], refined.data[2])
 
     viewer.dims.set_point(1, 1)
@@ -151,7 +169,27 @@ def test_a_stack_grows_slice_by_slice(viewer, session, qtbot, two_squares, step)
     np.testing.assert_array_equal(differ, [False, True, False])
 
     step.restriction.extent.setCurrentIndex(2)
-    assert _refine(step, qtbot).refined.data.shape == image.shape
+    assert _refine(step, qtbot).refined.data.shape == stack.data.shape
+
+
+def test_cancelling_a_stack_leaves_nothing_half_refined(step, viewer, session, qtbot, stack, notes):
+    before = [layer.name for layer in viewer.layers]
+    ending = [True]
+    session.progressed.connect(
+        lambda latest: session.cancel() if ending and latest.partial is not None else None
+    )
+    assert _refine(step, qtbot) is None
+    assert [layer.name for layer in viewer.layers] == before
+    assert "Refining was cancelled." in notes()
+    # And an earlier result stays as it was.
+    ending.clear()
+    first = _refine(step, qtbot).refined
+    held = first.data.copy()
+    ending.append(True)
+    step.controls._controls["bilateral_weight"].value = 0
+    _refine(step, qtbot)
+    assert first in viewer.layers
+    np.testing.assert_array_equal(first.data, held)
 
 
 def test_the_preview_follows_sliders_and_camera(step, viewer, qtbot):
