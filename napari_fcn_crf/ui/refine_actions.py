@@ -12,7 +12,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
 
-from napari_fcn_crf import cleanup, pipeline, record, uncertainty
+from napari_fcn_crf import cleanup, record, refinement, uncertainty
 from napari_fcn_crf.metrics import changed_fraction
 from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.settings import CRFSettings
@@ -49,7 +49,7 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
         on_progress(Progress("Preparing"))
         run_record, began = record.start_record(), time.perf_counter()
         arrays = given.arrays()
-        run_record["image_sha256"] = record.array_sha256(arrays.image)
+        run_record["image_sha256"] = record.array_sha256(arrays.pixels)
         if arrays.annotated is not None:
             run_record["annotated_sha256"] = record.array_sha256(arrays.annotated)
         before = arrays.whole.argmax(axis=0)
@@ -63,10 +63,11 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
 
         if by_slice:
             on_progress(Progress("Refining", partial=((), arrays.values[before])))
-        marginals = pipeline.refine(
+        marginals = refinement.refine(
             arrays.image,
             arrays.probabilities,
             settings,
+            intensity=arrays.intensity,
             on_progress=on_progress,
             should_stop=stop.is_set,
             annotated=arrays.annotated,
@@ -133,6 +134,7 @@ def tune(
     """Search the CRF settings that find held-out strokes best."""
     if session.annotation is None:
         raise ValueError("Tuning needs a labels layer with strokes of each class. Paint some.")
+    layers.check_same_place(require_image(session), session.annotation)
     slice_options = RefinementOptions(
         keep_annotated=True,
         extent="slice",
@@ -140,28 +142,26 @@ def tune(
         zero=options.zero,
     )
     given = gather(session, slice_options)
-    annotation = np.array(layers.layer_array(session.annotation))
-    mode = session.label_mode
+    annotation, mode = layers.layer_array(session.annotation), session.label_mode
     stop = threading.Event()
 
     def work(on_progress: OnProgress) -> object:
         from napari_fcn_crf.annotations import class_indices
         from napari_fcn_crf.crf.tuning import tune as search
-        from napari_fcn_crf.images import drop_alpha, split_channels
 
         on_progress(Progress("Preparing"))
         arrays = given.arrays()
-        annotated = class_indices(annotation, tuple(arrays.values.tolist()), mode)
-        channels_last, _ = split_channels(arrays.image, arrays.probabilities.shape[1:])
+        values = tuple(arrays.values.tolist())
+        annotated = class_indices(np.array(annotation[given.index]), values, mode)
 
         def on_trial(used: float, budget: float, score: float) -> None:
             phase = f"Tuning, best score on held-out strokes {score:.3f}"
             on_progress(Progress(phase, round(used), round(budget), unit="s"))
 
         return search(
-            arrays.plane.apply(drop_alpha(channels_last)),
+            arrays.mapped(),
             arrays.probabilities,
-            annotated[given.index],
+            annotated,
             settings,
             budget_s=budget_s,
             on_trial=on_trial,
@@ -195,22 +195,29 @@ def go_to_most_uncertain(session: Session) -> None:
     image = require_image(session)
     if session.uncertainty is None:
         raise ValueError("There is no uncertainty layer yet. Press Show uncertainty first.")
-    annotated = None
-    if session.annotation is not None and session.label_mode == "scribbles":
-        annotated = np.asarray(layers.layer_array(session.annotation)) != 0
-    entropy = np.asarray(session.uncertainty.data)
-    if annotated is not None and annotated.shape != entropy.shape:
+    annotation, viewer = session.annotation, session.viewer
+    entropy = session.uncertainty.data
+    strokes = None
+    if annotation is not None and session.label_mode == "scribbles":
+        strokes = layers.layer_array(annotation)
+
+    def search(on_progress: OnProgress) -> tuple[int, ...]:
         annotated = None
-    position = uncertainty.most_uncertain_position(entropy, annotated)
-    viewer = session.viewer
-    world = image.data_to_world(position)
-    offset = viewer.dims.ndim - image.ndim
-    for axis, coordinate in enumerate(world[:-2]):
-        viewer.dims.set_point(axis + offset, coordinate)
-    camera_of(viewer).center = (0.0, *world[-2:])
-    if session.annotation is not None:
-        viewer.layers.selection.active = session.annotation
-        session.annotation.mode = "paint"
+        if strokes is not None and strokes.shape == entropy.shape:
+            annotated = np.asarray(strokes) != 0
+        return uncertainty.most_uncertain_position(entropy, annotated)
+
+    def go(position: tuple[int, ...]) -> None:
+        world = image.data_to_world(position)
+        offset = viewer.dims.ndim - image.ndim
+        for axis, coordinate in enumerate(world[:-2]):
+            viewer.dims.set_point(axis + offset, coordinate)
+        camera_of(viewer).center = (0.0, *world[-2:])
+        if annotation is not None and annotation in viewer.layers:
+            viewer.layers.selection.active = annotation
+            annotation.mode = "paint"
+
+    session.run("uncertainty", "Searching the most uncertain region", search, lambda: None, go)
 
 
 def remove_small(session: Session, minimum_px: int) -> None:
