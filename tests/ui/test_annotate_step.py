@@ -77,6 +77,9 @@ def test_a_lazy_layer_is_read_by_a_thread_chunk_by_chunk(viewer, panel, session,
         qtbot.waitUntil(lambda: session.counts.is_current)
     assert readers == {"fcn-crf label counts"}
     assert shapes == {(1, 40, 40)}
+    # Another slice is no reason to read all of them again.
+    viewer.dims.set_point(0, 7)
+    assert session.counts.is_current
     assert session.counts.latest == {0: 50 * 40 * 39, 1: 50 * 40}
     assert session.label_mode == "mask"
 

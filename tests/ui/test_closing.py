@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -111,10 +112,8 @@ def test_work_outlives_the_dock_it_was_started_from(shown, qtbot, notes):
 
 def test_closing_the_viewer_ends_a_refinement(shown, qtbot):
     session = session_of(shown)
-    many = np.repeat(shown.layers["stack"].data[:1], 2000, axis=0)
-    shown.layers["stack"].data = many
-    shown.layers["coarse"].data = np.repeat(shown.layers["coarse"].data[:1], 2000, axis=0)
-    refine_actions.refine(session, SMALL, RefinementOptions())
+    endless = replace(SMALL, iterations=100_000)
+    refine_actions.refine(session, endless, RefinementOptions())
     strokes = shown.layers["strokes"]
     qtbot.waitUntil(lambda: "stack preview" in _names(shown), timeout=120_000)
     assert _threads("fcn-crf refine")
