@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QFormLayout
 
 from napari_fcn_crf.compute.devices import Device, DeviceTest, missing_backends
 from napari_fcn_crf.settings import Backend, ComputeSettings
+from napari_fcn_crf.ui.lifetime import while_alive
 from napari_fcn_crf.ui.preferences import change_compute_settings, compute_settings
 from napari_fcn_crf.ui.step import RunButton, Step
 
@@ -88,11 +89,18 @@ class DeviceStep(Step):
     def _on_find_clicked(self) -> None:
         session = self.session
         self._asked = None  # a backend may have been installed meanwhile
-        session.run_job("devices", "Finding devices", session.service.devices, self._fill_devices)
+        session.run_job(
+            "devices", "Finding devices", session.service.devices, while_alive(self._fill_devices)
+        )
 
     def _on_test_clicked(self) -> None:
         session = self.session
-        session.run_job("test", "Testing the device", session.service.test_device, self._on_tested)
+        session.run_job(
+            "test",
+            "Testing the device",
+            session.service.test_device,
+            while_alive(self._on_tested),
+        )
 
     def _on_tested(self, test: DeviceTest) -> None:
         self.outcome.setText(
