@@ -147,7 +147,13 @@ def train(
     run_record = _start_record(pairs, counts)
     started = time.perf_counter()
 
-    from napari_fcn_crf.fcn import mixed_precision, model_file, optimizer_state, training
+    from napari_fcn_crf.fcn import (
+        mixed_precision,
+        model_file,
+        optimizer_state,
+        traced_gradients,
+        training,
+    )
 
     if on_progress is not None:
         on_progress(Progress("Building the network"))
@@ -172,6 +178,7 @@ def train(
     with (
         _log(tensorboard, card.class_names) as log,
         mixed_precision.computing_in(built, policy),
+        traced_gradients.forgotten(),
     ):
         result = training.fit(
             built,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dis
 import errno
+import gc
 import os
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -43,10 +45,22 @@ def load_backend() -> None:
     """Import Keras and its backend; what is in the way of that, `hello` tells."""
     global _backend_problem
     _backend_problem = backend.load()
+    # What was loaded stays: no search for what is free need look at it again.
+    gc.freeze()
 
 
 def run(task: Any, function: str, request: dict[str, Any]) -> None:
-    """Run one of the functions below as an Appose task and put its answer in the outputs."""
+    """Run one of the functions below as an Appose task and put its answer in the outputs.
+
+    In a thread of its own: TensorFlow keeps the calls that led to an operation, once for all that
+    are the same, and in Appose's thread they begin in code that is compiled anew for each task.
+    """
+    thread = threading.Thread(target=_run, args=(task, function, request), name=function)
+    thread.start()
+    thread.join()
+
+
+def _run(task: Any, function: str, request: dict[str, Any]) -> None:
     release_result()
     try:
         task.outputs.update(kind="answer", answer=_TASKS[function](task, **request))
@@ -58,6 +72,8 @@ def run(task: Any, function: str, request: dict[str, Any]) -> None:
         kind, message = _describe(error)
         task.outputs.update(kind=kind, message=message, details=details)
     finally:
+        # Networks and their functions hold each other: large, but too few for Python to look soon.
+        gc.collect()
         return_freed_memory()
 
 
