@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.input_error import InputError, InputTypeError
 from napari_fcn_crf.settings import LabelMode
 
 IGNORE = -1
@@ -27,7 +28,7 @@ def as_label_array(labels: npt.ArrayLike) -> npt.NDArray[np.integer]:
     if array.dtype.kind == "b":
         return array.astype(np.uint8)
     if array.dtype.kind not in "iu":
-        raise TypeError(
+        raise InputTypeError(
             f"Labels must be whole numbers, but their type is {array.dtype}. "
             "Choose a labels layer, or convert them, e.g. labels.astype(int)."
         )
@@ -88,7 +89,7 @@ def check_trainable(counts: dict[int, int], mode: LabelMode) -> None:
         If there are fewer than two classes; the message says what was found and what to do.
     """
     if not counts or (mode == "mask" and set(counts) == {0}):
-        raise ValueError(
+        raise InputError(
             "Training needs at least two annotated classes, but the labels are empty. "
             "Paint some pixels of each class, each with a label of its own."
         )
@@ -99,7 +100,7 @@ def check_trainable(counts: dict[int, int], mode: LabelMode) -> None:
             if mode == "scribbles"
             else "Paint a second class; every pixel has the same label now."
         )
-        raise ValueError(
+        raise InputError(
             f"Training needs at least two classes, but only label {value} was found "
             f"({count} pixels). {remedy}"
         )

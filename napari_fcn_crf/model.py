@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.files import ZIP_ERRORS
 from napari_fcn_crf.images import IntensityMapping
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
 
 CARD_MEMBER = "napari_fcn_crf.json"
@@ -83,7 +84,7 @@ class ModelCard:
         """
         array = np.asarray(probabilities)
         if array.ndim < 2 or array.shape[0] != self.n_classes:
-            raise ValueError(
+            raise InputError(
                 f"Expected probabilities with {self.n_classes} classes on the first axis, but the "
                 f"shape is {array.shape}. Predict with this model first."
             )
@@ -123,7 +124,7 @@ class ModelCard:
         try:
             values = json.loads(text)
             if values["format_version"] > FORMAT_VERSION:
-                raise ValueError(
+                raise InputError(
                     "The model was saved by a newer version of napari-fcn-crf; update the plugin."
                 )
             return cls(
@@ -143,7 +144,7 @@ class ModelCard:
                 ),
             )
         except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise ValueError(
+            raise InputError(
                 f"The model's description is damaged ({type(error).__name__}: {error}). "
                 "Save the model again, or choose another file."
             ) from error
@@ -181,27 +182,27 @@ def read_card(path: str | Path) -> ModelCard:
     """
     path = Path(path)
     if path.is_dir():
-        raise ValueError(
+        raise InputError(
             f"Expected a .keras model file, but {path.name} is a folder. Choose a file."
         )
     if not path.exists():
-        raise ValueError(f"Expected a .keras model file, but there is no file {path}.")
+        raise InputError(f"Expected a .keras model file, but there is no file {path}.")
     try:
         with zipfile.ZipFile(path) as archive:
             info = archive.getinfo(CARD_MEMBER)
             if info.file_size > _CARD_LIMIT_BYTES:
-                raise ValueError(
+                raise InputError(
                     f"The description inside {path.name} has {info.file_size} bytes, more than the "
                     f"{_CARD_LIMIT_BYTES} any model needs. Choose another file."
                 )
             text = archive.read(info).decode("utf-8")
     except KeyError as error:
-        raise ValueError(
+        raise InputError(
             f"{path.name} is a Keras model, but not one saved by napari-fcn-crf: it does not say "
             "which classes it knows. Choose a model saved here, or train one."
         ) from error
     except (*ZIP_ERRORS, UnicodeDecodeError) as error:
-        raise ValueError(
+        raise InputError(
             f"Expected a .keras model file, but {path.name} cannot be read as one ({error}). "
             "It may be truncated; choose another file."
         ) from error

@@ -25,6 +25,7 @@ from napari_fcn_crf.images import (
     drop_alpha,
     planes,
 )
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model import PRECISION_KEY, ModelCard
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, part_of
 from napari_fcn_crf.refinement import refine
@@ -263,7 +264,7 @@ def _log(folder: str | Path | None, class_names: tuple[str, ...]) -> Iterator[Tr
         from napari_fcn_crf.fcn.event_file import EventFile
         from napari_fcn_crf.fcn.training_log import TrainingLog
     except ModuleNotFoundError as error:
-        raise ValueError(
+        raise InputError(
             f"Writing for TensorBoard needs the package {error.name!r}, but it is not installed "
             "where the network runs. Install tensorboard there, or train without it."
         ) from error
@@ -367,7 +368,7 @@ def save_model(
     card, state = model.card, model.optimizer if optimizer else None
     if precision == "half":
         if optimizer:
-            raise ValueError(
+            raise InputError(
                 "Going on exactly needs the weights in full, but half precision was chosen. "
                 "Choose one of the two."
             )
@@ -455,7 +456,7 @@ def _with_channels(image: npt.NDArray[Any], channels: int) -> npt.NDArray[Any]:
         if without_alpha.shape[-1] == channels:
             return without_alpha
     found = image.shape[-1] if looks_coloured else 1
-    raise ValueError(
+    raise InputError(
         f"The model was trained on images with {channels} channels, but this image has {found} "
         f"(its shape is {image.shape}). Choose an image like those, or train a new model."
     )

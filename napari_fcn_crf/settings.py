@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_type_hints
 
+from napari_fcn_crf.input_error import InputError
+
 Architecture = Literal["fcn32s", "fcn16s", "fcn8s", "largefov", "hypercolumn"]
 Backbone = Literal["vgg16-compact", "vgg16"]
 LabelMode = Literal["scribbles", "mask"]
@@ -30,7 +32,7 @@ DEVICES = ("auto", "cpu", *(f"gpu:{index}" for index in range(8)))
 def require(name: str, value: object, holds: bool, expected: str) -> None:
     """Raise a ValueError that names the setting, what it must be and what it was."""
     if not holds:
-        raise ValueError(f"{name} must be {expected}, but is {value!r}.")
+        raise InputError(f"{name} must be {expected}, but is {value!r}.")
 
 
 class _Settings:

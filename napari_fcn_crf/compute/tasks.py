@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dis
 import errno
 import gc
 import os
@@ -10,11 +9,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -25,7 +23,8 @@ from napari_fcn_crf.compute import backend
 from napari_fcn_crf.compute.allocation import return_freed_memory
 from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.previews import PreviewWriter
-from napari_fcn_crf.compute.shared import attached, create_block
+from napari_fcn_crf.compute.shared import SharedMemoryFullError, attached, create_block
+from napari_fcn_crf.input_error import InputError, InputTypeError
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
 
@@ -281,9 +280,9 @@ def _stopper(task: Any) -> Callable[[], bool]:
 
 def _describe(error: Exception) -> tuple[str, str]:
     """Return the kind of an error and one sentence for the user."""
-    if isinstance(error, ValueError | TypeError) and _is_ours(error):
-        return ("ValueError" if isinstance(error, ValueError) else "TypeError"), str(error)
-    if isinstance(error, MemoryError) and _is_ours(error):
+    if isinstance(error, InputError):
+        return ("type" if isinstance(error, InputTypeError) else "input"), str(error)
+    if isinstance(error, SharedMemoryFullError):
         return "error", str(error)
     if type(error).__name__ in _OUT_OF_MEMORY:
         return "error", (
@@ -295,21 +294,3 @@ def _describe(error: Exception) -> tuple[str, str]:
     return "error", (
         f"The compute process could not finish ({backend.first_line(error)}). Look into the log."
     )
-
-
-def _is_ours(error: Exception) -> bool:
-    """Return whether a `raise` of this package raised it, whose messages are for the user.
-
-    What numpy raises from C shows no frame of its own, hence the look at the instruction.
-    """
-    *_, last = _entries(error.__traceback__)
-    code, position = last.tb_frame.f_code.co_code, last.tb_lasti
-    module = str(last.tb_frame.f_globals.get("__name__", ""))
-    is_in_package = module.startswith(f"{__name__.partition('.')[0]}.")
-    return is_in_package and dis.opname[code[position]] == "RAISE_VARARGS"
-
-
-def _entries(entry: TracebackType | None) -> Iterator[TracebackType]:
-    while entry is not None:
-        yield entry
-        entry = entry.tb_next

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_fcn_crf.files import ZIP_ERRORS
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model import CARD_MEMBER
 
 WEIGHTS_MEMBER = "model.weights.h5"
@@ -69,12 +70,12 @@ def check_archive(path: Path) -> None:
                 _check_member(path, info)
             config = json.loads(archive.read("config.json"))
     except (*ZIP_ERRORS, KeyError) as error:
-        raise ValueError(
+        raise InputError(
             f"Expected a .keras model file, but {path.name} cannot be read as one ({error}). "
             "It may be truncated; choose another file."
         ) from error
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(
+        raise InputError(
             f"The network in {path.name} is damaged: its description is not JSON. "
             "Choose another file."
         ) from error
@@ -84,12 +85,12 @@ def check_archive(path: Path) -> None:
 def _check_member(path: Path, info: zipfile.ZipInfo) -> None:
     limit = _SIZE_LIMITS.get(info.filename)
     if limit is None:
-        raise ValueError(
+        raise InputError(
             f"{path.name} contains {info.filename!r}, which no model saved here does. "
             "Choose a model saved by napari-fcn-crf."
         )
     if info.file_size > limit:
-        raise ValueError(
+        raise InputError(
             f"{info.filename} in {path.name} unpacks to {info.file_size} bytes, more than the "
             f"{limit} any model here needs. Choose another file."
         )
@@ -115,7 +116,7 @@ def _check_class(path: Path, node: dict[str, Any]) -> None:
         isinstance(module, str) and (module == "keras" or module.startswith("keras."))
     )
     if not (plain and own) or node.get("registered_name") not in (None, name):
-        raise ValueError(
+        raise InputError(
             f"{path.name} contains a {name!s} of {module!s}, which could run code from the file. "
             "Only networks made of plain Keras layers are opened; choose a model saved here."
         )

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.fcn import gradients
 from napari_fcn_crf.files import ZIP_ERRORS, atomic_path
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model import optimizer_path
 
 SIZE_LIMIT_BYTES = 4 * 2**30
@@ -134,8 +135,8 @@ def read(file: IO[bytes], name: str) -> OptimizerState:
             if state.arrays["losses"].ndim == 1 and state.arrays["validation"].ndim == 2:
                 return state
     except (*ZIP_ERRORS, KeyError, ValueError) as error:
-        raise ValueError(_damaged(name)) from error
-    raise ValueError(_damaged(name))
+        raise InputError(_damaged(name)) from error
+    raise InputError(_damaged(name))
 
 
 def write_sidecar(state: OptimizerState, model_path: str | Path) -> None:
@@ -151,7 +152,7 @@ def write_sidecar(state: OptimizerState, model_path: str | Path) -> None:
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             write(state, file)
     except OSError as error:
-        raise ValueError(
+        raise InputError(
             f"The optimizer's state could not be written to {path} ({error.strerror or error}). "
             "Free some space or choose another folder; the model itself was written."
         ) from error

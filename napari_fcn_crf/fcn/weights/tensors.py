@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.input_error import InputError
+
 Layout = Literal["channels_last", "channels_first"]
 
 
@@ -65,7 +67,7 @@ TORCH = Convention(
 FROSSARD = Convention("RGB", (123.68, 116.779, 103.939))
 
 
-class WeightsError(ValueError):
+class WeightsError(InputError):
     """A file is not one that VGG-16's weights can be read from."""
 
 
