@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.input_error import InputError, InputTypeError
 from napari_fcn_crf.progress import Cancelled, ShouldStop
 from napari_fcn_crf.settings import LabelMode
 
@@ -38,13 +39,13 @@ def as_label_array(labels: npt.ArrayLike) -> npt.NDArray[np.integer]:
     if array.dtype == np.uint64:
         # Together with signed numbers, numpy would make these floating point.
         if array.size and array.max() > _LARGEST_LABEL:
-            raise ValueError(
+            raise InputError(
                 f"Labels must be below 2^63, but {array.max()} was found. Give them smaller "
                 "numbers."
             )
         return array.astype(np.int64)
     if array.dtype.kind not in "iu":
-        raise TypeError(
+        raise InputTypeError(
             f"Labels must be whole numbers, but their type is {array.dtype}. "
             "Choose a labels layer, or convert them, e.g. labels.astype(int)."
         )
@@ -145,7 +146,7 @@ def check_trainable(counts: dict[int, int], mode: LabelMode) -> None:
         If there are fewer than two classes; the message says what was found and what to do.
     """
     if not counts or (mode == "mask" and set(counts) == {0}):
-        raise ValueError(
+        raise InputError(
             "Training needs at least two annotated classes, but the labels are empty. "
             "Paint some pixels of each class, each with a label of its own."
         )
@@ -156,7 +157,7 @@ def check_trainable(counts: dict[int, int], mode: LabelMode) -> None:
             if mode == "scribbles"
             else "Paint a second class; every pixel has the same label now."
         )
-        raise ValueError(
+        raise InputError(
             f"Training needs at least two classes, but only label {value} was found "
             f"({count} pixels). {remedy}"
         )

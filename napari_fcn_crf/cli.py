@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 import napari_fcn_crf
+from napari_fcn_crf.cli_interrupt import STOPPED, interruptible, say_stopped, stops_on_interrupt
 from napari_fcn_crf.cli_options import OneLineParser, add_settings, read_settings
 from napari_fcn_crf.compute import backend
 from napari_fcn_crf.compute.allocation import keep_freed_memory
@@ -47,17 +47,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A Windows console may not have the letters of a file's name or of the help.
         cast("TextIOWrapper", stream).reconfigure(errors="replace")
-    arguments = _parser().parse_args(argv)
     try:
-        _check_working_folder()
-        arguments.run(arguments)
+        with interruptible():
+            _check_working_folder()
+            arguments = _parser().parse_args(argv)
+            arguments.run(arguments)
     except (ValueError, TypeError, OSError, ImportError, MemoryError, ComputeError) as error:
         # One line, whatever the message holds.
         say(f"napari-fcn-crf: {' '.join(_sentence(error).split())}", sys.stderr)
         return 2
     except (KeyboardInterrupt, Cancelled):
-        say("napari-fcn-crf: stopped.", sys.stderr)
-        return 130
+        say_stopped()
+        return STOPPED
     return 0
 
 
@@ -257,7 +258,7 @@ def _train(arguments: argparse.Namespace) -> None:
     resume = None
     if arguments.resume is not None:
         resume = pipeline.load_model(arguments.resume, optimizer=True)
-    with _stop_on_interrupt() as should_stop, _bar() as on_progress:
+    with stops_on_interrupt() as should_stop, _bar() as on_progress:
         model = pipeline.train(
             images,
             labels,
@@ -335,7 +336,7 @@ def _refine(arguments: argparse.Namespace) -> None:
 
 def _weights(arguments: argparse.Namespace) -> None:
     published = PUBLISHED[arguments.name]
-    with _stop_on_interrupt() as should_stop, _bar() as on_progress:
+    with stops_on_interrupt() as should_stop, _bar() as on_progress:
         path = fetch(published, weights_folder(arguments.folder), on_progress, should_stop)
     say(f"{published.title} ({published.licence}). Wrote {path}")
 
@@ -426,24 +427,6 @@ def _bar(description: str | None = None) -> Iterator[OnProgress]:
             bar.update(progress.current - bar.n)
 
         yield show
-
-
-@contextmanager
-def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether Ctrl-C was pressed; pressed again, it ends at once."""
-    pressed = False
-
-    def interrupt(number: int, frame: object) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield lambda: pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _sentence(error: Exception) -> str:

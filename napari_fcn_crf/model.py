@@ -17,6 +17,7 @@ import numpy.typing as npt
 from napari_fcn_crf.annotations import label_image
 from napari_fcn_crf.files import ZIP_ERRORS, expect_file
 from napari_fcn_crf.images import IntensityMapping
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
 
@@ -87,7 +88,7 @@ class ModelCard:
         """
         array = np.asarray(probabilities)
         if array.ndim < 2 or array.shape[0] != self.n_classes:
-            raise ValueError(
+            raise InputError(
                 f"Expected probabilities with {self.n_classes} classes on the first axis, but the "
                 f"shape is {array.shape}. Predict with this model first."
             )
@@ -142,11 +143,11 @@ class ModelCard:
             )
             _check(card)
         except _NewerError as error:
-            raise ValueError(
+            raise InputError(
                 "The model was saved by a newer version of napari-fcn-crf; update the plugin."
             ) from error
         except _DAMAGE as error:
-            raise ValueError(
+            raise InputError(
                 f"The model's description is damaged ({quoted(str(error), 160)}). "
                 "Save the model again, or choose another file."
             ) from error
@@ -193,7 +194,7 @@ def _check(card: ModelCard) -> None:
     }
     for name, holds in truths.items():
         if not holds:
-            raise ValueError(f"{name} that no model has")
+            raise InputError(f"{name} that no model has")
 
 
 def _is_like(default: object, value: object) -> bool:
@@ -207,7 +208,7 @@ def _crf_settings(values: dict[str, Any]) -> CRFSettings:
     try:
         return CRFSettings.from_dict(values)
     except ValueError as error:
-        raise ValueError(
+        raise InputError(
             f"The CRF settings kept in the model cannot be used: {error} Choose another file."
         ) from error
 
@@ -249,18 +250,18 @@ def read_card(path: str | Path) -> ModelCard:
         with zipfile.ZipFile(path) as archive:
             info = archive.getinfo(CARD_MEMBER)
             if info.file_size > CARD_LIMIT_BYTES:
-                raise ValueError(
+                raise InputError(
                     f"The description inside {name} has {info.file_size} bytes, more than the "
                     f"{CARD_LIMIT_BYTES} any model needs. Choose another file."
                 )
             text = archive.read(info).decode("utf-8")
     except KeyError as error:
-        raise ValueError(
+        raise InputError(
             f"{name} is a Keras model, but not one saved by napari-fcn-crf: it does not say "
             "which classes it knows. Choose a model saved here, or train one."
         ) from error
     except (*ZIP_ERRORS, UnicodeDecodeError) as error:
-        raise ValueError(
+        raise InputError(
             f"Expected a .keras model file, but {name} cannot be read as one "
             f"({quoted(str(error))}). It may be truncated; choose another file."
         ) from error

@@ -25,6 +25,7 @@ from napari_fcn_crf.images import (
     drop_alpha,
     planes,
 )
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model import PRECISION_KEY, ModelCard
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, part_of
 from napari_fcn_crf.settings import (
@@ -145,7 +146,13 @@ def train(
     run_record = _start_record(pairs, counts)
     started = time.perf_counter()
 
-    from napari_fcn_crf.fcn import mixed_precision, model_file, optimizer_state, training
+    from napari_fcn_crf.fcn import (
+        mixed_precision,
+        model_file,
+        optimizer_state,
+        traced_gradients,
+        training,
+    )
 
     if on_progress is not None:
         on_progress(Progress("Building the network"))
@@ -170,6 +177,7 @@ def train(
     with (
         _log(tensorboard, card.class_names) as log,
         mixed_precision.computing_in(built, policy),
+        traced_gradients.forgotten(),
     ):
         result = training.fit(
             built,
@@ -258,7 +266,7 @@ def _log(folder: str | Path | None, class_names: tuple[str, ...]) -> Iterator[Tr
         from napari_fcn_crf.fcn.event_file import EventFile
         from napari_fcn_crf.fcn.training_log import TrainingLog
     except ModuleNotFoundError as error:
-        raise ValueError(
+        raise InputError(
             f"Writing for TensorBoard needs the package {error.name!r}, but it is not installed "
             "where the network runs. Install tensorboard there, or train without it."
         ) from error
@@ -362,7 +370,7 @@ def save_model(
     card, state = model.card, model.optimizer if optimizer else None
     if precision == "half":
         if optimizer:
-            raise ValueError(
+            raise InputError(
                 "Going on exactly needs the weights in full, but half precision was chosen. "
                 "Choose one of the two."
             )
@@ -449,7 +457,7 @@ def _with_channels(image: npt.NDArray[Any], channels: int) -> npt.NDArray[Any]:
         if without_alpha.shape[-1] == channels:
             return without_alpha
     found = image.shape[-1] if looks_coloured else 1
-    raise ValueError(
+    raise InputError(
         f"The model was trained on images with {channels} channels, but this image has {found} "
         f"(its shape is {image.shape}). Choose an image like those, or train a new model."
     )

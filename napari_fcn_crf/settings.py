@@ -8,6 +8,8 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_type_hints
 
+from napari_fcn_crf.input_error import InputError
+
 Architecture = Literal["fcn32s", "fcn16s", "fcn8s", "largefov", "hypercolumn"]
 Backbone = Literal["vgg16-compact", "vgg16"]
 LabelMode = Literal["scribbles", "mask"]
@@ -34,7 +36,7 @@ def require(name: str, value: object, holds: bool, expected: str) -> None:
     """Raise a ValueError that names the setting, what it must be and what it was."""
     if not holds:
         # A file may hold anything, of any length.
-        raise ValueError(f"{name} must be {expected}, but is {reprlib.repr(value)}.")
+        raise InputError(f"{name} must be {expected}, but is {reprlib.repr(value)}.")
 
 
 def require_between(name: str, value: Any, lowest: float, highest: float, kind: Any = Real) -> None:
@@ -73,7 +75,7 @@ class _Settings:
             If they are no such values; the message says which.
         """
         if not isinstance(values, dict):
-            raise ValueError(
+            raise InputError(
                 f"Settings must be values by name, but {reprlib.repr(values)} was found."
             )
         known = {field.name for field in fields(cls)}  # type: ignore[arg-type]

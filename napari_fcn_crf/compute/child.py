@@ -22,6 +22,7 @@ from napari_fcn_crf.compute.environment import (
 )
 from napari_fcn_crf.compute.errors import ChildEndedError, ComputeError
 from napari_fcn_crf.compute.job import Job
+from napari_fcn_crf.input_error import InputError, InputTypeError
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import ComputeSettings
 
@@ -275,10 +276,10 @@ def _unwrap(outputs: dict[str, Any]) -> dict[str, Any]:
     """Return the task's answer, or raise what it raised."""
     if outputs["kind"] == "cancelled":
         raise Cancelled
-    if outputs["kind"] == "ValueError":
-        raise ValueError(outputs["message"])
-    if outputs["kind"] == "TypeError":
-        raise TypeError(outputs["message"])
+    if outputs["kind"] == "input":
+        raise InputError(outputs["message"])
+    if outputs["kind"] == "type":
+        raise InputTypeError(outputs["message"])
     if outputs["kind"] == "error":
         raise ComputeError(outputs["message"], outputs["details"])
     answer: dict[str, Any] = outputs["answer"]

@@ -20,6 +20,10 @@ _CHUNK_BYTES = 64 * 2**20
 _POSIX_SHARED_MEMORY = Path("/dev/shm")
 
 
+class SharedMemoryFullError(MemoryError):
+    """There is less shared memory than is needed; the message is for the user."""
+
+
 class SharedArrays:
     """The parent's shared blocks of one job; leaving the `with` block frees every one.
 
@@ -88,7 +92,7 @@ def create_block(size: int, name: str) -> SharedMemory:
 
     Raises
     ------
-    MemoryError
+    SharedMemoryFullError
         If there is not enough; the message says how much is.
     """
     block = SharedMemory(name=name, create=True, rsize=max(1, size))
@@ -103,7 +107,7 @@ def create_block(size: int, name: str) -> SharedMemory:
             block.unlink()
             if error.errno not in (errno.ENOSPC, errno.ENOMEM):
                 raise
-            raise MemoryError(
+            raise SharedMemoryFullError(
                 f"Handing the image to the compute process needs {_megabytes(size)} MB of shared "
                 f"memory, but {_POSIX_SHARED_MEMORY} has {_megabytes(_free_bytes())} MB free. Use "
                 "a smaller image, or give it more (in a container: --shm-size)."

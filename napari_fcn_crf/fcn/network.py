@@ -24,6 +24,7 @@ from napari_fcn_crf.fcn.vgg16 import IMAGENET_MEANS, preprocess
 from napari_fcn_crf.fcn.weights import VGGFile, open_weights
 from napari_fcn_crf.fcn.weights.layers import FULLY_CONNECTED
 from napari_fcn_crf.fcn.widths import WIDTHS
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.settings import BUNDLED, RANDOM, Architecture, TrainingSettings
 
 Heads = dict[Architecture, Callable[..., Any]]
@@ -133,7 +134,7 @@ def _assemble(
 
 def _check_backbone(file: VGGFile, settings: TrainingSettings) -> None:
     if file.backbone != settings.backbone:
-        raise ValueError(
+        raise InputError(
             f'The weights in {file.path.name} are for the backbone "{file.backbone}", but '
             f'"{settings.backbone}" was chosen. Choose "{file.backbone}", or train without weights.'
         )

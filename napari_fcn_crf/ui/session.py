@@ -16,7 +16,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_fcn_crf import refinement
 from napari_fcn_crf.annotations import guess_label_mode
 from napari_fcn_crf.compute.service import ComputeService
-from napari_fcn_crf.model import ModelCard, copy_model
+from napari_fcn_crf.model import ModelCard, copy_model, optimizer_path
 from napari_fcn_crf.pair_files import PairFiles
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
 from napari_fcn_crf.settings import ComputeSettings, CRFSettings, LabelMode
@@ -175,9 +175,19 @@ class Session(QObject):
         self.notify_changed()
 
     def new_model_path(self) -> Path:
-        """Return where the next trained model is kept until the user saves it."""
+        """Return where the next trained model is kept until the user saves it.
+
+        Of those that were trained before, the current one stays: it can still be gone on with.
+        """
+        folder = Path(self._folder.name)
+        if self.activity is None:  # which may read another
+            current = None if self.model is None else self.model.path
+            for path in folder.glob("*.keras"):
+                if path != current:
+                    path.unlink(missing_ok=True)
+                    optimizer_path(path).unlink(missing_ok=True)
         self._models_made += 1
-        return Path(self._folder.name) / f"model-{self._models_made}.keras"
+        return folder / f"model-{self._models_made}.keras"
 
     def keep_model(self, path: Path, card: ModelCard, name: str, is_saved: bool) -> None:
         """Make a model the one that Predict uses."""
