@@ -63,7 +63,7 @@ MAY_USE = {
     "cli_options": BASE,
     "demo": {"demo_figure", "pipeline", "refinement", *BASE},
     "demo_figure": BASE,
-    "paper": {"demo", "pipeline", *BASE},
+    "paper": {"demo", "fcn", "pipeline", *BASE},
     "ui": {"ui", "pipeline", "refinement", "crf", "compute", *BASE},
 }
 """Which parts of the package each part may import; "" is the package itself."""
