@@ -10,6 +10,7 @@ import pytest
 
 from napari_fcn_crf.crf import tuning
 from napari_fcn_crf.crf.tuning import FACTORS, HeldOut, tune
+from napari_fcn_crf.gain import Gain
 from napari_fcn_crf.settings import CRFSettings
 
 SETTINGS = CRFSettings(gaussian_sigma_px=3, bilateral_sigma_px=20, bilateral_sigma_intensity=20)
@@ -74,6 +75,22 @@ def test_chance_alone_changes_settings_in_a_hundredth_of_the_cases(monkeypatch):
     changed = sum(result.settings != SETTINGS for result in found)
     # Each for itself at 99 %, it would be 41.
     assert 5 <= changed <= 25
+
+
+def test_of_good_settings_the_nearest_within_one_error_is_taken():
+    def trial(octaves, mean, error, least):
+        return tuning._Trial(SETTINGS, octaves, mean, Gain(mean, error, least))
+
+    start, far = trial(0, 0, 0, 0), trial(2, 0.5, 0.1, 0.2)
+    near_enough, too_little, too_unsure = (
+        trial(1, 0.41, 0.1, 0.1),
+        trial(1, 0.39, 0.1, 0.1),
+        trial(1, 0.6, 0.3, -0.1),
+    )
+    assert tuning._best(start, [far, near_enough]) is near_enough
+    assert tuning._best(start, [far, too_little]) is far
+    assert tuning._best(start, [far, too_unsure]) is far
+    assert tuning._best(start, [too_unsure]) is start
 
 
 def test_without_time_nothing_is_tried():
