@@ -340,23 +340,12 @@ def test_card_and_network_must_agree(network: Any, card: ModelCard, saved: Path)
         model_file.load(saved)
 
 
-def test_truncated_and_flipped_files_are_refused_or_read(saved: Path, tmp_path: Path) -> None:
+def test_a_truncated_model(saved: Path, tmp_path: Path) -> None:
     content = saved.read_bytes()
-    generator = np.random.default_rng(0)
-    victim = tmp_path / "victim.keras"
-    victim.write_bytes(content[: len(content) // 2])
+    half = tmp_path / "half.keras"
+    half.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="cannot be read"):
-        model_file.load(victim)
-    for _ in range(20):
-        damaged = bytearray(content)
-        for position in len(content) - 1 - generator.integers(0, 8000, 3):
-            damaged[position] ^= int(generator.integers(1, 256))
-        victim.write_bytes(damaged)
-        try:
-            loaded, _ = model_file.load(victim)
-        except ValueError:
-            continue
-        assert loaded.count_params() == 1_298_642
+        model_file.load(half)
 
 
 def test_limits_leave_room_for_the_full_network() -> None:
