@@ -63,7 +63,8 @@ def save(
     except OSError as error:
         raise ValueError(
             f"The model could not be written to {quoted(str(path), 100)} "
-            f"({error.strerror or error}). Free some space or choose another folder; what was there before is unchanged."
+            f"({error.strerror or error}). Free some space or choose another folder; what "
+            "was there before is unchanged."
         ) from error
 
 
@@ -90,7 +91,8 @@ def load(path: str | Path) -> tuple[Any, ModelCard]:
     if found != expected:
         raise ValueError(
             f"The description in {quoted(path.name)} speaks of {expected[0]} channels and "
-            f"{expected[1]} classes, but its network has {found[0]} and {found[1]}. Choose another file."
+            f"{expected[1]} classes, but its network has {found[0]} and {found[1]}. Choose "
+            "another file."
         )
     return network, card
 

@@ -191,7 +191,8 @@ def write_sidecar(state: OptimizerState, model_path: str | Path) -> None:
     except OSError as error:
         raise ValueError(
             f"The optimizer's state could not be written to {quoted(str(path), 100)} "
-            f"({error.strerror or error}). Free some space or choose another folder; the model itself was written."
+            f"({error.strerror or error}). Free some space or choose another folder; the "
+            "model itself was written."
         ) from error
 
 
