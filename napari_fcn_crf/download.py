@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
+from napari_fcn_crf.quoting import quoted
 
 _MEGABYTE = 10**6
 _CHUNK_BYTES = 2**14
@@ -206,7 +207,7 @@ def _reason(weights: PublishedWeights, problem: Exception) -> str:
         return problem.strerror
     response: Any = getattr(problem, "response", None)
     if response is not None:
-        return f"the server answered {response.status_code} {response.reason}"
+        return f"the server answered {response.status_code} {quoted(str(response.reason), 40)}"
     return type(problem).__name__
 
 

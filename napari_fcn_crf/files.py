@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import glob
+import hashlib
 import os
+import platform
+import re
 import stat
 import uuid
 import zipfile
@@ -15,7 +18,9 @@ from pathlib import Path
 from napari_fcn_crf.quoting import quoted
 
 _MISSING = "does not exist"
-_RANDOM_CHARACTERS = 8
+_UNFINISHED = "-unfinished-"
+_LONGEST_STEM = 40
+_CLOCK_SECONDS = 60
 
 ZIP_ERRORS = (
     OSError,
@@ -75,9 +80,10 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         If the folder cannot be written or the disk is full; nothing is left behind then.
     """
     target = Path(target)
+    _remove_abandoned(target.parent)
     # Not tempfile, which would make a file that only its owner can read.
     temporary = target.with_name(
-        f".{target.stem}-{uuid.uuid4().hex[:_RANDOM_CHARACTERS]}{target.suffix}"
+        f"{_start_of_name(target)}{_owner()}-{uuid.uuid4().hex}{target.suffix}"
     )
     temporary.touch(exist_ok=False)
     try:
@@ -94,6 +100,43 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 def remove_unfinished(target: str | Path) -> None:
     """Remove what `atomic_path` left beside `target` when its process was killed while writing."""
     target = Path(target)
-    random = "?" * _RANDOM_CHARACTERS
-    for path in target.parent.glob(f".{glob.escape(target.stem)}-{random}{target.suffix}"):
+    for path in target.parent.glob(f"{glob.escape(_start_of_name(target))}*{target.suffix}"):
         path.unlink(missing_ok=True)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove what any `atomic_path` left in a folder whose process was killed on this machine."""
+    for path in folder.glob(f".*{_UNFINISHED}{_machine()}-*"):
+        found = re.search(f"{_UNFINISHED}[0-9a-f]+-([0-9]+)-([0-9]+)-[0-9a-f]+", path.name)
+        if found and not _is_running(*map(int, found.groups())):
+            path.unlink(missing_ok=True)
+
+
+def _start_of_name(target: Path) -> str:
+    # No file's name may be longer than 255 bytes.
+    return f".{target.stem[:_LONGEST_STEM]}{_UNFINISHED}"
+
+
+def _owner() -> str:
+    """Return what tells this process from all others, those of other machines included."""
+    import psutil
+
+    return f"{_machine()}-{os.getpid()}-{round(psutil.Process().create_time())}"
+
+
+def _machine() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _is_running(pid: int, started: int) -> bool:
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        # Where the clock is set while it runs, the time may change a little.
+        is_same: bool = abs(process.create_time() - started) < _CLOCK_SECONDS
+        return is_same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.AccessDenied:
+        return True
+    except (psutil.Error, OverflowError):
+        return False

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import os
 import struct
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,7 +168,7 @@ def _read(path: Path, kind: str, *, labels: bool) -> npt.NDArray[Any]:
     if _is_tiff(path):
         return _read_tiff(path, kind)[0]
     try:
-        with Image.open(path, formats=_FORMATS) as file:
+        with _File(path) as content, Image.open(content, formats=_FORMATS) as file:
             if labels and file.format not in _LOSSLESS:
                 raise _LossyError(file.format)
             # Pillow keeps four bytes of a pixel, whatever the file has.
@@ -179,6 +182,13 @@ def _read(path: Path, kind: str, *, labels: bool) -> npt.NDArray[Any]:
         ) from error
     except (*_DECODING, Image.DecompressionBombError) as error:
         raise _unreadable(path, kind) from error
+
+
+class _File(io.FileIO):
+    # For what a chunk says to be long, Python would allocate before it looks how much there is.
+    def read(self, size: int | None = -1) -> bytes:
+        left = max(0, os.fstat(self.fileno()).st_size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left)) or b""
 
 
 class _LossyError(Exception):
@@ -195,9 +205,9 @@ def _read_tiff(path: Path, kind: str) -> tuple[npt.NDArray[Any], dict[str, Any]]
                 check_ome(path, file.ome_metadata or "")
             # Those two keep a stack in several files; this one's pages are what was chosen.
             if file.is_mmstack or file.is_ndtiff:
-                _check_size(path, sum(page.nbytes for page in file.pages))
+                _check_pages(path, file.pages, sum(page.nbytes for page in file.pages))
                 return np.asarray(file.asarray(key=slice(None))), {}
-            _check_size(path, file.series[0].nbytes)
+            _check_pages(path, file.series[0].pages, file.series[0].nbytes)
             return np.asarray(file.asarray()), dict((file.shaped_metadata or ({},))[0])
     except OMEError:
         raise
@@ -208,6 +218,14 @@ def _read_tiff(path: Path, kind: str) -> tuple[npt.NDArray[Any], dict[str, Any]]
 def _is_tiff(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(4) in _TIFF_MAGICS
+
+
+def _check_pages(path: Path, pages: Iterable[Any], n_bytes: int) -> None:
+    _check_size(path, n_bytes)
+    # tifffile allocates what a strip says to have, too; planes may be missing.
+    for page in filter(None, pages):
+        if max(page.databytecounts, default=0) > page.parent.filehandle.size:
+            raise ValueError("a strip longer than its file")
 
 
 def _check_size(path: Path, n_bytes: int) -> None:

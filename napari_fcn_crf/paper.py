@@ -51,7 +51,8 @@ def read_case(image: Path, annotation: Path, settings: TrainingSettings) -> demo
             f"{labels.shape}. Give a single plane, or use `napari-fcn-crf train --paper`."
         )
     weights = settings.starting_weights
-    if weights != RANDOM and not Path(weights).exists():
+    # TensorFlow's checkpoints go by a name that none of their files has.
+    if weights != RANDOM and not any(Path(f"{weights}{end}").exists() for end in ("", ".index")):
         raise ValueError(f"Expected a file with VGG-16 weights, but there is no file {weights}.")
     return demo.Case(image.stem, pixels, labels, settings)
 

@@ -217,6 +217,7 @@ def _begin(
 ) -> tuple[Any, ModelCard]:
     """Return a new network or a copy of the one to go on with, and its card."""
     from napari_fcn_crf.fcn import bundled, network
+    from napari_fcn_crf.fcn.weights import weight_files
 
     if resume is not None:
         before = resume.card
@@ -245,7 +246,7 @@ def _begin(
     weights = settings.starting_weights
     weights_file = bundled.FILE if weights == BUNDLED else weights
     if weights_file != RANDOM:
-        run_record["weights_sha256"] = record.file_sha256(weights_file)
+        run_record["weights_sha256"] = record.file_sha256(*weight_files(weights_file))
     return built, ModelCard(
         class_values=class_values,
         class_names=names_of_classes(class_values, class_names, None),

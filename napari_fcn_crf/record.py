@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 _PACKAGES = ("napari-fcn-crf", "numpy", "keras", "tensorflow", "torch", "jax", "numba")
+_CHUNK_BYTES = 2**20
 
 
 def versions() -> dict[str, str]:
@@ -34,10 +35,14 @@ def array_sha256(array: npt.NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-def file_sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file's bytes, as hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def file_sha256(*paths: str | Path) -> str:
+    """Return the SHA-256 of a file's bytes, or of several files' in turn, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with Path(path).open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    return digest.hexdigest()
 
 
 def start_record() -> dict[str, Any]:

@@ -71,7 +71,6 @@ def check_archive(path: Path) -> None:
             for info in archive.infolist():
                 _check_member(name, info)
             config = json.loads(archive.read("config.json"))
-            _check_classes(name, config)
             with archive.open(WEIGHTS_MEMBER) as member:
                 shapes = _shapes(name, member)
     except Refused:
@@ -82,11 +81,14 @@ def check_archive(path: Path) -> None:
             f"({type(error).__name__}). It may be damaged; choose another file."
         ) from error
     try:
+        _check_classes(name, config)
         check_layers(config, shapes)
     except WrongLayer as error:
         raise _refused(
             name, f"it is no network of this plugin: {quoted(str(error), 80)}"
         ) from error
+    except Refused:
+        raise
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise _refused(name, "its description is damaged") from error
 

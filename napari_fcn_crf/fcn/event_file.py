@@ -18,15 +18,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from napari_fcn_crf.input_error import InputError
 
-_OCTAVES = 16
-"""Powers of two below the largest magnitude in which a histogram tells values apart."""
-
-_PER_OCTAVE = 8
-_SHIFT = 20
-"""What is left of a float32's bits: its sign, its exponent, and three digits after the point."""
-
-_INFINITE = 0xFF << 3
-_SIGN = 1 << 11
+_BUCKETS = 256
 _CHUNK = 2**20
 
 
@@ -96,42 +88,30 @@ class EventFile:
 
 
 def histogram_of(values: npt.NDArray[np.float32]) -> Any:
-    """Return TensorBoard's histogram of an array's finite values.
-
-    Notes
-    -----
-    A bucket is an eighth of an octave, about what TensorFlow takes: the leading bits of a float32
-    are its number, so that hundreds of millions of values are counted in a fraction of the time
-    of a search among limits. What is smaller than the largest magnitude by 2^-16 is one bucket.
-    """
-    flat = np.ascontiguousarray(values, np.float32).ravel()
-    counts = np.zeros(2 * _SIGN, np.int64)
-    low, high, total, squares = np.inf, -np.inf, 0.0, 0.0
-    for start in range(0, flat.size, _CHUNK):
-        chunk = flat[start : start + _CHUNK]
-        counts += np.bincount(chunk.view(np.uint32) >> _SHIFT, minlength=2 * _SIGN)
-        if not np.isfinite(chunk).all():
-            chunk = chunk[np.isfinite(chunk)]
-        if chunk.size:
-            low, high = min(low, chunk.min()), max(high, chunk.max())
-            total += chunk.sum(dtype=np.float64)
-            squares += np.square(chunk, dtype=np.float64).sum()
-    positive, negative = counts[:_INFINITE], counts[_SIGN : _SIGN + _INFINITE]
-    used = np.flatnonzero(positive + negative)
-    if not used.size:
+    """Return TensorBoard's histogram of an array's finite values, in buckets of one width."""
+    flat = np.ravel(values)
+    # A part at a time, so that doubles of hundreds of millions of values are never there at once.
+    chunks = [flat[start : start + _CHUNK] for start in range(0, flat.size, _CHUNK)]
+    limits = [(chunk.min(), chunk.max()) for chunk in map(_finite, chunks) if chunk.size]
+    if not limits:
         return HistogramProto()
-    largest = int(used[-1])
-    smallest = max(largest - _OCTAVES * _PER_OCTAVE, 0) + 1
-    middle = positive[:smallest].sum() + negative[:smallest].sum()
-    shown = slice(smallest, largest + 1)
-    limits = (np.arange(smallest, largest + 2, dtype=np.uint32) << _SHIFT).view(np.float32)
+    low, high = min(limits)[0], max(limit[1] for limit in limits)
+    counts, total, squares = np.zeros(_BUCKETS, np.int64), 0.0, 0.0
+    for chunk in map(_finite, chunks):
+        found, edges = np.histogram(chunk, _BUCKETS, (low, high))
+        counts += found
+        total += chunk.sum()
+        squares += np.square(chunk).sum()
     return HistogramProto(
         min=low,
         max=high,
-        num=int(positive.sum() + negative.sum()),
+        num=int(counts.sum()),
         sum=total,
         sum_squares=squares,
-        # A bucket's limit is its upper one.
-        bucket_limit=[*(-limits[:-1][::-1]), *limits],
-        bucket=[*negative[shown][::-1], middle, *positive[shown]],
+        bucket_limit=edges[1:],
+        bucket=counts,
     )
+
+
+def _finite(chunk: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    return chunk[np.isfinite(chunk)].astype(np.float64)

@@ -15,6 +15,7 @@ from napari_fcn_crf.fcn.optimizer_state import OptimizerState
 from napari_fcn_crf.files import ZIP_ERRORS, atomic_path
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model import CARD_MEMBER, PRECISION_KEY, ModelCard, read_card
+from napari_fcn_crf.quoting import quoted
 from napari_fcn_crf.settings import Precision
 
 
@@ -46,8 +47,8 @@ def save(
     path = Path(path)
     if path.suffix != ".keras":
         raise InputError(
-            f"A model's file name must end in .keras, but it is {path.name!r}. "
-            f"Choose e.g. {path.stem}.keras."
+            f"A model's file name must end in .keras, but it is '{quoted(path.name)}'. "
+            f"Choose e.g. {quoted(path.stem)}.keras."
         )
     try:
         with atomic_path(path) as temporary:
@@ -62,8 +63,9 @@ def save(
                     )
     except OSError as error:
         raise InputError(
-            f"The model could not be written to {path} ({error.strerror or error}). "
-            "Free some space or choose another folder; what was there before is unchanged."
+            f"The model could not be written to {quoted(str(path), 100)} "
+            f"({error.strerror or error}). Free some space or choose another folder; what "
+            "was there before is unchanged."
         ) from error
 
 
@@ -82,15 +84,16 @@ def load(path: str | Path) -> tuple[Any, ModelCard]:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (*ZIP_ERRORS, ValueError, TypeError, LookupError, AttributeError) as error:
         raise InputError(
-            f"The network in {path.name} cannot be read ({type(error).__name__}). The file may be "
-            "damaged; choose another one."
+            f"The network in {quoted(path.name)} cannot be read ({type(error).__name__}). The file "
+            "may be damaged; choose another one."
         ) from error
     expected = (card.channels, card.n_classes)
     found = (network.input_shape[-1], network.output_shape[-1])
     if found != expected:
         raise InputError(
-            f"The description in {path.name} speaks of {expected[0]} channels and {expected[1]} "
-            f"classes, but its network has {found[0]} and {found[1]}. Choose another file."
+            f"The description in {quoted(path.name)} speaks of {expected[0]} channels and "
+            f"{expected[1]} classes, but its network has {found[0]} and {found[1]}. Choose "
+            "another file."
         )
     return network, card
 

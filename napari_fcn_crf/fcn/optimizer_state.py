@@ -199,8 +199,9 @@ def write_sidecar(state: OptimizerState, model_path: str | Path) -> None:
             write(state, file)
     except OSError as error:
         raise InputError(
-            f"The optimizer's state could not be written to {path} ({error.strerror or error}). "
-            "Free some space or choose another folder; the model itself was written."
+            f"The optimizer's state could not be written to {quoted(str(path), 100)} "
+            f"({error.strerror or error}). Free some space or choose another folder; the "
+            "model itself was written."
         ) from error
 
 

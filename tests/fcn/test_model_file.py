@@ -54,40 +54,30 @@ def test_round_trip_is_exact(network: Any, card: ModelCard, saved: Path) -> None
     np.testing.assert_array_equal(loaded.predict_on_batch(IMAGE), network.predict_on_batch(IMAGE))
 
 
-def test_plain_keras_loads_it_without_this_package(network: Any, saved: Path) -> None:
+def test_plain_keras_loads_it_without_this_package(
+    network: Any, card: ModelCard, saved: Path
+) -> None:
+    """In half precision, too, where each kernel is rounded to float16."""
+    half = saved.with_name("half.keras")
+    model_file.save(network, card, half, precision="half")
+    assert half.stat().st_size < 0.52 * saved.stat().st_size
     np.save(saved.with_name("image.npy"), IMAGE)
     script = """
 import os, sys
 sys.modules["napari_fcn_crf"] = None
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras, numpy as np
-model = keras.saving.load_model("cat.keras", safe_mode=True)
-np.save("logits.npy", model.predict_on_batch(np.load("image.npy")))
+for name in ("cat", "half"):
+    model = keras.saving.load_model(name + ".keras", safe_mode=True)
+    np.savez(name + ".npz", *model.get_weights())
+    np.save(name + ".npy", model.predict_on_batch(np.load("image.npy")))
 """
     subprocess.run([sys.executable, "-c", script], cwd=saved.parent, check=True, timeout=120)
-    np.testing.assert_array_equal(
-        np.load(saved.with_name("logits.npy")), network.predict_on_batch(IMAGE)
-    )
+    logits = network.predict_on_batch(IMAGE)
+    np.testing.assert_array_equal(np.load(saved.with_name("cat.npy")), logits)
 
-
-def test_half_precision(network: Any, card: ModelCard, saved: Path) -> None:
-    """Each weight is rounded to float16, and plain Keras reads it without this package."""
-    half = saved.with_name("half.keras")
-    model_file.save(network, card, half, precision="half")
-    assert half.stat().st_size < 0.52 * saved.stat().st_size
-    np.save(half.with_name("image.npy"), IMAGE)
-    script = """
-import os, sys
-sys.modules["napari_fcn_crf"] = None
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import keras, numpy as np
-model = keras.saving.load_model("half.keras", safe_mode=True)
-np.savez("weights.npz", *model.get_weights())
-np.save("logits.npy", model.predict_on_batch(np.load("image.npy")))
-"""
-    subprocess.run([sys.executable, "-c", script], cwd=half.parent, check=True, timeout=120)
     loaded, _ = model_file.load(half)
-    with np.load(half.with_name("weights.npz")) as plain:
+    with np.load(half.with_name("half.npz")) as plain:
         for name, mine, expected in zip(
             plain.files, loaded.get_weights(), network.get_weights(), strict=True
         ):
@@ -95,8 +85,7 @@ np.save("logits.npy", model.predict_on_batch(np.load("image.npy")))
             np.testing.assert_array_equal(plain[name], mine)
             rounded = expected.astype(np.float16) if expected.ndim == 4 else expected
             np.testing.assert_array_equal(mine, rounded)
-    logits = network.predict_on_batch(IMAGE)
-    found = np.load(half.with_name("logits.npy"))
+    found = np.load(half.with_name("half.npy"))
     np.testing.assert_allclose(found, logits, atol=0.01 * np.abs(logits).max())
     np.testing.assert_array_equal(found, loaded.predict_on_batch(IMAGE))
 
@@ -340,23 +329,12 @@ def test_card_and_network_must_agree(network: Any, card: ModelCard, saved: Path)
         model_file.load(saved)
 
 
-def test_truncated_and_flipped_files_are_refused_or_read(saved: Path, tmp_path: Path) -> None:
+def test_a_truncated_model(saved: Path, tmp_path: Path) -> None:
     content = saved.read_bytes()
-    generator = np.random.default_rng(0)
-    victim = tmp_path / "victim.keras"
-    victim.write_bytes(content[: len(content) // 2])
+    half = tmp_path / "half.keras"
+    half.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="cannot be read"):
-        model_file.load(victim)
-    for _ in range(20):
-        damaged = bytearray(content)
-        for position in len(content) - 1 - generator.integers(0, 8000, 3):
-            damaged[position] ^= int(generator.integers(1, 256))
-        victim.write_bytes(damaged)
-        try:
-            loaded, _ = model_file.load(victim)
-        except ValueError:
-            continue
-        assert loaded.count_params() == 1_298_642
+        model_file.load(half)
 
 
 def test_limits_leave_room_for_the_full_network() -> None:

@@ -27,15 +27,24 @@ def checkpoint_prefix(path: Path) -> Path:
     return path.with_name(re.sub(r"\.(index|meta|data-\d{5}-of-\d{5})$", "", path.name))
 
 
+def weight_files(path: str | Path) -> list[Path]:
+    """Return the files of a checkpoint, or the one file that a path is of anything else."""
+    path = Path(path)
+    prefix = checkpoint_prefix(path)
+    if not _index(prefix).exists():
+        return [path]
+    return [_index(prefix), *sorted(prefix.parent.glob(f"{glob.escape(prefix.name)}.data-*"))]
+
+
+def _index(prefix: Path) -> Path:
+    return prefix.with_name(prefix.name + ".index")
+
+
 @contextmanager
 def checkpoint_tensors(path: Path) -> Iterator[dict[str, Tensor]]:
     """Open a TensorFlow checkpoint's float arrays."""
-    prefix = checkpoint_prefix(path)
-    index = prefix.with_name(prefix.name + ".index")
-    parts = [index, *prefix.parent.glob(f"{glob.escape(prefix.name)}.data-*")]
-    if not index.exists():
-        parts = [prefix]
-    elif len(parts) == 1:
+    prefix, parts = checkpoint_prefix(path), weight_files(path)
+    if parts == [_index(prefix)]:
         raise not_weights(path, "is a TensorFlow checkpoint without its .data file beside it")
     for part in parts:
         if reason := why_no_file(part):

@@ -53,8 +53,7 @@ def recognise(path: Path, stack: ExitStack) -> Found:
     ValueError
         If it is of none of them.
     """
-    prefix = checkpoint.checkpoint_prefix(path)
-    if prefix.with_name(prefix.name + ".index").exists():
+    if checkpoint.weight_files(path) != [path]:
         return _checkpoint(path, stack)
     if reason := why_no_file(path):
         raise not_weights(path, reason)

@@ -26,7 +26,6 @@ _READ_ERRORS = (
     TypeError,
     AttributeError,
     ArithmeticError,
-    MemoryError,
 )
 """What a damaged or hostile file may make a reader of its format raise."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+import napari_fcn_crf as nfc
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.fcn.weights import describe_weights, open_weights
 from napari_fcn_crf.fcn.weights.layers import CONVOLUTIONS
@@ -147,6 +149,19 @@ def test_slim_checkpoint(compact: Reference, tmp_path: Path, version: int, chose
         "VGG-16 compact, TF-Slim checkpoint, 13 conv + fc6, fc7; fc8 left out; "
         "RGB, means 123.68/116.78/103.94"
     )
+
+
+def test_training_starts_from_a_checkpoint_that_is_several_files(
+    compact: Reference, tmp_path: Path, tiny_image: np.ndarray, tiny_labels: np.ndarray
+) -> None:
+    """None of them has the name that it goes by; all of them are in the record."""
+    write_checkpoint(tmp_path / "vgg_16.ckpt", compact, version=2)
+    settings = TrainingSettings(weights=tmp_path / "vgg_16.ckpt", iterations=1, mode="quick")
+    record = nfc.train(tiny_image, tiny_labels, settings).card.record
+    content = b"".join(
+        (tmp_path / f"vgg_16.ckpt.{part}").read_bytes() for part in ("index", "data-00000-of-00001")
+    )
+    assert record["weights_sha256"] == hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows lets few people make links")
