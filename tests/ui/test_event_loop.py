@@ -12,8 +12,11 @@ from concurrent.futures import _base as futures
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 from qtpy.QtCore import Qt, QTimer
 
+from napari_fcn_crf.settings import CRFSettings
+from napari_fcn_crf.ui.annotate_step import AnnotateStep
 from napari_fcn_crf.ui.predict_step import PredictStep
 from napari_fcn_crf.ui.refine_step import RefineStep
 from napari_fcn_crf.ui.train_step import TrainStep
@@ -133,3 +136,52 @@ def test_nothing_keeps_the_event_loop(viewer, qtbot):
     # Of three rounds, since a busy computer's caches make the same work take twice as long.
     assert np.median([max(late) for late in rounds]) <= LONGEST_MS
     assert np.percentile(np.concatenate(rounds), 99) <= USUAL_MS
+
+
+@pytest.mark.parametrize("shape", [(40, 1024, 1024), (6000, 6000)], ids=["stack", "image"])
+def test_large_layers_do_not_keep_it_either(viewer, panel, session, qtbot, shape):
+    """Counting, previewing, refining; without iterations, for their time is a thread's."""
+    annotate, refine = panel.steps[AnnotateStep], panel.steps[RefineStep]
+    refine.controls.set_settings(CRFSettings(iterations=0))
+    image = viewer.add_image(np.zeros(shape, np.uint8), name="large", contrast_limits=(0, 255))
+    qtbot.waitUntil(annotate.new_labels_button.isEnabled)
+    annotate.new_labels_button.click()
+    qtbot.waitUntil(lambda: session.counts.is_current, timeout=60_000)
+    # Hardly any memory, and read like any other.
+    classes = np.array([0.25, 0.75], np.float32).reshape(2, *(1 for _ in shape))
+    source = viewer.add_image(
+        np.broadcast_to(classes, (2, *shape)), name="probabilities", contrast_limits=(0, 1)
+    )
+    session.choose_sources((source,))
+    qtbot.wait(1000)
+    # What napari itself takes to show other labels: of an image, it draws every pixel.
+    plain = viewer.add_labels(np.zeros(shape, np.int32))
+    qtbot.wait(1000)
+    with Pulse(viewer) as napari:
+        plain.data = np.ones(shape, np.int32)
+        qtbot.wait(1000)
+    viewer.layers.remove(plain)
+    shown = []
+    refine.preview.shown.connect(lambda: shown.append(1))
+    qtbot.wait(1000)
+    with Watch() as watch, Pulse(viewer) as pulse:
+        for at in (100, 300):
+            session.annotation.paint((*(0,) * (len(shape) - 2), at, at), 1)
+            qtbot.waitUntil(lambda: session.counts.is_current, timeout=60_000)
+        refine.preview_box.setChecked(True)
+        qtbot.waitUntil(lambda: bool(shown), timeout=60_000)
+        viewer.dims.set_point(viewer.dims.ndim - 3, 1)
+        qtbot.wait(300)
+        for _ in range(2):  # the second time, results are renewed instead of added
+            click(qtbot, refine.refine_button)  # ends the preview
+            wait_until_idle(qtbot, session)
+        refine.compare.changed_box.click()
+        refine.uncertainty.show_button.click()
+        wait_until_idle(qtbot, session)
+        qtbot.wait(200)
+    assert session.refined.refined.data.shape == shape
+    assert (session.refined.refined.data.flat[::99_991] == 2).all()
+    assert image in viewer.layers
+    assert watch.seen == set()
+    assert max(pulse.late_ms) <= LONGEST_MS + 1.5 * max(napari.late_ms)
+    assert np.percentile(pulse.late_ms, 99) <= USUAL_MS
