@@ -119,7 +119,7 @@ class RefinementInput:
             intensity=whole.intensity,
             probabilities=whole.probabilities[part],
             whole=whole.probabilities,
-            values=_label_values(whole.values),
+            values=np.asarray(whole.values),
             annotated=annotated,
         )
 
@@ -189,7 +189,7 @@ class Arrays:
         Of `image` onto the 0-255 scale, the same for every slice.
     probabilities, whole : arrays of float32, class axis first
         Of the slice or of everything; and of everything.
-    values : array of int32, or int64 where a value needs it
+    values : array of int
         Label value of each class.
     annotated : array of int, optional
         Class index of annotated pixels, or -1.
@@ -240,12 +240,6 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
         _annotation=annotation,
         _region=_outlines(options.within),
     )
-
-
-def _label_values(values: tuple[int, ...]) -> np.ndarray:
-    smallest = np.iinfo(np.int32)
-    fit = smallest.min <= min(values) and max(values) <= smallest.max
-    return np.asarray(values, np.int32 if fit else np.int64)
 
 
 def _outlines(shapes: Shapes | None) -> Shapes | None:
