@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -123,12 +124,17 @@ def class_indices(
     array of int32, shape of `labels`
     """
     array = as_label_array(labels)
-    values = np.asarray(class_values)
+    # In the labels' own type: numpy compares numbers of two types of 64 bits as floats.
+    limits = np.iinfo(array.dtype)
+    possible = [limits.min <= value <= limits.max for value in class_values]
+    if not any(possible):
+        return np.full(array.shape, IGNORE, np.int32)
+    values = np.array(list(compress(class_values, possible)), array.dtype)
     indices = np.searchsorted(values, array).clip(max=len(values) - 1)
     known = values[indices] == array
     if mode == "scribbles":
         known &= array != 0
-    return np.where(known, indices, IGNORE).astype(np.int32)
+    return np.where(known, indices + possible.index(True), IGNORE).astype(np.int32)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from napari_fcn_crf.compute.allocation import keep_freed_memory
 from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.errors import ComputeError
 from napari_fcn_crf.download import PUBLISHED, fetch, weights_folder
+from napari_fcn_crf.label_values import as_label_values
 from napari_fcn_crf.pair_files import PairFiles, find_pairs
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
 from napari_fcn_crf.settings import (
@@ -315,10 +316,10 @@ def _refine(arguments: argparse.Namespace) -> None:
     settings = read_settings(arguments, CRFSettings, base)
     image = image_files.read_image(arguments.image)
     read = image_files.read_probabilities(arguments.probabilities)
+    class_values = as_label_values(read.class_values)
     folder = _folder(arguments.output)
     with _bar(arguments.image.name) as on_progress:
         marginals = pipeline.refine(image, read.values, settings, on_progress=on_progress)
-    class_values = np.asarray(read.class_values, np.int32)
     changed = np.mean(marginals.argmax(axis=0) != read.values.argmax(axis=0))
     stem = arguments.image.stem
     image_files.write_labels(folder / f"{stem}_refined.tif", class_values[marginals.argmax(axis=0)])

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from napari_fcn_crf.files import ZIP_ERRORS
 from napari_fcn_crf.images import IntensityMapping
 from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.label_values import as_label_values
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
 
 CARD_MEMBER = "napari_fcn_crf.json"
@@ -75,7 +76,8 @@ class ModelCard:
 
         Returns
         -------
-        array of int32 (int64 where a value needs it), shape `spatial`
+        array of int, shape `spatial`
+            Of the smallest unsigned type that holds the values, or signed if one is negative.
 
         Raises
         ------
@@ -88,10 +90,7 @@ class ModelCard:
                 f"Expected probabilities with {self.n_classes} classes on the first axis, but the "
                 f"shape is {array.shape}. Predict with this model first."
             )
-        values = np.asarray(self.class_values)
-        fits = values.min() >= -(2**31) and values.max() < 2**31
-        values = values.astype(np.int32 if fits else np.int64)
-        labels: npt.NDArray[np.integer] = values[array.argmax(axis=0)]
+        labels: npt.NDArray[np.integer] = as_label_values(self.class_values)[array.argmax(axis=0)]
         return labels
 
     def to_json(self) -> str:

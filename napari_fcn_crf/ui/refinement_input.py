@@ -11,6 +11,7 @@ from napari.layers import Image, Labels, Layer, Shapes
 from napari_fcn_crf import partial, sources
 from napari_fcn_crf.annotations import class_indices
 from napari_fcn_crf.images import IntensityMapping, check_image, drop_alpha, split_channels
+from napari_fcn_crf.label_values import as_label_values
 from napari_fcn_crf.ui import layers
 from napari_fcn_crf.ui.session import Session, require_image
 
@@ -90,7 +91,7 @@ class RefinementInput:
             plane=IntensityMapping.fit(drop_alpha(channels_last)),
             probabilities=probabilities[part],
             whole=probabilities,
-            values=np.asarray(values),
+            values=as_label_values(values),
             annotated=None if annotated is None else annotated[self.index],
         )
 
