@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -180,34 +181,17 @@ def class_indices(
     array of int32, shape of `labels`
     """
     array = as_label_array(labels)
-    values = np.asarray(class_values)
+    # In the labels' own type: numpy compares numbers of two types of 64 bits as floats.
+    limits = np.iinfo(array.dtype)
+    possible = [limits.min <= value <= limits.max for value in class_values]
+    if not any(possible):
+        return np.full(array.shape, IGNORE, np.int32)
+    values = np.array(list(compress(class_values, possible)), array.dtype)
     indices = np.searchsorted(values, array).clip(max=len(values) - 1)
     known = values[indices] == array
     if mode == "scribbles":
         known &= array != 0
-    return np.where(known, indices, IGNORE).astype(np.int32)
-
-
-def label_image(
-    indices: npt.NDArray[np.integer], class_values: tuple[int, ...]
-) -> npt.NDArray[np.integer]:
-    """Return the label value of each pixel's class.
-
-    Parameters
-    ----------
-    indices : array of int, any shape
-        Positions in `class_values`.
-    class_values : tuple of int
-
-    Returns
-    -------
-    array of int32 (int64 where a value needs it), shape of `indices`
-    """
-    limits = np.iinfo(np.int32)
-    is_small = limits.min <= min(class_values) and max(class_values) <= limits.max
-    values = np.asarray(class_values, np.int32 if is_small else np.int64)
-    labels: npt.NDArray[np.integer] = values[indices]
-    return labels
+    return np.where(known, indices + possible.index(True), IGNORE).astype(np.int32)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.errors import ComputeError
 from napari_fcn_crf.download import PUBLISHED, fetch, weights_folder
 from napari_fcn_crf.files import expect_file
+from napari_fcn_crf.label_values import as_label_values
 from napari_fcn_crf.pair_files import PairFiles, find_pairs
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
 from napari_fcn_crf.quoting import printable, say
@@ -310,7 +311,6 @@ def _refine(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from napari_fcn_crf import image_files
-    from napari_fcn_crf.annotations import label_image
     from napari_fcn_crf.model import read_card
     from napari_fcn_crf.refinement import limit_threads, refine
 
@@ -319,15 +319,14 @@ def _refine(arguments: argparse.Namespace) -> None:
     settings = read_settings(arguments, CRFSettings, base)
     image = image_files.read_image(arguments.image)
     read = image_files.read_probabilities(arguments.probabilities)
+    class_values = as_label_values(read.class_values)
     folder = _folder(arguments.output)
     with _bar(arguments.image.name) as on_progress:
         marginals = refine(image, read.values, settings, on_progress=on_progress)
     classes = marginals.argmax(axis=0)
     changed = np.mean(classes != read.values.argmax(axis=0))
     stem = arguments.image.stem
-    image_files.write_labels(
-        folder / f"{stem}_refined.tif", label_image(classes, read.class_values)
-    )
+    image_files.write_labels(folder / f"{stem}_refined.tif", class_values[classes])
     image_files.write_probabilities(
         folder / f"{stem}_refined_probabilities.tif", marginals, read.class_values
     )

@@ -14,10 +14,10 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.annotations import label_image
 from napari_fcn_crf.files import ZIP_ERRORS, expect_file
 from napari_fcn_crf.images import IntensityMapping
 from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.label_values import as_label_values
 from napari_fcn_crf.quoting import quoted
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
 
@@ -79,7 +79,8 @@ class ModelCard:
 
         Returns
         -------
-        array of int32 (int64 where a value needs it), shape `spatial`
+        array of int, shape `spatial`
+            Of the smallest unsigned type that holds the values, or signed if one is negative.
 
         Raises
         ------
@@ -92,7 +93,8 @@ class ModelCard:
                 f"Expected probabilities with {self.n_classes} classes on the first axis, but the "
                 f"shape is {array.shape}. Predict with this model first."
             )
-        return label_image(array.argmax(axis=0), self.class_values)
+        labels: npt.NDArray[np.integer] = as_label_values(self.class_values)[array.argmax(axis=0)]
+        return labels
 
     def to_json(self) -> str:
         """Return the card as JSON text."""

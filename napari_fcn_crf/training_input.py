@@ -18,6 +18,7 @@ from napari_fcn_crf.images import (
     split_channels,
 )
 from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.label_values import as_label_values
 from napari_fcn_crf.model import ModelCard
 from napari_fcn_crf.settings import TrainingSettings
 
@@ -47,6 +48,7 @@ def check_training_input(
     pairs = _pairs(images, labels)
     counts = merged_class_counts([pair_labels for _, pair_labels in pairs], settings.labels)
     check_trainable(counts, settings.labels)
+    as_label_values(counts)
     common_channels(pairs)
     return pairs, counts
 

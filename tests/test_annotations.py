@@ -16,10 +16,10 @@ from napari_fcn_crf.annotations import (
     class_indices,
     count_values,
     guess_label_mode,
-    label_image,
     merged_class_counts,
     summarize,
 )
+from napari_fcn_crf.label_values import as_label_values
 from napari_fcn_crf.progress import Cancelled
 
 LABELS = np.array([[0, 0, 0, 0], [7, 7, 0, 3], [0, 0, 0, 0]])
@@ -85,24 +85,12 @@ def test_large_labels_stay_apart(dtype: type) -> None:
     assert class_counts(labels, "mask") == dict(zip(values, (1, 2, 1), strict=True))
     indices = class_indices(labels, values, "mask")
     np.testing.assert_array_equal(indices, [[0, 2], [1, 1]])
-    np.testing.assert_array_equal(label_image(indices, values), labels.astype(np.int64))
+    np.testing.assert_array_equal(as_label_values(values)[indices], labels.astype(np.int64))
 
 
 def test_labels_that_no_signed_number_holds_are_refused() -> None:
     with pytest.raises(ValueError, match=f"below 2\\^63, but {2**64 - 1} was found"):
         class_counts(np.array([0, 2**64 - 1], np.uint64), "mask")
-
-
-def test_label_images_are_as_small_as_they_can_be() -> None:
-    indices = np.array([1, 0], np.int32)
-    for values, dtype in (
-        ((0, 2**31 - 1), np.int32),
-        ((-(2**31), 5), np.int32),
-        ((0, 2**31), np.int64),
-    ):
-        found = label_image(indices, values)
-        assert found.dtype == dtype
-        assert found.tolist() == [values[1], values[0]]
 
 
 def test_other_types_are_refused() -> None:

@@ -21,6 +21,7 @@ BASE = {
     "image_files",
     "images",
     "input_error",
+    "label_values",
     "metrics",
     "model",
     "ome_check",

@@ -23,7 +23,7 @@ from napari_fcn_crf.compute import backend
 from napari_fcn_crf.compute.allocation import return_freed_memory
 from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.previews import PreviewWriter
-from napari_fcn_crf.compute.shared import SharedMemoryFullError, attached, create_block
+from napari_fcn_crf.compute.shared import Packed, SharedMemoryFullError, attached, create_block
 from napari_fcn_crf.input_error import InputError, InputTypeError
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
@@ -92,8 +92,8 @@ def hello(task: Any, device: str) -> dict[str, Any]:
 
 def train(
     task: Any,
-    images: list[NDArray],
-    labels: list[NDArray],
+    images: Packed,
+    labels: Packed,
     settings: dict[str, Any],
     model_path: str,
     class_names: list[tuple[int, str]],
@@ -124,8 +124,8 @@ def train(
             _previews = PreviewWriter(preview_names, tell)
             stack.callback(_previews.close)
         model = pipeline.train(
-            [stack.enter_context(attached(image)) for image in images],
-            [stack.enter_context(attached(label)) for label in labels],
+            stack.enter_context(attached(images)),
+            stack.enter_context(attached(labels)),
             TrainingSettings.from_dict(settings),
             on_progress=report,
             should_stop=_stopper(task),
@@ -143,7 +143,7 @@ def train(
 
 def predict(
     task: Any,
-    image: NDArray,
+    image: Packed,
     settings: dict[str, Any],
     model_path: str,
     result_name: str,
@@ -151,7 +151,7 @@ def predict(
     """Predict an image and leave the probabilities in the shared block `result_name`."""
     from napari_fcn_crf import pipeline
 
-    with attached(image) as pixels:
+    with attached(image) as (pixels,):
         probabilities = pipeline.predict(
             _load_model(task, model_path),
             pixels,

@@ -12,6 +12,7 @@ from napari.layers import Image, Labels, Layer, Shapes
 from napari_fcn_crf import partial, sources
 from napari_fcn_crf.annotations import class_indices
 from napari_fcn_crf.images import IntensityMapping, check_image, drop_alpha, split_channels
+from napari_fcn_crf.label_values import as_label_values
 from napari_fcn_crf.ui import layers
 from napari_fcn_crf.ui.ownership import our_metadata
 from napari_fcn_crf.ui.preview_layers import is_preview
@@ -119,7 +120,7 @@ class RefinementInput:
             intensity=whole.intensity,
             probabilities=whole.probabilities[part],
             whole=whole.probabilities,
-            values=np.asarray(whole.values),
+            values=as_label_values(whole.values),
             annotated=annotated,
         )
 
