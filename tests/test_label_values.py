@@ -35,7 +35,7 @@ def test_what_no_type_holds_is_refused() -> None:
         as_label_values((1, 2**64))
 
 
-@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind != "uint64"])
 def test_values_lead_to_indices_and_back(kind: str) -> None:
     """With values of other images beside them that the labels' type does not hold."""
     own = TYPES[kind]
@@ -50,7 +50,7 @@ def test_values_lead_to_indices_and_back(kind: str) -> None:
     assert (class_indices(labels.astype(kind), (2**70,), "mask") == IGNORE).all()
 
 
-@pytest.mark.parametrize("kind", ["uint16", "uint32", "uint64", "int64"])
+@pytest.mark.parametrize("kind", ["uint16", "uint32", "int64"])
 def test_refine_writes_the_values_of_its_source(
     kind: str, tmp_path: Path, tiny_image: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
