@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.crf.dense_crf import DenseCRF
-from napari_fcn_crf.gain import Gain
+from napari_fcn_crf.gain import CONFIDENCE, Gain, chances
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.strokes import near, stroke_folds, stroke_numbers
 
@@ -96,9 +96,9 @@ def tune(
 
     A quarter, half, twice and four times the first edge sensitivity are tried. What is compared
     are the gains over the first settings, stroke by stroke, in the mean over strokes of a class and
-    then over classes. If no settings' gain is above 0 with a confidence of 99 % for all of them
-    together (Student's t, with Bonferroni's correction), the first ones stay. So they do where all
-    strokes are found already, and where strokes disagree. Of several settings whose gain is, those
+    then over classes. If none is a gain with a confidence of 99 % for all of them together (see
+    `gain.chances`), the first ones stay. So they do where all strokes are found already, where
+    strokes disagree, and where there are fewer than seven. Of several settings that gain, those
     nearest to the first ones are taken that gain no less than the best less one standard error.
 
     Only the edge sensitivity is tried. Strengths weigh messages against probabilities, and in
@@ -111,9 +111,6 @@ def tune(
 
     Gneiting and Raftery, "Strictly proper scoring rules, prediction, and estimation", JASA 102,
     2007, https://doi.org/10.1198/016214506000001437
-
-    Dunn, "Multiple comparisons among means", JASA 56, 1961,
-    https://doi.org/10.1080/01621459.1961.10482090
     """
     settings = settings or CRFSettings()
     annotated = np.asarray(annotated)
@@ -123,19 +120,16 @@ def tune(
             "class, or refine with the settings as they are."
         )
     held_out = HeldOut(image, probabilities, annotated, settings, seed)
-    scores_before = held_out.scores(settings)
-    before = _Trial(settings, 0.0, float(held_out.weights @ scores_before), None)
-    trials: list[_Trial] = []
+    search = _Search(held_out, settings)
     started = time.monotonic()
     for factor in FACTORS:
         if time.monotonic() - started >= budget_s or (should_stop is not None and should_stop()):
             break
-        trials.append(_try(held_out, settings, scores_before, factor))
+        search.try_factor(factor)
         if on_trial is not None:
             used = min(time.monotonic() - started, budget_s)
-            on_trial(used, budget_s, _best(before, trials).score)
-    best = _best(before, trials)
-    return TuningResult(best.settings, before.score, best.score, len(trials))
+            on_trial(used, budget_s, search.result().score_after)
+    return search.result()
 
 
 class HeldOut:
@@ -177,30 +171,51 @@ class HeldOut:
         return 1 - np.bincount(self._stroke_of, lost) / np.bincount(self._stroke_of)
 
 
-@dataclass(frozen=True)
-class _Trial:
-    """Settings: how many octaves away they are, what they score, and what they gain."""
+class _Search:
+    """The settings started from, and those tried so far."""
 
-    settings: CRFSettings
-    octaves: float
-    score: float
-    gain: Gain | None
+    def __init__(self, held_out: HeldOut, start: CRFSettings) -> None:
+        self._held_out = held_out
+        self._start = start
+        self._before = held_out.scores(start)
+        self._tried: list[CRFSettings] = []
+        self._octaves: list[float] = []
+        self._gains: list[Floats] = []
+
+    def try_factor(self, factor: float) -> None:
+        """Score one more edge sensitivity."""
+        sigma = self._start.bilateral_sigma_intensity * factor
+        settings = replace(self._start, bilateral_sigma_intensity=sigma)
+        self._gains.append(self._held_out.scores(settings) - self._before)
+        self._octaves.append(abs(float(np.log2(factor))))
+        self._tried.append(settings)
+
+    def result(self) -> TuningResult:
+        """Return what the search would end with now."""
+        weights = self._held_out.weights
+        before = float(weights @ self._before)
+        k = chosen(np.array(self._gains), weights, self._octaves)
+        if k is None:
+            return TuningResult(self._start, before, before, len(self._tried))
+        after = before + float(weights @ self._gains[k])
+        return TuningResult(self._tried[k], before, after, len(self._tried))
 
 
-def _try(held_out: HeldOut, start: CRFSettings, scores_before: Floats, factor: float) -> _Trial:
-    settings = replace(start, bilateral_sigma_intensity=start.bilateral_sigma_intensity * factor)
-    scores = held_out.scores(settings)
-    # Corrected for all that may be tried: the budget has no influence on what counts as a gain.
-    gain = Gain.of(scores - scores_before, held_out.weights, comparisons=len(FACTORS))
-    octaves = abs(float(np.log2(factor)))
-    return _Trial(settings, octaves, float(held_out.weights @ scores), gain)
+def chosen(gains: Floats, weights: Floats, octaves: Sequence[float]) -> int | None:
+    """Return which settings gain as good as most, and are nearest; None if none gains.
 
-
-def _best(before: _Trial, trials: list[_Trial]) -> _Trial:
-    """Return the trial nearest to the start of those that gain no less than the best, or none."""
-    better = [(trial, trial.gain) for trial in trials if trial.gain and trial.gain.least > 0]
-    if not better:
-        return before
-    best = max((gain for _, gain in better), key=lambda gain: gain.least)
-    enough = [trial for trial, gain in better if gain.mean >= best.mean - best.error]
-    return min(enough, key=lambda trial: trial.octaves)
+    Parameters
+    ----------
+    gains : array of float, shape `(settings, strokes)`
+    weights : array of float, shape `(strokes,)`
+    octaves : how far each of the settings is away
+    """
+    if not len(gains):
+        return None
+    better = np.flatnonzero(chances(gains, weights) <= 1 - CONFIDENCE)
+    found = {int(k): Gain.of(gains[k], weights) for k in better}
+    if not found:
+        return None
+    best = max(found.values(), key=lambda gain: gain.mean)
+    enough = [k for k, gain in found.items() if gain.mean >= best.mean - best.error]
+    return min(enough, key=lambda k: octaves[k])

@@ -77,20 +77,18 @@ def test_chance_alone_changes_settings_in_a_hundredth_of_the_cases(monkeypatch):
     assert 5 <= changed <= 25
 
 
-def test_of_good_settings_the_nearest_within_one_error_is_taken():
-    def trial(octaves, mean, error, least):
-        return tuning._Trial(SETTINGS, octaves, mean, Gain(mean, error, least))
-
-    start, far = trial(0, 0, 0, 0), trial(2, 0.5, 0.1, 0.2)
-    near_enough, too_little, too_unsure = (
-        trial(1, 0.41, 0.1, 0.1),
-        trial(1, 0.39, 0.1, 0.1),
-        trial(1, 0.6, 0.3, -0.1),
-    )
-    assert tuning._best(start, [far, near_enough]) is near_enough
-    assert tuning._best(start, [far, too_little]) is far
-    assert tuning._best(start, [far, too_unsure]) is far
-    assert tuning._best(start, [too_unsure]) is start
+def test_of_settings_that_gain_the_nearest_within_one_error_is_taken():
+    weights = np.full(9, 1 / 9)
+    # Mean 0.5, standard error 0.1.
+    far = 0.5 + 0.3 * np.array([-1, -1, -1, -1, 1, 1, 1, 1, 0])
+    error = Gain.of(far, weights).error
+    near_enough, too_little = far - 0.9 * error, far - 1.1 * error
+    unsure = np.array([9.0, -1, 9, -1, 9, -1, 9, -1, 0])
+    assert tuning.chosen(np.stack([far, near_enough]), weights, [2, 1]) == 1
+    assert tuning.chosen(np.stack([far, too_little]), weights, [2, 1]) == 0
+    assert tuning.chosen(np.stack([far, unsure]), weights, [2, 1]) == 0
+    assert tuning.chosen(unsure[None], weights, [1]) is None
+    assert tuning.chosen(np.empty((0, 9)), weights, []) is None
 
 
 def test_without_time_nothing_is_tried():
