@@ -13,17 +13,20 @@ from scipy.optimize import minimize
 from napari_fcn_crf.annotations import IGNORE
 from napari_fcn_crf.fcn.bilinear_taps import Taps
 from napari_fcn_crf.fcn.frozen import as_list
-from napari_fcn_crf.fcn.hypercolumn import NORMALISATION, PENALTY, SCORE, SUM, summed_levels
+from napari_fcn_crf.fcn.hypercolumn import (
+    NORMALISATION,
+    PENALTY,
+    SCORE,
+    SHARPNESS,
+    SUM,
+    summed_levels,
+)
 from napari_fcn_crf.fcn.level_scores import LOUDNESS, STANDARD
 from napari_fcn_crf.fcn.padding import crop, pad_constant, pad_image
 from napari_fcn_crf.progress import Cancelled, ShouldStop
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]
-
-SHARPNESS = 3.0
-"""Factor of the solved logits. The penalty that chooses a good direction leaves them too small for
-the CRF, whose pairwise terms then wipe out thin structures; three was best on generated scenes."""
 
 _FLOOR = 0.01
 _MOST_PIXELS = 20_000
@@ -91,14 +94,16 @@ def solve_last_layer(
     find = _column_features if layers[0].name == SCORE else _level_features
     features = find(network, images, chosen, should_stop)
     kernel, bias = logistic_regression(features, answers, factors[answers], len(factors))
+    # Level by level, a layer of its own sharpens.
+    sharpness = SHARPNESS if layers[0].name == SCORE else 1.0
     start = 0
     for layer in layers:
         inputs = layer.kernel.shape[2]
         part = kernel[start : start + inputs]
-        layer.kernel.assign(SHARPNESS * part[np.newaxis, np.newaxis])
+        layer.kernel.assign(sharpness * part[np.newaxis, np.newaxis])
         start += inputs
         if layer.use_bias:
-            layer.bias.assign(SHARPNESS * bias)
+            layer.bias.assign(sharpness * bias)
 
 
 def _choose(indices: Indices, most: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:

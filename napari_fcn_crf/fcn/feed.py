@@ -11,6 +11,7 @@ import numpy.typing as npt
 from napari_fcn_crf.annotations import IGNORE
 from napari_fcn_crf.fcn.augmentation import Augmentation
 from napari_fcn_crf.fcn.example import Example
+from napari_fcn_crf.fcn.level_scores import trained_output
 from napari_fcn_crf.fcn.loss import make_targets
 from napari_fcn_crf.fcn.padding import crop, pad_constant, pad_image
 from napari_fcn_crf.settings import TrainingSettings
@@ -53,7 +54,7 @@ class FullFeed:
     def __init__(
         self, network: Any, examples: list[Example], factors: Factors, settings: TrainingSettings
     ) -> None:
-        self.trainer = keras.Model(network.input, network.outputs)
+        self.trainer = keras.Model(network.input, trained_output(network))
         self.n_batches = len(examples)
         self._examples = examples
         self._factors = factors

@@ -9,12 +9,15 @@ import numpy as np
 
 from napari_fcn_crf.fcn.hypercolumn import (
     PENALTY,
+    SHARPNESS,
     SUM,
     UNITS,
     hypercolumn_levels,
     upsample_bilinear,
 )
 from napari_fcn_crf.fcn.widths import VGGWidths
+
+SHARPEN = "hyper_sharpen"
 
 LOUDNESS = "_loudness"
 STANDARD = "_standard"
@@ -41,11 +44,11 @@ def level_scores(
 
     Notes
     -----
-    With levels `f_l` and bilinear upsampling `U_l`, the logits are `sum_l U_l W_l z(f_l) + b`. The
-    channels of a published VGG-16 differ in size a hundredfold and respond to few pixels, but to
-    those loudly, so each is divided by its mean size, compressed and standardised:
-    `z(f) = (s(f / mean|f|) - mean) / deviation` with `s(x) = x / (1 + |x|)`. Means and deviations
-    are those of the training images, and constant.
+    With levels `f_l` and bilinear upsampling `U_l`, the logits are `sum_l U_l W_l z(f_l) + b`, made
+    sharper by a constant. The channels of a published VGG-16 differ in size a hundredfold and
+    respond to few pixels, but to those loudly, so each is divided by its mean size, compressed and
+    standardised: `z(f) = (s(f / mean|f|) - mean) / deviation` with `s(x) = x / (1 + |x|)`. Means
+    and deviations are those of the training images, and constant.
 
     References
     ----------
@@ -57,7 +60,17 @@ def level_scores(
         upsample_bilinear(_score(features, n_classes, len(levels), name), stride, name)
         for name, (features, stride) in levels.items()
     ]
-    return keras.layers.Add(name=SUM)(scores)
+    return keras.layers.Rescaling(SHARPNESS, name=SHARPEN)(keras.layers.Add(name=SUM)(scores))
+
+
+def trained_output(network: Any) -> Any:
+    """Return what a network is trained by: its logits, before they are sharpened if they are.
+
+    The scores then start where the loss, penalty included, is smallest. Steps on sharpened logits
+    would lead away from there, to larger and larger ones.
+    """
+    sharpened = [layer for layer in network.layers if layer.name == SHARPEN]
+    return sharpened[0].input if sharpened else network.output
 
 
 def _score(features: Any, n_classes: int, n_levels: int, name: str) -> Any:

@@ -13,6 +13,7 @@ from napari_fcn_crf.annotations import IGNORE
 from napari_fcn_crf.fcn.example import Example, views
 from napari_fcn_crf.fcn.feed import Batch, Factors, Feed, FullFeed, classes_at
 from napari_fcn_crf.fcn.frozen import as_list, freeze_backbone, frozen_boundary
+from napari_fcn_crf.fcn.level_scores import trained_output
 from napari_fcn_crf.fcn.loss import make_targets
 from napari_fcn_crf.fcn.mode import resolve_mode
 from napari_fcn_crf.fcn.padding import STRIDE_PX, pad_constant, pad_image
@@ -50,7 +51,7 @@ class QuickFeed:
         report: Report,
     ) -> None:
         boundary = frozen_boundary(network)
-        self.trainer = keras.Model(boundary, network.outputs)
+        self.trainer = keras.Model(boundary, trained_output(network))
         self.n_batches = len(examples)
         extractor = keras.Model(network.input, boundary)
         extractor.jit_compile = False
