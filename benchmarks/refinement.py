@@ -23,7 +23,7 @@ import numpy as np
 from benchmarks.methods import Probabilities, network
 from benchmarks.pairs import Task, data_folder, read_tasks
 from benchmarks.strokes import draw_strokes
-from napari_fcn_crf import pipeline
+from napari_fcn_crf import refine
 from napari_fcn_crf.crf.tuning import tune
 from napari_fcn_crf.metrics import mean_iou
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
@@ -63,8 +63,7 @@ def measure(task: Task, budget_s: float, kept: Path) -> Result:
     probabilities = _probabilities(task, kept)
     found = tune(np.atleast_3d(task.image), probabilities, strokes, budget_s=budget_s)
     default, tuned = (
-        pipeline.refine(task.image, probabilities, settings)
-        for settings in (CRFSettings(), found.settings)
+        refine(task.image, probabilities, settings) for settings in (CRFSettings(), found.settings)
     )
     scores = (
         mean_iou(values.argmax(axis=0), task.truth, task.n_classes)

@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.methods import Method, forest, network, solved
 from benchmarks.pairs import Task, data_folder, read_tasks
 from benchmarks.strokes import draw_strokes
-from napari_fcn_crf import pipeline
+from napari_fcn_crf import refine
 from napari_fcn_crf.metrics import mean_iou
 from napari_fcn_crf.settings import (
     Architecture,
@@ -87,7 +87,7 @@ def measure(method: Method, name: str, task: Task, crf: CRFSettings) -> Result:
     started = time.perf_counter()
     probabilities = method(task.image, strokes)
     seconds = time.perf_counter() - started
-    marginals = pipeline.refine(task.image, probabilities, crf)
+    marginals = refine(task.image, probabilities, crf)
     before, after = (
         mean_iou(values.argmax(axis=0), task.truth, task.n_classes)
         for values in (probabilities, marginals)

@@ -18,7 +18,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import psutil
 
-from napari_fcn_crf import pipeline, samples
+from napari_fcn_crf import pipeline, refine, samples
 from napari_fcn_crf.compute.allocation import keep_freed_memory
 from napari_fcn_crf.compute.service import ComputeService
 from napari_fcn_crf.metrics import mean_iou
@@ -66,7 +66,7 @@ def measure(settings: TrainingSettings) -> Result:
     probabilities = pipeline.predict(model, image)
     before, after = (
         mean_iou(values.argmax(axis=0), truth(), N_CLASSES)
-        for values in (probabilities, pipeline.refine(image, probabilities))
+        for values in (probabilities, refine(image, probabilities))
     )
     seconds = float(np.median(np.diff(times)))
     return Result(str(model.card.record["mode"]), seconds, before, after)
@@ -84,7 +84,7 @@ def click_to_labels(
     spent, started = processor_seconds(service), time.perf_counter()
     card = service.train([image], [scribbles], settings, path).result()
     probabilities = service.predict(path, image).result()
-    card.to_labels(pipeline.refine(image, probabilities))
+    card.to_labels(refine(image, probabilities))
     return time.perf_counter() - started, processor_seconds(service) - spent
 
 

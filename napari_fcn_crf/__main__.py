@@ -1,8 +1,22 @@
-"""`python -m napari_fcn_crf`: the same as the command `napari-fcn-crf`."""
+"""`python -m napari_fcn_crf`, which is the command `napari-fcn-crf`."""
 
+import os
 import sys
 
-from napari_fcn_crf.cli import main
+from napari_fcn_crf.cli_interrupt import STOPPED, leave_on_interrupt
+
+
+def run() -> None:
+    """Run the command and leave with its exit code."""
+    leave_on_interrupt()
+    from napari_fcn_crf.cli import main
+
+    code = main()
+    if code == STOPPED:
+        # No thread of a library is worth waiting for now.
+        os._exit(code)
+    sys.exit(code)
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import compress
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.input_error import InputError, InputTypeError
+from napari_fcn_crf.progress import Cancelled, ShouldStop
 from napari_fcn_crf.settings import LabelMode
 
 IGNORE = -1
@@ -14,6 +20,8 @@ IGNORE = -1
 
 _COUNTED_BELOW = 2**16
 _LARGEST_LABEL = 2**63 - 1
+# Counting lets no other thread run: so many pixels take a millisecond or two.
+_COUNTED_AT_ONCE = 2**20
 
 
 def as_label_array(labels: npt.ArrayLike) -> npt.NDArray[np.integer]:
@@ -32,40 +40,80 @@ def as_label_array(labels: npt.ArrayLike) -> npt.NDArray[np.integer]:
     if array.dtype == np.uint64:
         # Together with signed numbers, numpy would make these floating point.
         if array.size and array.max() > _LARGEST_LABEL:
-            raise ValueError(
+            raise InputError(
                 f"Labels must be below 2^63, but {array.max()} was found. Give them smaller "
                 "numbers."
             )
         return array.astype(np.int64)
     if array.dtype.kind not in "iu":
-        raise TypeError(
+        raise InputTypeError(
             f"Labels must be whole numbers, but their type is {array.dtype}. "
             "Choose a labels layer, or convert them, e.g. labels.astype(int)."
         )
     return array
 
 
-def guess_label_mode(labels: npt.ArrayLike) -> LabelMode:
-    """Guess whether labels are scribbles or a full mask.
+def count_values(labels: Any, should_stop: ShouldStop | None = None) -> dict[int, int]:
+    """Return the pixels of each label value, 0 among them, in ascending order of the values.
+
+    Parameters
+    ----------
+    labels : array of int or bool
+        A lazy one (dask, zarr) is computed one chunk at a time.
+    should_stop : callable, optional
+        Asked between blocks.
+
+    Raises
+    ------
+    TypeError
+        If the array's dtype is neither integer nor bool.
+    Cancelled
+        If `should_stop` turned true.
+    """
+    total: dict[int, int] = {}
+    for block in _blocks(labels):
+        if should_stop is not None and should_stop():
+            raise Cancelled
+        values, counts = _value_counts(as_label_array(block))
+        for value, count in zip(values.tolist(), counts.tolist(), strict=True):
+            total[value] = total.get(value, 0) + count
+    return dict(sorted(total.items()))
+
+
+def guess_label_mode(counts: Mapping[int, int]) -> LabelMode:
+    """Guess whether labels are scribbles or a full mask, from what `count_values` returns.
 
     With fewer than two values beside 0 only a mask can be trained on; with more, it is a mask
     when at least half of the pixels carry a label.
     """
-    counts = class_counts(labels, "mask")
-    unlabelled = counts.pop(0, 0)
-    if len(counts) < 2:
+    labelled = [count for value, count in counts.items() if value != 0]
+    if len(labelled) < 2:
         return "mask"
-    return "mask" if sum(counts.values()) >= unlabelled else "scribbles"
+    return "mask" if sum(labelled) >= counts.get(0, 0) else "scribbles"
 
 
 def class_counts(labels: npt.ArrayLike, mode: LabelMode) -> dict[int, int]:
     """Return the annotated pixels of each class value, in ascending order of the values."""
-    values, counts = _value_counts(as_label_array(labels))
-    return {
-        int(value): int(count)
-        for value, count in zip(values, counts, strict=True)
-        if value != 0 or mode == "mask"
-    }
+    return _of_classes(count_values(as_label_array(labels)), mode)
+
+
+def _of_classes(counts: Mapping[int, int], mode: LabelMode) -> dict[int, int]:
+    return {value: count for value, count in counts.items() if value != 0 or mode == "mask"}
+
+
+def _blocks(array: Any) -> Iterator[Any]:
+    """Cut an array into what is read at once: a lazy one's chunks, or contiguous pixels."""
+    chunks = getattr(array, "chunks", None)
+    if chunks:
+        steps = [step if isinstance(step, int) else max(step) for step in chunks]
+    else:
+        steps, left = [], _COUNTED_AT_ONCE
+        for size in reversed(array.shape):
+            steps.insert(0, max(1, min(size, left)))
+            left //= steps[0]
+    starts = (range(0, size, step) for size, step in zip(array.shape, steps, strict=True))
+    for corner in itertools.product(*starts):
+        yield array[tuple(slice(at, at + step) for at, step in zip(corner, steps, strict=True))]
 
 
 def _value_counts(
@@ -99,7 +147,7 @@ def check_trainable(counts: dict[int, int], mode: LabelMode) -> None:
         If there are fewer than two classes; the message says what was found and what to do.
     """
     if not counts or (mode == "mask" and set(counts) == {0}):
-        raise ValueError(
+        raise InputError(
             "Training needs at least two annotated classes, but the labels are empty. "
             "Paint some pixels of each class, each with a label of its own."
         )
@@ -110,7 +158,7 @@ def check_trainable(counts: dict[int, int], mode: LabelMode) -> None:
             if mode == "scribbles"
             else "Paint a second class; every pixel has the same label now."
         )
-        raise ValueError(
+        raise InputError(
             f"Training needs at least two classes, but only label {value} was found "
             f"({count} pixels). {remedy}"
         )
@@ -133,34 +181,17 @@ def class_indices(
     array of int32, shape of `labels`
     """
     array = as_label_array(labels)
-    values = np.asarray(class_values)
+    # In the labels' own type: numpy compares numbers of two types of 64 bits as floats.
+    limits = np.iinfo(array.dtype)
+    possible = [limits.min <= value <= limits.max for value in class_values]
+    if not any(possible):
+        return np.full(array.shape, IGNORE, np.int32)
+    values = np.array(list(compress(class_values, possible)), array.dtype)
     indices = np.searchsorted(values, array).clip(max=len(values) - 1)
     known = values[indices] == array
     if mode == "scribbles":
         known &= array != 0
-    return np.where(known, indices, IGNORE).astype(np.int32)
-
-
-def label_image(
-    indices: npt.NDArray[np.integer], class_values: tuple[int, ...]
-) -> npt.NDArray[np.integer]:
-    """Return the label value of each pixel's class.
-
-    Parameters
-    ----------
-    indices : array of int, any shape
-        Positions in `class_values`.
-    class_values : tuple of int
-
-    Returns
-    -------
-    array of int32 (int64 where a value needs it), shape of `indices`
-    """
-    limits = np.iinfo(np.int32)
-    is_small = limits.min <= min(class_values) and max(class_values) <= limits.max
-    values = np.asarray(class_values, np.int32 if is_small else np.int64)
-    labels: npt.NDArray[np.integer] = values[indices]
-    return labels
+    return np.where(known, indices + possible.index(True), IGNORE).astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -184,13 +215,13 @@ class AnnotationSummary:
     problem: str
 
 
-def summarize(labels: npt.ArrayLike, mode: LabelMode) -> AnnotationSummary:
-    """Summarize a label array for display."""
-    array = as_label_array(labels)
-    counts = class_counts(array, mode)
+def summarize(counts: Mapping[int, int], mode: LabelMode) -> AnnotationSummary:
+    """Summarize what `count_values` returns for display."""
+    of_classes = _of_classes(counts, mode)
     try:
-        check_trainable(counts, mode)
+        check_trainable(of_classes, mode)
         problem = ""
     except ValueError as error:
         problem = str(error)
-    return AnnotationSummary(mode, counts, sum(counts.values()) / max(1, array.size), problem)
+    fraction = sum(of_classes.values()) / max(1, sum(counts.values()))
+    return AnnotationSummary(mode, of_classes, fraction, problem)

@@ -87,9 +87,11 @@ def split_instances(labels: Labels, value: int, minimum_distance_px: int = 5) ->
 
     mask = labels == value
     if not mask.any():
+        values = np.unique(labels)
+        found = ", ".join(map(str, values[:10]))
+        more = f" and {len(values) - 10} more" if len(values) > 10 else ""
         raise ValueError(
-            f"No pixel has the label {value}; found are {', '.join(map(str, np.unique(labels)))}. "
-            "Choose one of these."
+            f"No pixel has the label {value}; found are {found}{more}. Choose one of these."
         )
     distance = distance_transform_edt(np.pad(mask, 1))[(slice(1, -1),) * mask.ndim]
     regions = label(mask, connectivity=1)

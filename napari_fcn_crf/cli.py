@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 import napari_fcn_crf
+from napari_fcn_crf.cli_interrupt import STOPPED, interruptible, say_stopped, stops_on_interrupt
 from napari_fcn_crf.cli_options import OneLineParser, add_settings, read_settings
 from napari_fcn_crf.compute import backend
 from napari_fcn_crf.compute.allocation import keep_freed_memory
@@ -18,6 +18,7 @@ from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.errors import ComputeError
 from napari_fcn_crf.download import PUBLISHED, fetch, weights_folder
 from napari_fcn_crf.files import expect_file
+from napari_fcn_crf.label_values import as_label_values
 from napari_fcn_crf.pair_files import PairFiles, find_pairs
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
 from napari_fcn_crf.quoting import printable, say
@@ -47,17 +48,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         # A Windows console may not have the letters of a file's name or of the help.
         cast("TextIOWrapper", stream).reconfigure(errors="replace")
-    arguments = _parser().parse_args(argv)
     try:
-        _check_working_folder()
-        arguments.run(arguments)
+        with interruptible():
+            _check_working_folder()
+            arguments = _parser().parse_args(argv)
+            arguments.run(arguments)
     except (ValueError, TypeError, OSError, ImportError, MemoryError, ComputeError) as error:
         # One line, whatever the message holds.
         say(f"napari-fcn-crf: {' '.join(_sentence(error).split())}", sys.stderr)
         return 2
     except (KeyboardInterrupt, Cancelled):
-        say("napari-fcn-crf: stopped.", sys.stderr)
-        return 130
+        say_stopped()
+        return STOPPED
     return 0
 
 
@@ -257,7 +259,7 @@ def _train(arguments: argparse.Namespace) -> None:
     resume = None
     if arguments.resume is not None:
         resume = pipeline.load_model(arguments.resume, optimizer=True)
-    with _stop_on_interrupt() as should_stop, _bar() as on_progress:
+    with stops_on_interrupt() as should_stop, _bar() as on_progress:
         model = pipeline.train(
             images,
             labels,
@@ -308,25 +310,23 @@ def _predict(arguments: argparse.Namespace) -> None:
 def _refine(arguments: argparse.Namespace) -> None:
     import numpy as np
 
-    from napari_fcn_crf import image_files, pipeline
-    from napari_fcn_crf.annotations import label_image
+    from napari_fcn_crf import image_files
     from napari_fcn_crf.model import read_card
-    from napari_fcn_crf.refinement import limit_threads
+    from napari_fcn_crf.refinement import limit_threads, refine
 
     limit_threads(read_settings(arguments, ComputeSettings).threads)
     base = None if arguments.model is None else read_card(arguments.model).crf
     settings = read_settings(arguments, CRFSettings, base)
     image = image_files.read_image(arguments.image)
     read = image_files.read_probabilities(arguments.probabilities)
+    class_values = as_label_values(read.class_values)
     folder = _folder(arguments.output)
     with _bar(arguments.image.name) as on_progress:
-        marginals = pipeline.refine(image, read.values, settings, on_progress=on_progress)
+        marginals = refine(image, read.values, settings, on_progress=on_progress)
     classes = marginals.argmax(axis=0)
     changed = np.mean(classes != read.values.argmax(axis=0))
     stem = arguments.image.stem
-    image_files.write_labels(
-        folder / f"{stem}_refined.tif", label_image(classes, read.class_values)
-    )
+    image_files.write_labels(folder / f"{stem}_refined.tif", class_values[classes])
     image_files.write_probabilities(
         folder / f"{stem}_refined_probabilities.tif", marginals, read.class_values
     )
@@ -335,7 +335,7 @@ def _refine(arguments: argparse.Namespace) -> None:
 
 def _weights(arguments: argparse.Namespace) -> None:
     published = PUBLISHED[arguments.name]
-    with _stop_on_interrupt() as should_stop, _bar() as on_progress:
+    with stops_on_interrupt() as should_stop, _bar() as on_progress:
         path = fetch(published, weights_folder(arguments.folder), on_progress, should_stop)
     say(f"{published.title} ({published.licence}). Wrote {path}")
 
@@ -426,24 +426,6 @@ def _bar(description: str | None = None) -> Iterator[OnProgress]:
             bar.update(progress.current - bar.n)
 
         yield show
-
-
-@contextmanager
-def _stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Give a function that tells whether Ctrl-C was pressed; pressed again, it ends at once."""
-    pressed = False
-
-    def interrupt(number: int, frame: object) -> None:
-        nonlocal pressed
-        if pressed:
-            raise KeyboardInterrupt
-        pressed = True
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield lambda: pressed
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _sentence(error: Exception) -> str:

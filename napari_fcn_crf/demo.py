@@ -160,7 +160,7 @@ def run(
         probabilities = pipeline.predict(model, image)
     with clock.stage("refine (CRF)"):
         preparing.join()
-        marginals = pipeline.refine(image, probabilities)
+        marginals = refinement.refine(image, probabilities)
 
     predicted, refined = model.to_labels(probabilities), model.to_labels(marginals)
     result = Result(

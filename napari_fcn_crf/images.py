@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+
+from napari_fcn_crf.input_error import InputError, InputTypeError
 
 MINIMUM_SIDE_PX = 32
 _PERCENTILES = (0.5, 99.5)
@@ -26,19 +28,19 @@ def check_image(image: Any) -> npt.NDArray[Any]:
     """
     array = np.asarray(image)
     if array.dtype.kind not in "buif":
-        raise TypeError(
+        raise InputTypeError(
             f"An image must hold real numbers, but this one's type is {array.dtype}. "
             "Convert it first, e.g. image.astype('float32')."
         )
     if array.ndim < 2 or array.size == 0:
-        raise ValueError(
+        raise InputError(
             "An image needs at least two axes with pixels in them, but its shape is "
             f"{array.shape}. Choose another layer."
         )
     if array.dtype.kind == "f":
         bad = array.size - int(np.count_nonzero(np.isfinite(array)))
         if bad:
-            raise ValueError(
+            raise InputError(
                 f"An image must have finite values only, but {bad} of {array.size} are NaN or "
                 "infinite. Fill them first, e.g. with numpy.nan_to_num."
             )
@@ -55,7 +57,7 @@ def check_not_constant(image: npt.NDArray[Any]) -> None:
     """
     low, high = image.min(), image.max()
     if low == high:
-        raise ValueError(
+        raise InputError(
             f"The image must have contrast, but every value in it is {low}. Choose another image."
         )
 
@@ -84,7 +86,7 @@ def split_channels(
         return image[..., np.newaxis], spatial_shape
     if image.shape[:-1] == spatial_shape:
         return image, spatial_shape
-    raise ValueError(
+    raise InputError(
         f"Image and labels must have the same shape, but the image is {_by(image.shape)} and the "
         f"labels are {_by(spatial_shape)}. Choose the labels that were painted on this image."
     )
@@ -111,7 +113,7 @@ def check_size(spatial_shape: tuple[int, ...]) -> None:
     """
     rows, columns = spatial_shape[-2:]
     if min(rows, columns) < MINIMUM_SIDE_PX:
-        raise ValueError(
+        raise InputError(
             f"The network needs images of at least {MINIMUM_SIDE_PX} x {MINIMUM_SIDE_PX} pixels, "
             f"but this one is {rows} x {columns}. Enlarge it first, e.g. with "
             "skimage.transform.rescale."
@@ -128,6 +130,9 @@ class IntensityMapping:
         Values mapped to 0 and 255. Values outside go outside, up to a factor of two, so that
         an unusually bright spot stays brighter than its surroundings.
     """
+
+    FARTHEST: ClassVar[float] = 510.0
+    """No mapped value is farther from 0."""
 
     low: tuple[float, ...]
     high: tuple[float, ...]
@@ -163,7 +168,7 @@ class IntensityMapping:
         step = max(1, _VALUES_AT_ONCE * len(image) // max(1, image.size))
         for first in range(0, len(image), step):
             values = (image[first : first + step].astype(np.float64) - low) * scale
-            mapped[first : first + step] = np.clip(values, -255, 510)
+            mapped[first : first + step] = np.clip(values, -255, self.FARTHEST)
         return mapped
 
 

@@ -14,9 +14,10 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.annotations import label_image
 from napari_fcn_crf.files import ZIP_ERRORS, expect_file
 from napari_fcn_crf.images import IntensityMapping
+from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.label_values import as_label_values
 from napari_fcn_crf.quoting import quoted
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
 
@@ -78,7 +79,8 @@ class ModelCard:
 
         Returns
         -------
-        array of int32 (int64 where a value needs it), shape `spatial`
+        array of int, shape `spatial`
+            Of the smallest unsigned type that holds the values, or signed if one is negative.
 
         Raises
         ------
@@ -87,11 +89,12 @@ class ModelCard:
         """
         array = np.asarray(probabilities)
         if array.ndim < 2 or array.shape[0] != self.n_classes:
-            raise ValueError(
+            raise InputError(
                 f"Expected probabilities with {self.n_classes} classes on the first axis, but the "
                 f"shape is {array.shape}. Predict with this model first."
             )
-        return label_image(array.argmax(axis=0), self.class_values)
+        labels: npt.NDArray[np.integer] = as_label_values(self.class_values)[array.argmax(axis=0)]
+        return labels
 
     def to_json(self) -> str:
         """Return the card as JSON text."""
@@ -133,7 +136,7 @@ class ModelCard:
                     tuple(map(float, values["intensity"]["high"])),
                 ),
                 training=TrainingSettings.from_dict(values["training"]),
-                crf=CRFSettings.from_dict(values["crf"]),
+                crf=_crf_settings(values["crf"]),
                 losses=tuple(map(float, values["losses"])),
                 record=dict(values["record"]),
                 class_colours=tuple(
@@ -142,11 +145,11 @@ class ModelCard:
             )
             _check(card)
         except _NewerError as error:
-            raise ValueError(
+            raise InputError(
                 "The model was saved by a newer version of napari-fcn-crf; update the plugin."
             ) from error
         except _DAMAGE as error:
-            raise ValueError(
+            raise InputError(
                 f"The model's description is damaged ({quoted(str(error), 160)}). "
                 "Save the model again, or choose another file."
             ) from error
@@ -193,7 +196,7 @@ def _check(card: ModelCard) -> None:
     }
     for name, holds in truths.items():
         if not holds:
-            raise ValueError(f"{name} that no model has")
+            raise InputError(f"{name} that no model has")
 
 
 def _is_like(default: object, value: object) -> bool:
@@ -201,6 +204,15 @@ def _is_like(default: object, value: object) -> bool:
     if isinstance(default, float):
         return type(value) in (int, float) and math.isfinite(cast("float", value))
     return type(value) is type(default) or (default is None and isinstance(value, str))
+
+
+def _crf_settings(values: dict[str, Any]) -> CRFSettings:
+    try:
+        return CRFSettings.from_dict(values)
+    except ValueError as error:
+        raise InputError(
+            f"The CRF settings kept in the model cannot be used: {error} Choose another file."
+        ) from error
 
 
 def optimizer_path(model_path: str | Path) -> Path:
@@ -240,18 +252,18 @@ def read_card(path: str | Path) -> ModelCard:
         with zipfile.ZipFile(path) as archive:
             info = archive.getinfo(CARD_MEMBER)
             if info.file_size > CARD_LIMIT_BYTES:
-                raise ValueError(
+                raise InputError(
                     f"The description inside {name} has {info.file_size} bytes, more than the "
                     f"{CARD_LIMIT_BYTES} any model needs. Choose another file."
                 )
             text = archive.read(info).decode("utf-8")
     except KeyError as error:
-        raise ValueError(
+        raise InputError(
             f"{name} is a Keras model, but not one saved by napari-fcn-crf: it does not say "
             "which classes it knows. Choose a model saved here, or train one."
         ) from error
     except (*ZIP_ERRORS, UnicodeDecodeError) as error:
-        raise ValueError(
+        raise InputError(
             f"Expected a .keras model file, but {name} cannot be read as one "
             f"({quoted(str(error))}). It may be truncated; choose another file."
         ) from error

@@ -73,6 +73,9 @@ def run(case: demo.Case, folder: Path, *, tensorboard: Path | None = None) -> de
     if weights == RANDOM:
         print("The tutorial started from ImageNet weights; from random ones the run is the same,")
         print("and its losses are others. Give VGG-16's with --weights FILE.")
+    elif missing := _missing(weights):
+        print(f"The file lacks {' and '.join(missing)}, which the tutorial's had: they start at")
+        print("random, scaled to what goes in; the rest of the method is the tutorial's.")
     if published:
         print("This is the tutorial's cat: the losses it published stand beside.")
 
@@ -90,6 +93,14 @@ def run(case: demo.Case, folder: Path, *, tensorboard: Path | None = None) -> de
     print(f"{line}   published {PUBLISHED_FINAL_LOSS:10.1f}" if published else line)
     demo.report(result, folder)
     return result
+
+
+def _missing(weights: str | Path) -> list[str]:
+    from napari_fcn_crf.fcn.weights import open_weights
+    from napari_fcn_crf.fcn.weights.layers import FULLY_CONNECTED
+
+    with open_weights(weights) as file:
+        return [name for name in FULLY_CONNECTED if name not in file.names]
 
 
 def is_the_tutorials_cat(image: npt.NDArray[Any]) -> bool:

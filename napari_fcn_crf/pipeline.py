@@ -1,4 +1,4 @@
-"""Train, predict, refine: arrays in, arrays out.
+"""Train and predict, save and load models: arrays in, arrays out.
 
 Keras, numba and what they need are imported when a function is called, not with this module.
 """
@@ -25,9 +25,9 @@ from napari_fcn_crf.images import (
     drop_alpha,
     planes,
 )
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model import PRECISION_KEY, ModelCard
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, part_of
-from napari_fcn_crf.refinement import refine
 from napari_fcn_crf.settings import (
     BUNDLED,
     RANDOM,
@@ -57,7 +57,6 @@ __all__ = [
     "check_training_input",
     "load_model",
     "predict",
-    "refine",
     "save_model",
     "train",
 ]
@@ -147,7 +146,13 @@ def train(
     run_record = _start_record(pairs, counts)
     started = time.perf_counter()
 
-    from napari_fcn_crf.fcn import mixed_precision, model_file, optimizer_state, training
+    from napari_fcn_crf.fcn import (
+        mixed_precision,
+        model_file,
+        optimizer_state,
+        traced_gradients,
+        training,
+    )
 
     if on_progress is not None:
         on_progress(Progress("Building the network"))
@@ -172,10 +177,11 @@ def train(
     with (
         _log(tensorboard, card.class_names) as log,
         mixed_precision.computing_in(built, policy),
+        traced_gradients.forgotten(),
     ):
         result = training.fit(
             built,
-            _examples(pairs, card.class_values, card.intensity, settings),
+            list(_examples(pairs, card.class_values, card.intensity, settings)),
             card.n_classes,
             settings,
             losses=card.losses,
@@ -232,7 +238,11 @@ def _begin(
         return network.copy_network(resume.network), card
     class_values = tuple(counts)
     channels = common_channels(pairs)
-    built, run_record["weights"] = network.build_network(settings, channels, len(class_values))
+    intensity = fit_intensity([image for image, _ in pairs])
+    first = next(_examples(pairs, class_values, intensity, settings)).image
+    built, run_record["weights"] = network.build_network(
+        settings, channels, len(class_values), first
+    )
     weights = settings.starting_weights
     weights_file = bundled.FILE if weights == BUNDLED else weights
     if weights_file != RANDOM:
@@ -241,7 +251,7 @@ def _begin(
         class_values=class_values,
         class_names=names_of_classes(class_values, class_names, None),
         channels=channels,
-        intensity=fit_intensity([image for image, _ in pairs]),
+        intensity=intensity,
         training=settings,
         record=run_record,
     )
@@ -257,7 +267,7 @@ def _log(folder: str | Path | None, class_names: tuple[str, ...]) -> Iterator[Tr
         from napari_fcn_crf.fcn.event_file import EventFile
         from napari_fcn_crf.fcn.training_log import TrainingLog
     except ModuleNotFoundError as error:
-        raise ValueError(
+        raise InputError(
             f"Writing for TensorBoard needs the package {error.name!r}, but it is not installed "
             "where the network runs. Install tensorboard there, or train without it."
         ) from error
@@ -361,7 +371,7 @@ def save_model(
     card, state = model.card, model.optimizer if optimizer else None
     if precision == "half":
         if optimizer:
-            raise ValueError(
+            raise InputError(
                 "Going on exactly needs the weights in full, but half precision was chosen. "
                 "Choose one of the two."
             )
@@ -418,17 +428,15 @@ def _examples(
     class_values: tuple[int, ...],
     intensity: IntensityMapping,
     settings: TrainingSettings,
-) -> list[Example]:
-    """Return the annotated planes of all images."""
+) -> Iterator[Example]:
+    """Iterate over the annotated planes of all images."""
     from napari_fcn_crf.fcn.training import Example
 
-    examples = []
     for image, labels in pairs:
         for index in planes(labels.shape):
             indices = class_indices(labels[index], class_values, settings.labels)
             if (indices != IGNORE).any():
-                examples.append(Example(intensity.apply(image[index]), indices))
-    return examples
+                yield Example(intensity.apply(image[index]), indices)
 
 
 def _plane(stack: npt.NDArray[np.float32], index: tuple[int, ...]) -> npt.NDArray[np.float32]:
@@ -450,7 +458,7 @@ def _with_channels(image: npt.NDArray[Any], channels: int) -> npt.NDArray[Any]:
         if without_alpha.shape[-1] == channels:
             return without_alpha
     found = image.shape[-1] if looks_coloured else 1
-    raise ValueError(
+    raise InputError(
         f"The model was trained on images with {channels} channels, but this image has {found} "
         f"(its shape is {image.shape}). Choose an image like those, or train a new model."
     )

@@ -33,6 +33,7 @@ def refine(
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
     *,
+    intensity: IntensityMapping | None = None,
     annotated: npt.ArrayLike | None = None,
     volume_spacing: Sequence[float] | None = None,
     on_plane: OnPlane | None = None,
@@ -49,6 +50,9 @@ def refine(
         Called with a `Progress` after each mean-field iteration.
     should_stop : callable, optional
         Asked after each iteration.
+    intensity : IntensityMapping, optional
+        How the image, which has no alpha then, is brought to the scale of 0 to 255; by default by
+        its own range. A slice is refined as in its stack with the stack's.
     annotated : array of int, shape `spatial`, optional
         Class index of pixels whose class is certain and stays; negative where it is not.
     volume_spacing : sequence of float, one an axis, optional
@@ -75,8 +79,9 @@ def refine(
     array = check_image(image)
     unary = check_probabilities(probabilities, array.shape)
     channels_last, spatial = split_channels(array, unary.shape[1:])
-    channels_last = drop_alpha(channels_last)
-    intensity = IntensityMapping.fit(channels_last)
+    if intensity is None:
+        channels_last = drop_alpha(channels_last)
+        intensity = IntensityMapping.fit(channels_last)
     if volume_spacing is not None and len(spatial) != 3:
         raise ValueError(
             f"A volume has three axes, but this image has {len(spatial)}. Refine it plane by plane."

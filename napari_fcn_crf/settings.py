@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass, fields, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_type_hints
+
+from napari_fcn_crf.input_error import InputError
 
 Architecture = Literal["fcn32s", "fcn16s", "fcn8s", "largefov", "hypercolumn"]
 Backbone = Literal["vgg16-compact", "vgg16"]
@@ -12,6 +16,7 @@ LabelMode = Literal["scribbles", "mask"]
 LossReduction = Literal["mean", "sum"]
 ClassWeights = Literal["none", "balanced"]
 TrainingMode = Literal["auto", "quick", "full"]
+Rates = Literal["fitted", "equal"]
 CRFEngine = Literal["builtin", "pydensecrf"]
 Precision = Literal["single", "half"]
 Backend = Literal["tensorflow", "torch", "jax"]
@@ -30,7 +35,16 @@ DEVICES = ("auto", "cpu", *(f"gpu:{index}" for index in range(8)))
 def require(name: str, value: object, holds: bool, expected: str) -> None:
     """Raise a ValueError that names the setting, what it must be and what it was."""
     if not holds:
-        raise ValueError(f"{name} must be {expected}, but is {value!r}.")
+        # A file may hold anything, of any length.
+        raise InputError(f"{name} must be {expected}, but is {reprlib.repr(value)}.")
+
+
+def require_between(name: str, value: Any, lowest: float, highest: float, kind: Any = Real) -> None:
+    """Raise a ValueError unless the setting is a number of a kind within these bounds."""
+    # NaN is within no bounds.
+    holds = isinstance(value, kind) and lowest <= value <= highest
+    what = "a whole number" if kind is Integral else "a number"
+    require(name, value, holds, f"{what} from {lowest:g} to {highest:g}")
 
 
 class _Settings:
@@ -53,7 +67,17 @@ class _Settings:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Make settings from `to_dict`'s values; names this version does not know are left out."""
+        """Make settings from `to_dict`'s values; names this version does not know are left out.
+
+        Raises
+        ------
+        ValueError
+            If they are no such values; the message says which.
+        """
+        if not isinstance(values, dict):
+            raise InputError(
+                f"Settings must be values by name, but {reprlib.repr(values)} was found."
+            )
         known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
         return cls(**{name: value for name, value in values.items() if name in known})
 
@@ -83,6 +107,10 @@ class TrainingSettings(_Settings):
     backbone_rate : float
         Share of the learning rate that the thirteen convolutions are trained at where their weights
         were learnt before, above 0 and at most 1: a few strokes would undo what they know.
+    rates : {"fitted", "equal"}
+        "fitted" lets class scores start silent on weights that were learnt before, and takes
+        smaller steps in layers whose output a step would change most, the wide and the loud ones;
+        "equal" lets scores start at random, and takes the same step in all.
     dropout : float
         Fraction of fc6 and fc7 units dropped while training, in [0, 1).
     loss_reduction : {"mean", "sum"}
@@ -117,6 +145,7 @@ class TrainingSettings(_Settings):
     iterations: int = 100
     learning_rate: float = 1e-3
     backbone_rate: float = 0.1
+    rates: Rates = "fitted"
     dropout: float = 0.5
     loss_reduction: LossReduction = "mean"
     class_weights: ClassWeights = "balanced"
@@ -162,6 +191,7 @@ class TrainingSettings(_Settings):
             iterations=10,
             learning_rate=1e-4,
             backbone_rate=1.0,
+            rates="equal",
             dropout=0.5,
             loss_reduction="sum",
             class_weights="none",
@@ -204,10 +234,12 @@ class PredictionSettings(_Settings):
 class CRFSettings(_Settings):
     """Parameters of the fully connected CRF; the defaults are the tutorial's.
 
+    Standard deviations and the depth ratio go from 1e-9 to 1e9, weights from 0 to 10 000.
+
     Parameters
     ----------
     iterations : int
-        Mean-field iterations; 0 returns the probabilities as they are.
+        Mean-field iterations, up to 1000; 0 returns the probabilities as they are.
     gaussian_sigma_px : float
         Standard deviation of the smoothness kernel, θγ in the paper, in pixels.
     gaussian_weight : float
@@ -245,12 +277,13 @@ class CRFSettings(_Settings):
 
     def __post_init__(self) -> None:
         self._check_literals()
-        require("iterations", self.iterations, self.iterations >= 0, "at least 0")
+        require_between("iterations", self.iterations, 0, 1000, Integral)
         sigmas = "gaussian_sigma_px", "bilateral_sigma_px", "bilateral_sigma_intensity"
         for name in (*sigmas, "depth_ratio"):
-            require(name, getattr(self, name), getattr(self, name) > 0, "above 0")
+            require_between(name, getattr(self, name), 1e-9, 1e9)
+        # Stronger ones could outweigh what is certain, and make no label another.
         for name in ("gaussian_weight", "bilateral_weight"):
-            require(name, getattr(self, name), getattr(self, name) >= 0, "at least 0")
+            require_between(name, getattr(self, name), 0, 10_000)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from napari_fcn_crf.images import (
     drop_alpha,
     split_channels,
 )
+from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.label_values import as_label_values
 from napari_fcn_crf.model import ModelCard
 from napari_fcn_crf.settings import TrainingSettings
 
@@ -46,6 +48,7 @@ def check_training_input(
     pairs = _pairs(images, labels)
     counts = merged_class_counts([pair_labels for _, pair_labels in pairs], settings.labels)
     check_trainable(counts, settings.labels)
+    as_label_values(counts)
     common_channels(pairs)
     return pairs, counts
 
@@ -73,18 +76,18 @@ def check_continues(
     for name in ("architecture", "backbone"):
         before, now = getattr(card.training, name), getattr(settings, name)
         if before != now:
-            raise ValueError(
+            raise InputError(
                 f'The model to go on with has the {name} "{before}", but "{now}" was chosen. '
                 f'Choose "{before}", or train a new model.'
             )
     if card.channels != channels:
-        raise ValueError(
+        raise InputError(
             f"The model to go on with was trained on images with {card.channels} channels, but "
             f"these have {channels}. Choose images like those, or train a new model."
         )
     unknown = sorted(set(counts) - set(card.class_values))
     if unknown:
-        raise ValueError(
+        raise InputError(
             "The model to go on with knows the labels "
             f"{', '.join(map(str, card.class_values))}, but there are also "
             f"{', '.join(map(str, unknown))}. Train a new model for all of them."
@@ -112,7 +115,7 @@ def common_channels(pairs: list[Pair]) -> int:
     """
     counts = sorted({image.shape[-1] for image, _ in pairs})
     if len(counts) > 1:
-        raise ValueError(
+        raise InputError(
             "All images must have the same number of channels, but there are images with "
             f"{' and '.join(map(str, counts))}. Train on one kind at a time."
         )
@@ -132,7 +135,7 @@ def _pairs(images: Arrays, labels: Arrays) -> list[Pair]:
     image_list = list(images) if isinstance(images, (list, tuple)) else [images]
     label_list = list(labels) if isinstance(labels, (list, tuple)) else [labels]
     if len(image_list) != len(label_list) or not image_list:
-        raise ValueError(
+        raise InputError(
             f"Each image needs its labels, but there are {len(image_list)} images and "
             f"{len(label_list)} labels. Give as many of one as of the other."
         )
@@ -142,7 +145,7 @@ def _pairs(images: Arrays, labels: Arrays) -> list[Pair]:
         check_not_constant(checked)
         label_array = as_label_array(image_labels)
         if label_array.ndim < 2:
-            raise ValueError(
+            raise InputError(
                 "Labels need rows and columns, as the image has them, but their shape is "
                 f"{label_array.shape}. Choose a labels layer that was painted on this image."
             )

@@ -1,22 +1,26 @@
 from __future__ import annotations
 
+import dask.array
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from napari_fcn_crf import annotations
 from napari_fcn_crf.annotations import (
     IGNORE,
     as_label_array,
     check_trainable,
     class_counts,
     class_indices,
+    count_values,
     guess_label_mode,
-    label_image,
     merged_class_counts,
     summarize,
 )
+from napari_fcn_crf.label_values import as_label_values
+from napari_fcn_crf.progress import Cancelled
 
 LABELS = np.array([[0, 0, 0, 0], [7, 7, 0, 3], [0, 0, 0, 0]])
 
@@ -29,6 +33,39 @@ def test_counts() -> None:
 @pytest.mark.parametrize("values", [[-5, 3], [0, 70_000], [2**40, -(2**40)]])
 def test_any_values_are_counted(values: list[int]) -> None:
     assert class_counts(np.array([values]), "mask") == dict.fromkeys(sorted(values), 1)
+
+
+@pytest.mark.parametrize("shape", [(7,), (5, 9), (4, 3, 5), (2, 3, 2, 3), (0, 4)])
+def test_blocks_count_every_pixel_once(
+    shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels = np.random.default_rng(0).integers(-2, 3, shape)
+    values, counts = np.unique(labels, return_counts=True)
+    expected = dict(zip(values.tolist(), counts.tolist(), strict=True))
+    for at_once in (1, 7, 100):
+        monkeypatch.setattr(annotations, "_COUNTED_AT_ONCE", at_once)
+        assert count_values(labels) == expected
+        assert count_values(np.swapaxes(labels, 0, -1)) == expected
+
+
+def test_a_lazy_array_is_counted_chunk_by_chunk() -> None:
+    read = []
+
+    def plane(block_info: dict) -> np.ndarray:
+        place = block_info[None]["array-location"]
+        read.append(tuple(place))
+        return np.full([last - first for first, last in place], len(read))
+
+    lazy = dask.array.map_blocks(
+        plane, chunks=((2, 2, 1), (3, 3)), dtype=int, meta=np.empty((0, 0), int)
+    )
+    assert count_values(lazy) == {1: 6, 2: 6, 3: 6, 4: 6, 5: 3, 6: 3}
+    assert len(read) == len(set(read)) == 6
+
+
+def test_counting_can_be_stopped() -> None:
+    with pytest.raises(Cancelled):
+        count_values(LABELS, lambda: True)
 
 
 def test_counts_of_several_images_add_up() -> None:
@@ -48,24 +85,12 @@ def test_large_labels_stay_apart(dtype: type) -> None:
     assert class_counts(labels, "mask") == dict(zip(values, (1, 2, 1), strict=True))
     indices = class_indices(labels, values, "mask")
     np.testing.assert_array_equal(indices, [[0, 2], [1, 1]])
-    np.testing.assert_array_equal(label_image(indices, values), labels.astype(np.int64))
+    np.testing.assert_array_equal(as_label_values(values)[indices], labels.astype(np.int64))
 
 
 def test_labels_that_no_signed_number_holds_are_refused() -> None:
     with pytest.raises(ValueError, match=f"below 2\\^63, but {2**64 - 1} was found"):
         class_counts(np.array([0, 2**64 - 1], np.uint64), "mask")
-
-
-def test_label_images_are_as_small_as_they_can_be() -> None:
-    indices = np.array([1, 0], np.int32)
-    for values, dtype in (
-        ((0, 2**31 - 1), np.int32),
-        ((-(2**31), 5), np.int32),
-        ((0, 2**31), np.int64),
-    ):
-        found = label_image(indices, values)
-        assert found.dtype == dtype
-        assert found.tolist() == [values[1], values[0]]
 
 
 def test_other_types_are_refused() -> None:
@@ -74,11 +99,11 @@ def test_other_types_are_refused() -> None:
 
 
 def test_guess() -> None:
-    assert guess_label_mode(LABELS) == "scribbles"
-    assert guess_label_mode(LABELS == 7) == "mask"
-    assert guess_label_mode(np.zeros((4, 4), int)) == "mask"
-    assert guess_label_mode(np.array([[1, 2, 0, 0]])) == "mask"
-    assert guess_label_mode(np.array([[1, 2, 0, 0, 0]])) == "scribbles"
+    assert guess_label_mode(count_values(LABELS)) == "scribbles"
+    assert guess_label_mode(count_values(LABELS == 7)) == "mask"
+    assert guess_label_mode({0: 16}) == "mask"
+    assert guess_label_mode({0: 2, 1: 1, 2: 1}) == "mask"
+    assert guess_label_mode({0: 3, 1: 1, 2: 1}) == "scribbles"
 
 
 @pytest.mark.parametrize(
@@ -121,8 +146,8 @@ def test_unknown_values_are_ignored() -> None:
 
 
 def test_summary() -> None:
-    summary = summarize(LABELS, "scribbles")
+    summary = summarize(count_values(LABELS), "scribbles")
     assert summary.counts == {3: 1, 7: 2}
     assert summary.annotated_fraction == pytest.approx(3 / 12)
     assert summary.problem == ""
-    assert "only label 1" in summarize(LABELS == 7, "scribbles").problem
+    assert "only label 1" in summarize({0: 10, 1: 2}, "scribbles").problem

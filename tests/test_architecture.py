@@ -20,6 +20,8 @@ BASE = {
     "gain",
     "image_files",
     "images",
+    "input_error",
+    "label_values",
     "metrics",
     "model",
     "ome_check",
@@ -45,14 +47,24 @@ MAY_USE = {
     "fcn": {"fcn", *BASE},
     "crf": {"crf", *BASE},
     "refinement": {"crf", *BASE},
-    "pipeline": {"fcn", "refinement", *BASE},
+    "pipeline": {"fcn", *BASE},
     "compute": {"compute", "pipeline", "fcn", *BASE},
-    "__main__": {"cli"},
-    "cli": {"cli_options", "compute", "demo", "paper", "pipeline", "refinement", *BASE},
+    "__main__": {"cli", "cli_interrupt"},
+    "cli": {
+        "cli_interrupt",
+        "cli_options",
+        "compute",
+        "demo",
+        "paper",
+        "pipeline",
+        "refinement",
+        *BASE,
+    },
+    "cli_interrupt": set(),
     "cli_options": BASE,
     "demo": {"demo_figure", "pipeline", "refinement", *BASE},
     "demo_figure": BASE,
-    "paper": {"demo", "pipeline", *BASE},
+    "paper": {"demo", "fcn", "pipeline", *BASE},
     "ui": {"ui", "pipeline", "refinement", "crf", "compute", *BASE},
 }
 """Which parts of the package each part may import; "" is the package itself."""
@@ -128,7 +140,7 @@ def test_only_the_widgets_know_napari_and_qt():
 
 def test_refinement_needs_little():
     standard = {*sys.stdlib_module_names, PACKAGE.name}
-    allowed = standard | {"llvmlite", "numpy", "numba", "optuna", "platformdirs", "pydensecrf"}
+    allowed = standard | {"llvmlite", "numpy", "numba", "platformdirs", "pydensecrf"}
     assert offenders(lambda part, found: part == "crf" and found.package not in allowed) == []
 
 
@@ -194,6 +206,23 @@ def test_errors_are_swallowed_only_where_they_are_shown():
         for line in broad_handlers(path.read_text(encoding="utf-8"))
     ]
     assert found == []
+
+
+TOLD = {"annotations", "fcn", "images", "model", "pipeline", "settings", "training_input"}
+"""What the compute process runs, whose parent tells the user of an `InputError` and no other."""
+
+
+def test_what_is_refused_is_told_to_the_user():
+    found = [
+        f"{path.relative_to(PACKAGE.parent)}:{node.lineno}"
+        for path in FILES
+        if part_of(path) in TOLD
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Raise)
+        and isinstance(node.exc, ast.Call)
+        and ast.unparse(node.exc.func) in {"ValueError", "TypeError"}
+    ]
+    assert found == [], "raise an InputError, or an InputTypeError"
 
 
 def test_the_checks_see_hidden_imports():

@@ -48,9 +48,14 @@ def test_touching_discs_come_apart():
     assert set(np.unique(instances)) == {0, 1, 2}
     np.testing.assert_array_equal(instances > 0, labels == 5)
     assert instances[30, 25] != instances[30, 73]
-    assert len(np.unique(instances[left & ~right][:200])) == 1
+    for disc in (left & (columns < 40), right & (columns > 58)):
+        assert len(np.unique(instances[disc])) == 1
+    farther_apart = split_instances(labels, 5, minimum_distance_px=40)
+    assert set(np.unique(farther_apart)) == {0, 1}
 
 
 def test_an_absent_class_is_named():
     with pytest.raises(ValueError, match=r"label 9; found are 0, 3"):
         split_instances(np.array([[0, 3]]), 9)
+    with pytest.raises(ValueError, match=r"found are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 90 more\."):
+        split_instances(np.arange(100)[None], 100)

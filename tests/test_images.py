@@ -141,6 +141,13 @@ def test_one_bright_spot_does_not_darken_the_rest() -> None:
     assert mapped.max() == 510
 
 
+def test_half_a_percent_of_the_values_lies_beyond_each_end() -> None:
+    image = np.arange(2001.0).reshape(3, 667, 1)
+    mapping = IntensityMapping.fit(image)
+    assert (mapping.low, mapping.high) == ((10.0,), (1990.0,))
+    np.testing.assert_allclose(mapping.apply(image), (image - 10) / 1980 * 255, atol=1e-3)
+
+
 def test_a_constant_channel_is_mapped_without_a_warning() -> None:
     image = np.dstack([np.eye(8), np.full((8, 8), 3.0)])
     mapped = IntensityMapping.fit(image).apply(image)

@@ -59,7 +59,7 @@ def test_labels_are_the_users_own() -> None:
     probabilities[[0, 1, 2, 2], [0, 0, 1, 1], [0, 1, 0, 1]] = 1
     labels = CARD.to_labels(probabilities)
     np.testing.assert_array_equal(labels, [[-2, 0], [300, 300]])
-    assert labels.dtype == np.int32
+    assert labels.dtype == np.int16
 
 
 @pytest.mark.parametrize("shape", [(2, 4, 4), (4, 4, 3), (3,)])

@@ -122,7 +122,7 @@ def test_wheel_says_what_it_is(wheel):
     assert metadata.get_payload().strip(), "the README is the description on PyPI"
     entry_points = archive.read(f"{folder}/entry_points.txt").decode()
     assert "napari-fcn-crf = napari_fcn_crf_manifest:napari.yaml" in entry_points
-    assert "napari-fcn-crf = napari_fcn_crf.cli:main" in entry_points
+    assert "napari-fcn-crf = napari_fcn_crf.__main__:run" in entry_points
 
 
 def test_installing_brings_neither_qt_nor_napari_nor_a_compilation():

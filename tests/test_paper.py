@@ -15,6 +15,7 @@ from PIL import Image
 from napari_fcn_crf import image_files, paper
 from napari_fcn_crf.settings import TrainingSettings
 from tests.commands import refusal
+from tests.fcn.weights.reference import keras_model, random_reference
 
 
 @pytest.fixture
@@ -62,6 +63,22 @@ def test_the_published_losses_stand_beside_the_cats(
     indices = image_files.read_labels(seed / "cat_annotation.png")
     own = np.where(indices == 1, result.probabilities[1], result.probabilities[0])
     assert float(final[1]) == pytest.approx(-np.log(own.astype(float)).sum(), abs=0.06)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_differs_from_the_tutorials_weights_is_said(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], whole: bool
+) -> None:
+    weights = tmp_path / "vgg.weights.h5"
+    keras_model(random_reference("vgg16-compact"), include_top=whole).save_weights(weights)
+    settings = replace(TrainingSettings.paper(weights), backbone="vgg16-compact", iterations=1)
+    case = paper.read_case(files / "face.png", files / "face_mask.png", settings)
+    result = paper.run(case, tmp_path)
+    assert ("lacks fc6 and fc7" in capsys.readouterr().out) is not whole
+    # Scores start at random, as the tutorial's did, and no louder than they did.
+    pixels = case.annotation.size
+    if not whole:
+        assert 0.3 * pixels < result.model.card.losses[0] < 1.5 * pixels
 
 
 def test_only_the_cat_is_the_cat(measurement_data: Path, tiny_image: np.ndarray) -> None:

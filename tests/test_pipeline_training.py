@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -74,13 +75,21 @@ def test_a_plateau_ends_the_training(halves: Any) -> None:
     assert len(model.card.losses) - (best + 1) == 3
 
 
-def test_time_left_shrinks_with_the_steps(halves: Any) -> None:
-    seen: list[Progress] = []
-    nfc.train(*halves, replace(FCN32S, iterations=8), seen.append)
-    steps = [step for step in seen if step.loss is not None]
-    assert steps[0].seconds_left is None
-    assert steps[-1].seconds_left == 0
-    assert all(step.seconds_left > 0 for step in steps[3:-1])  # type: ignore[operator]
+def test_time_left_shrinks_with_the_steps(halves: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_fcn_crf.fcn import training
+
+    now, left = [0.0], []
+
+    def two_seconds(step: Progress) -> None:
+        now[0] += 2
+        if step.loss is not None:
+            left.append(step.seconds_left)
+
+    # A clock on which nothing else takes time.
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    nfc.train(*halves, replace(FCN32S, iterations=8), two_seconds)
+    # The first step is left out, for it compiles the network.
+    assert left == [None, None, 10, 8, 6, 4, 2, 0]
 
 
 def test_previews_are_few_and_leave_the_training_alone(halves: Any) -> None:

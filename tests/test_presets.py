@@ -14,6 +14,9 @@ def test_saved_presets_come_back_after_the_published_ones(tmp_path):
     presets.save("membranes", CRFSettings(), path)
     assert list(presets.load(path)) == [*presets.PUBLISHED, "nuclei", "membranes"]
     assert presets.load(path)["nuclei"] == mine
+    presets.save("nuclei", CRFSettings(iterations=8), path)
+    assert presets.load(path)["nuclei"].iterations == 8
+    assert presets.load(path)["membranes"] == CRFSettings()
 
 
 @pytest.mark.parametrize("name", ["", "  ", "Tutorial 2016"])
@@ -22,7 +25,9 @@ def test_names_that_are_taken_or_empty(tmp_path, name):
         presets.save(name, CRFSettings(), tmp_path / "presets.json")
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '{"a": {"iterations": -1}}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[1]", '{"a": 1}', '{"a": {"iterations": -1}}', '{"a": {"gaussian_weight": NaN}}']
+)
 def test_a_damaged_file_is_named(tmp_path, text):
     path = tmp_path / "presets.json"
     path.write_text(text)

@@ -1,5 +1,7 @@
 """Refining planes, stacks and volumes, with annotated pixels kept."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -97,15 +99,53 @@ def test_regions_lie_inside_the_image_and_are_no_larger_than_a_screen():
 
 
 def test_a_coarser_region_is_the_same_place(stack):
-    image, probabilities = stack
+    image, _ = stack
+    # Of noise, every sigma changes some label.
+    bright = np.random.default_rng(0).random((3, 20, 24), np.float32)
+    probabilities = np.stack([1 - bright, bright])
     full = Region((0, 20), (0, 24), 1)
     coarse = full.coarser(2)
     assert (full.pixels, coarse.pixels) == (480, 120)
     assert Region((0, 5), (0, 5), 2).pixels == 9
     refiner = RegionRefiner(image[0, ..., None].astype(np.float32), probabilities[:, 0], None)
     sharp = refiner.refine(full, SETTINGS)
-    assert refiner.refine(coarse, SETTINGS).shape == (10, 12)
+    kept = refiner._kept[full]
+    sampled = refiner.refine(coarse, SETTINGS)
+    halves = replace(
+        SETTINGS,
+        gaussian_sigma_px=SETTINGS.gaussian_sigma_px / 2,
+        bilateral_sigma_px=SETTINGS.bilateral_sigma_px / 2,
+    )
+    alone = refine(image[0, ::2, ::2], probabilities[:, 0, ::2, ::2], halves)
+    np.testing.assert_array_equal(sampled, alone.argmax(axis=0))
     np.testing.assert_array_equal(refiner.refine(full, SETTINGS), sharp)
+    assert refiner._kept[full] is kept
+
+
+def test_a_regions_annotated_pixels_stay(stack):
+    image, probabilities = stack
+    annotated = np.full(image.shape[1:], -1)
+    annotated[7, 14:] = 0
+    refiner = RegionRefiner(image[0, ..., None].astype(np.float32), probabilities[:, 0], annotated)
+    found = refiner.refine(Region((4, 20), (4, 24), 1), SETTINGS)
+    assert (found[3, 10:] == 0).all()
+    assert (found[10:, 10:] == 1).all()
+
+
+def test_a_stack_has_one_intensity_mapping_and_alpha_counts_for_nothing(stack):
+    _, probabilities = stack
+    first, second = np.random.default_rng(0).normal(0, 10, (2, 20, 24))
+    # The plane is the same, but not what it is measured by.
+    alone, beside = (
+        refine(np.stack([first, factor * second]), probabilities[:, :2], SETTINGS)[:, 0]
+        for factor in (1, 20)
+    )
+    assert np.abs(alone - beside).max() > 1e-3
+    colour = np.random.default_rng(0).integers(0, 256, (20, 24, 4), np.uint8)
+    np.testing.assert_array_equal(
+        refine(colour, probabilities[:, 0], SETTINGS),
+        refine(colour[..., :3], probabilities[:, 0], SETTINGS),
+    )
 
 
 def test_the_pace_follows_what_frames_took():

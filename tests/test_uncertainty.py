@@ -13,6 +13,12 @@ def test_bounds_are_reached():
     np.testing.assert_allclose(entropy(probabilities), [[0, 1]], atol=1e-6)
 
 
+def test_between_the_bounds_it_is_shannons():
+    # One and a half bits, of two.
+    probabilities = np.array([0.5, 0.25, 0.25, 0.0]).reshape(4, 1, 1)
+    np.testing.assert_allclose(entropy(probabilities), 0.75, atol=1e-6)
+
+
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=6).filter(lambda p: sum(p) > 0.1))
 def test_order_of_classes_does_not_matter(weights):
     p = np.array(weights)[:, None, None] / sum(weights)
@@ -33,6 +39,13 @@ def test_the_widest_uncertain_patch_wins_over_a_bright_speck():
     row, column = most_uncertain_position(uncertainty, sigma_px=5)
     assert 60 <= row < 80
     assert 60 <= column < 80
+
+
+def test_outside_the_image_nothing_is_uncertain():
+    uncertainty = np.zeros((100, 100), np.float32)
+    uncertainty[:5, :5] = 0.5
+    uncertainty[50:60, 50:60] = 0.4
+    assert most_uncertain_position(uncertainty, sigma_px=5)[0] >= 50
 
 
 def test_annotated_pixels_need_no_stroke():

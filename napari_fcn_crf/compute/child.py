@@ -22,6 +22,7 @@ from napari_fcn_crf.compute.environment import (
 )
 from napari_fcn_crf.compute.errors import ChildEndedError, ComputeError
 from napari_fcn_crf.compute.job import Job
+from napari_fcn_crf.input_error import InputError, InputTypeError
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import ComputeSettings
 
@@ -145,12 +146,16 @@ class Child:
 
         task = self._service.task(_RUN_TASK, {"function": function, "request": request})
         task.listen(listen)
-        try:
-            with self._sending:
-                task.start()
-        except (OSError, ValueError) as error:  # the pipe is closed
-            raise self._ended(task_began=False) from error
+        refused: list[Exception] = []
+
+        def on_refused(error: Exception) -> None:
+            refused.append(error)
+            is_over.set()
+
+        self._send(task.start, on_refused)
         self._wait(task, is_over, job, grace_s)
+        if refused and isinstance(refused[0], TypeError):
+            raise refused[0]  # no JSON; with anything else, the process had ended
         if task.status is TaskStatus.FAILED:
             raise ComputeError(
                 "The compute process could not run the task. Look into the log.", str(task.error)
@@ -181,11 +186,22 @@ class Child:
             if deadline is None:
                 deadline = time.monotonic() + grace_s
                 if grace_s:
-                    with suppress(OSError, ValueError), self._sending:  # it ended in between
-                        task.cancel()
+                    self._send(task.cancel, lambda error: None)  # it ended in between
             if time.monotonic() >= deadline:
                 self.kill()
                 raise Cancelled
+
+    def _send(self, message: Callable[[], object], on_refused: Callable[[Exception], None]) -> None:
+        """Write to the process, which takes as long as it does not read: in a thread."""
+
+        def send() -> None:
+            try:
+                with self._sending:
+                    message()
+            except Exception as error:  # noqa: BLE001 - `call` raises it
+                on_refused(error)
+
+        threading.Thread(target=send, name="fcn-crf-sending", daemon=True).start()
 
     def _ended(self, task_began: bool) -> ChildEndedError:
         self.kill()  # frees its pipes
@@ -275,10 +291,10 @@ def _unwrap(outputs: dict[str, Any]) -> dict[str, Any]:
     """Return the task's answer, or raise what it raised."""
     if outputs["kind"] == "cancelled":
         raise Cancelled
-    if outputs["kind"] == "ValueError":
-        raise ValueError(outputs["message"])
-    if outputs["kind"] == "TypeError":
-        raise TypeError(outputs["message"])
+    if outputs["kind"] == "input":
+        raise InputError(outputs["message"])
+    if outputs["kind"] == "type":
+        raise InputTypeError(outputs["message"])
     if outputs["kind"] == "error":
         raise ComputeError(outputs["message"], outputs["details"])
     answer: dict[str, Any] = outputs["answer"]

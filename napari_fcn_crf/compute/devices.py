@@ -166,21 +166,11 @@ def _ask_backend(settings: ComputeSettings, should_stop: ShouldStop) -> list[str
         errors="replace",
         creationflags=NO_WINDOW,
     )
-    deadline = time.monotonic() + _PROBE_LIMIT_S
-    while True:
-        try:
-            output, log = process.communicate(timeout=0.1)
-            break
-        except subprocess.TimeoutExpired:
-            if should_stop() or time.monotonic() > deadline:
-                process.kill()
-                process.communicate()
-                if should_stop():
-                    raise Cancelled from None
-                raise ComputeError(
-                    f"The backend did not name its devices within {_PROBE_LIMIT_S} s. Choose "
-                    "'cpu' in the settings."
-                ) from None
+    try:
+        output, log = _outcome(process, should_stop)
+    finally:
+        process.kill()  # harmless if it has ended
+        process.communicate()
     for line in output.splitlines():
         if line.startswith(_MARK):
             names: list[str] = json.loads(line.removeprefix(_MARK))
@@ -188,6 +178,22 @@ def _ask_backend(settings: ComputeSettings, should_stop: ShouldStop) -> list[str
     raise ComputeError(
         f"The {settings.backend} backend could not name its devices. Look into the log.", log
     )
+
+
+def _outcome(process: subprocess.Popen[str], should_stop: ShouldStop) -> tuple[str, str]:
+    """Return what the process prints until it ends."""
+    deadline = time.monotonic() + _PROBE_LIMIT_S
+    while True:
+        try:
+            return process.communicate(timeout=0.1)
+        except subprocess.TimeoutExpired:
+            if should_stop():
+                raise Cancelled from None
+            if time.monotonic() > deadline:
+                raise ComputeError(
+                    f"The backend did not name its devices within {_PROBE_LIMIT_S} s. Choose "
+                    "'cpu' in the settings."
+                ) from None
 
 
 def _ask_interpreter(interpreter: str) -> list[str]:

@@ -105,8 +105,8 @@ class ComputeService:
             before = _identity(path)
             with SharedArrays(_raise_if_cancelled(job)) as shared:
                 request = {
-                    "images": [shared.share(_shareable(image)) for image in images],
-                    "labels": [shared.share(_shareable(label)) for label in labels],
+                    "images": shared.share([_shareable(image) for image in images]),
+                    "labels": shared.share([_shareable(label) for label in labels]),
                     "settings": settings.to_dict(),
                     "model_path": str(path),
                     "class_names": list((class_names or {}).items()),
@@ -158,7 +158,10 @@ class ComputeService:
                 return replace(progress, note=progress.note or note)
 
             with SharedArrays(_raise_if_cancelled(job)) as shared:
-                request = {"image": shared.share(_shareable(image)), "model_path": str(path)}
+                request = {
+                    "image": shared.share([_shareable(image)]),
+                    "model_path": str(path),
+                }
                 while True:
                     name = shared.reserve()
                     request |= {"settings": tiles.to_dict(), "result_name": name}

@@ -6,7 +6,7 @@ import errno
 import math
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,15 @@ import numpy.typing as npt
 from appose import NDArray, SharedMemory
 
 _CHUNK_BYTES = 64 * 2**20
+_ALIGNMENT_BYTES = 64
 _POSIX_SHARED_MEMORY = Path("/dev/shm")
+
+Packed = dict[str, Any]
+"""Arrays in one block: the block, and each one's dtype, shape and offset."""
+
+
+class SharedMemoryFullError(MemoryError):
+    """There is less shared memory than is needed; the message is for the user."""
 
 
 class SharedArrays:
@@ -52,19 +60,24 @@ class SharedArrays:
                 block.close()
                 block.unlink()
 
-    def share(self, array: npt.NDArray[Any]) -> NDArray:
-        """Copy an array into a new shared block.
+    def share(self, arrays: Sequence[npt.NDArray[Any]]) -> Packed:
+        """Copy arrays into one new shared block, for systems allow a process few open files.
 
         Raises
         ------
-        MemoryError
+        SharedMemoryFullError
             If there is not enough shared memory; the message says how much is.
         """
-        block = create_block(array.nbytes, _new_name())
+        entries, size = [], 0
+        for array in arrays:
+            entries.append((array.dtype.str, list(array.shape), size))
+            size += -(-array.nbytes // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES
+        block = create_block(size, _new_name(), self._check)
         self._blocks.append(block)
-        shared = NDArray(array.dtype.str, list(array.shape), block)
-        _copy(array, shared.ndarray(), self._check)
-        return shared
+        for array, entry in zip(arrays, entries, strict=True):
+            self._check()
+            _copy(array, _view(block, *entry), self._check)
+        return {"block": block, "arrays": entries}
 
     def reserve(self) -> str:
         """Return a new name for a block that the child will make, and that is freed here."""
@@ -83,46 +96,68 @@ class SharedArrays:
             block.close()
 
 
-def create_block(size: int, name: str) -> SharedMemory:
+def create_block(size: int, name: str, check: Callable[[], None] = lambda: None) -> SharedMemory:
     """Make a shared block of `size` bytes that is really there.
+
+    Parameters
+    ----------
+    size : int
+    name : str
+    check : callable, optional
+        Called between the pieces of a large one; raises to end it.
 
     Raises
     ------
-    MemoryError
+    SharedMemoryFullError
         If there is not enough; the message says how much is.
     """
     block = SharedMemory(name=name, create=True, rsize=max(1, size))
-    path = _POSIX_SHARED_MEMORY / block.name
-    if path.exists() and hasattr(os, "posix_fallocate"):
-        # Without this, a full /dev/shm (64 MB in most containers) kills the process that writes.
-        try:
-            with path.open("r+b") as file:
-                os.posix_fallocate(file.fileno(), 0, max(1, size))
-        except OSError as error:
-            block.close()
-            block.unlink()
-            if error.errno not in (errno.ENOSPC, errno.ENOMEM):
-                raise
-            raise MemoryError(
-                f"Handing the image to the compute process needs {_megabytes(size)} MB of shared "
-                f"memory, but {_POSIX_SHARED_MEMORY} has {_megabytes(_free_bytes())} MB free. Use "
-                "a smaller image, or give it more (in a container: --shm-size)."
-            ) from error
+    try:
+        _allocate(block, size, check)
+    except BaseException as error:
+        block.close()
+        block.unlink()
+        if not isinstance(error, OSError) or error.errno not in (errno.ENOSPC, errno.ENOMEM):
+            raise
+        raise SharedMemoryFullError(
+            f"Handing the image to the compute process needs {_megabytes(size)} MB of shared "
+            f"memory, but {_POSIX_SHARED_MEMORY} has {_megabytes(_free_bytes())} MB free. Use "
+            "a smaller image, or give it more (in a container: --shm-size)."
+        ) from error
     return block
 
 
+def _allocate(block: SharedMemory, size: int, check: Callable[[], None]) -> None:
+    """Get a block's memory; else a full /dev/shm (64 MB in most containers) kills who writes."""
+    path = _POSIX_SHARED_MEMORY / block.name
+    if not path.exists() or not hasattr(os, "posix_fallocate"):
+        return
+    if size > _free_bytes():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    with path.open("r+b") as file:
+        for first in range(0, max(1, size), _CHUNK_BYTES):
+            check()
+            os.posix_fallocate(file.fileno(), first, min(_CHUNK_BYTES, max(1, size) - first))
+
+
 @contextmanager
-def attached(shared: NDArray) -> Iterator[npt.NDArray[Any]]:
-    """Give a read-only view of a shared array, and let go of its memory afterwards."""
-    view = shared.ndarray()
-    view.flags.writeable = False
+def attached(packed: Packed) -> Iterator[list[npt.NDArray[Any]]]:
+    """Give read-only views of shared arrays, and let go of their memory afterwards."""
+    block = packed["block"]
+    views = [_view(block, *entry) for entry in packed["arrays"]]
+    for view in views:
+        view.flags.writeable = False
     try:
-        yield view
+        yield views
     finally:
-        del view
-        # A library may still hold the view; the mapping then goes when it lets go.
+        views.clear()
+        # A library may still hold one; the mapping then goes when it lets go.
         with suppress(BufferError):
-            shared.shm.close()
+            block.close()
+
+
+def _view(block: SharedMemory, dtype: str, shape: Sequence[int], offset: int) -> npt.NDArray[Any]:
+    return np.ndarray(tuple(shape), dtype, buffer=block.buf, offset=offset)
 
 
 def _copy(source: npt.NDArray[Any], target: npt.NDArray[Any], check: Callable[[], None]) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import dis
 import errno
+import gc
 import os
 import sys
+import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ from napari_fcn_crf.compute import backend
 from napari_fcn_crf.compute.allocation import return_freed_memory
 from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.previews import PreviewWriter
-from napari_fcn_crf.compute.shared import attached, create_block
+from napari_fcn_crf.compute.shared import Packed, SharedMemoryFullError, attached, create_block
+from napari_fcn_crf.input_error import InputError, InputTypeError
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
 
@@ -43,10 +44,22 @@ def load_backend() -> None:
     """Import Keras and its backend; what is in the way of that, `hello` tells."""
     global _backend_problem
     _backend_problem = backend.load()
+    # What was loaded stays: no search for what is free need look at it again.
+    gc.freeze()
 
 
 def run(task: Any, function: str, request: dict[str, Any]) -> None:
-    """Run one of the functions below as an Appose task and put its answer in the outputs."""
+    """Run one of the functions below as an Appose task and put its answer in the outputs.
+
+    In a thread of its own: TensorFlow keeps the calls that led to an operation, once for all that
+    are the same, and in Appose's thread they begin in code that is compiled anew for each task.
+    """
+    thread = threading.Thread(target=_run, args=(task, function, request), name=function)
+    thread.start()
+    thread.join()
+
+
+def _run(task: Any, function: str, request: dict[str, Any]) -> None:
     release_result()
     try:
         task.outputs.update(kind="answer", answer=_TASKS[function](task, **request))
@@ -58,6 +71,8 @@ def run(task: Any, function: str, request: dict[str, Any]) -> None:
         kind, message = _describe(error)
         task.outputs.update(kind=kind, message=message, details=details)
     finally:
+        # Networks and their functions hold each other: large, but too few for Python to look soon.
+        gc.collect()
         return_freed_memory()
 
 
@@ -77,8 +92,8 @@ def hello(task: Any, device: str) -> dict[str, Any]:
 
 def train(
     task: Any,
-    images: list[NDArray],
-    labels: list[NDArray],
+    images: Packed,
+    labels: Packed,
     settings: dict[str, Any],
     model_path: str,
     class_names: list[tuple[int, str]],
@@ -109,8 +124,8 @@ def train(
             _previews = PreviewWriter(preview_names, tell)
             stack.callback(_previews.close)
         model = pipeline.train(
-            [stack.enter_context(attached(image)) for image in images],
-            [stack.enter_context(attached(label)) for label in labels],
+            stack.enter_context(attached(images)),
+            stack.enter_context(attached(labels)),
             TrainingSettings.from_dict(settings),
             on_progress=report,
             should_stop=_stopper(task),
@@ -128,7 +143,7 @@ def train(
 
 def predict(
     task: Any,
-    image: NDArray,
+    image: Packed,
     settings: dict[str, Any],
     model_path: str,
     result_name: str,
@@ -136,7 +151,7 @@ def predict(
     """Predict an image and leave the probabilities in the shared block `result_name`."""
     from napari_fcn_crf import pipeline
 
-    with attached(image) as pixels:
+    with attached(image) as (pixels,):
         probabilities = pipeline.predict(
             _load_model(task, model_path),
             pixels,
@@ -265,9 +280,9 @@ def _stopper(task: Any) -> Callable[[], bool]:
 
 def _describe(error: Exception) -> tuple[str, str]:
     """Return the kind of an error and one sentence for the user."""
-    if isinstance(error, ValueError | TypeError) and _is_ours(error):
-        return ("ValueError" if isinstance(error, ValueError) else "TypeError"), str(error)
-    if isinstance(error, MemoryError) and _is_ours(error):
+    if isinstance(error, InputError):
+        return ("type" if isinstance(error, InputTypeError) else "input"), str(error)
+    if isinstance(error, SharedMemoryFullError):
         return "error", str(error)
     if type(error).__name__ in _OUT_OF_MEMORY:
         return "error", (
@@ -279,21 +294,3 @@ def _describe(error: Exception) -> tuple[str, str]:
     return "error", (
         f"The compute process could not finish ({backend.first_line(error)}). Look into the log."
     )
-
-
-def _is_ours(error: Exception) -> bool:
-    """Return whether a `raise` of this package raised it, whose messages are for the user.
-
-    What numpy raises from C shows no frame of its own, hence the look at the instruction.
-    """
-    *_, last = _entries(error.__traceback__)
-    code, position = last.tb_frame.f_code.co_code, last.tb_lasti
-    module = str(last.tb_frame.f_globals.get("__name__", ""))
-    is_in_package = module.startswith(f"{__name__.partition('.')[0]}.")
-    return is_in_package and dis.opname[code[position]] == "RAISE_VARARGS"
-
-
-def _entries(entry: TracebackType | None) -> Iterator[TracebackType]:
-    while entry is not None:
-        yield entry
-        entry = entry.tb_next

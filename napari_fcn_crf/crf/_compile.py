@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
-import platformdirs
 from numba import config
+
+from ._kernel_cache import KernelCache, cache_folder
 
 # Division follows IEEE 754 (no exceptions), and nothing that would let NaN or infinity be
 # miscompiled is on. No kernel is called from C.
@@ -41,33 +39,16 @@ def part_of_kernel(function: Callable[..., Any] | None = None, **options: Any) -
     return numba.njit(no_cpython_wrapper=True, **_OPTIONS, **options)(function)
 
 
-def cache_folder() -> Path | None:
-    """Return a writable folder for compiled kernels of exactly this source; None without one.
-
-    Numba notices a change in the file of the kernel it compiled, but not in files that kernel calls
-    into, so the folder is named by the contents of all files with kernels, which begin with _.
-    """
-    source = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("_*.py")))
-    name = "crf-" + hashlib.sha256(source).hexdigest()[:16]
-    folder = platformdirs.user_cache_path("napari-fcn-crf", appauthor=False) / "kernels" / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        return None
-
-
 _folder = cache_folder()
 
 
 def _keep_on_disk(dispatcher: Any) -> None:
-    chosen_by_user = config.CACHE_DIR
-    if not chosen_by_user and _folder is None:
+    if _folder is None:
         return
     # The folder is looked up once, here; other packages' kernels keep their own.
-    config.CACHE_DIR = chosen_by_user or str(_folder)
+    chosen_by_user = config.CACHE_DIR
+    config.CACHE_DIR = str(_folder)
     try:
-        dispatcher.enable_caching()
+        dispatcher._cache = KernelCache(dispatcher.py_func)
     finally:
         config.CACHE_DIR = chosen_by_user

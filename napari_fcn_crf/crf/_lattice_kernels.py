@@ -25,6 +25,9 @@ from ._radix_sort import radix_sort
 _HASH = np.uint64(0x9E3779B97F4A7C15)
 # Adding and subtracting 1.5 * 2^23 rounds a float32 to the nearest even integer.
 _ROUND = np.float32(12582912.0)
+# As far as that is exact. What lies beyond, or is NaN, is taken for 0: whatever a caller passes, no
+# rank may lead out of an array.
+_FARTHEST = np.float32(1 << 22)
 MOST_SLOTS = 65536
 """Slots of a tile are numbered with 16 bits."""
 
@@ -117,7 +120,9 @@ def _rank_line(elevated: Array, n: int, simplices: Any, total: Array) -> None:
         total[i] = 0
     for a in range(vertices):
         for i in range(n):
-            whole = (inverse * elevated[a, i] + _ROUND) - _ROUND
+            multiple = inverse * elevated[a, i]
+            known = multiple if abs(multiple) < _FARTHEST else np.float32(0)
+            whole = (known + _ROUND) - _ROUND
             nearest[a, i] = np.int32(whole)
             total[i] += np.int32(whole)
             offset[a, i] = elevated[a, i] - whole * size
@@ -130,11 +135,13 @@ def _rank_line(elevated: Array, n: int, simplices: Any, total: Array) -> None:
                 below = np.int32(offset[a, i] < offset[b, i])
                 rank[a, i] += below
                 rank[b, i] += 1 - below
+    last = np.int32(vertices - 1)
     # Where the nearest integers do not sum to zero, the point is brought back to the plane.
     for a in range(vertices):
         for i in range(n):
             wrap = np.int32(rank[a, i] < 0) - np.int32(rank[a, i] >= vertices)
-            rank[a, i] += wrap * vertices
+            inside = np.int32(rank[a, i] + wrap * vertices)
+            rank[a, i] = min(max(inside, np.int32(0)), last)
             nearest[a, i] += wrap
             offset[a, i] = (elevated[a, i] - np.float32(nearest[a, i]) * size) * inverse
 

@@ -77,12 +77,11 @@ def log_odds(
     end: int,
     probabilities: Array,
     least: Any,
-    channels: int,
     odds: Array,
     off: Array,
     row: Any,
 ) -> None:
-    """Write log p_c - log p_last of every class, and how far sums are from one, for some lines.
+    """Write log p_c - log p_last of some lines, without the last class, and how far sums are off.
 
     Parameters
     ----------
@@ -91,8 +90,6 @@ def log_odds(
     probabilities : float32 array, shape (classes, planes, rows, columns)
     least : float32
         Probabilities below it are taken for it.
-    channels : int
-        One less than there are classes leaves out the last class' odds, which are 0.
     odds : float32 array, shape (planes, rows, columns, len(row))
     off : float32 array, shape (planes * rows,)
         The largest |sum - 1| of a line; NaN where a probability is negative or not a number.
@@ -121,22 +118,19 @@ def log_odds(
         logarithms(logs.reshape(logs.size))
         for i in range(n):
             for c in range(len(row)):
-                odds[z, y, i, c] = logs[c, i] - logs[classes - 1, i] if c < channels else NEVER
+                odds[z, y, i, c] = logs[c, i] - logs[classes - 1, i] if c < classes - 1 else NEVER
         off[line] = np.float32(np.nan) if invalid else worst
 
 
 @part_of_kernel
-def _softmax_line(
-    logits: Array, rest: Array, zeros: Array, ones: Array, is_potts: bool, row: Any
-) -> None:
+def _softmax_line(logits: Array, rest: Array, zeros: Array, ones: Array, row: Any) -> None:
     """Replace pixels' rows of logits by marginals; `rest` becomes the last class'.
 
-    With Potts, the last class is not in the rows and its logit is 0. `zeros` and `ones` are one
-    row each.
+    The last class is not in the rows; its logit is 0. `zeros` and `ones` are one row each.
     """
     length = len(row)
     for i in range(rest.size):
-        top = np.float32(0) if is_potts else logits[i * length]
+        top = np.float32(0)
         for c in range(length):
             top = max(top, logits[i * length + c])
         add_row(logits, i, logits, i, -top, ones, 0, row)
@@ -144,7 +138,7 @@ def _softmax_line(
     exponentials(logits)
     exponentials(rest)
     for i in range(rest.size):
-        total = rest[i] if is_potts else np.float32(0)
+        total = rest[i]
         for c in range(length):
             total += logits[i * length + c]
         inverse = _ONE / total
@@ -154,7 +148,7 @@ def _softmax_line(
 
 @part_of_kernel(fastmath={"contract"})
 def _softmax_line_of_two(logits: Array, rest: Array) -> None:
-    """Do `_softmax_line` for Potts and one channel: q = 1 / (1 + exp -x), and 1 - q."""
+    """Do `_softmax_line` for one channel: q = 1 / (1 + exp -x), and 1 - q."""
     for i in range(rest.size):
         rest[i] = -abs(logits[i])
     exponentials(rest)
@@ -166,30 +160,12 @@ def _softmax_line_of_two(logits: Array, rest: Array) -> None:
 
 
 @part_of_kernel
-def _add_penalties(penalties: Array, messages: Array, logits: Array, row: Any) -> None:
-    """Subtract Σ_c' μ(c, c') m_i(c') from pixels' rows of logits; μ is symmetric."""
-    length = len(row)
-    for i in range(logits.size // length):
-        for other in range(penalties.size // length):
-            message = messages[i * length + other]
-            add_row(logits, i, logits, i, -message, penalties, other, row)
-
-
-@part_of_kernel
-def _write_line(
-    logits: Array, rest: Array, is_potts: bool, compare: bool, marginals: Array, row: Any
-) -> Any:
-    """Write marginals (classes, n); return their largest change with `compare`, or 0."""
-    largest = np.float32(0)
-    classes = marginals.shape[0]
-    for c in range(classes):
-        is_rest = is_potts and c == classes - 1
+def _write_line(logits: Array, rest: Array, marginals: Array, row: Any) -> None:
+    """Write marginals (classes, n)."""
+    last = marginals.shape[0] - 1
+    for c in range(last + 1):
         for i in range(rest.size):
-            q = rest[i] if is_rest else logits[i * len(row) + c]
-            if compare:
-                largest = max(largest, abs(q - marginals[c, i]))
-            marginals[c, i] = q
-    return largest
+            marginals[c, i] = rest[i] if c == last else logits[i * len(row) + c]
 
 
 @kernel
@@ -197,18 +173,15 @@ def update(
     begin: int,
     end: int,
     odds: Array,
-    penalties: Array,
     boxes: Array,
     smoothness: Any,
     appearance: Any,
     sums: Any,
     receive: bool,
-    spread: bool,
-    write: bool,
-    compare: bool,
+    last: bool,
     marginals: Array,
     row: Any,
-) -> Any:
+) -> None:
     """Run one iteration for a range of tiles: q_i ∝ exp(log-odds_i + Σ_k factor_k (K_k q)_i).
 
     Parameters
@@ -216,68 +189,49 @@ def update(
     begin, end : int
         Of the tiles.
     odds : float32 array, shape (planes, rows, columns, len(row))
-    penalties : float32 array, shape (classes * len(row),)
-        μ, row by row; empty for Potts, whose channels are q_c - q_last, one less than classes.
     boxes : the tiles
     smoothness, appearance : (slots, weights, starts, corners, factor) of the lattices
         A lattice of factor 0 is not looked at.
     sums : two float32 arrays, shape (slots * len(row),)
         Blurred sums on entry, splatted ones on return.
-    receive, spread, write, compare : bool
-        Whether messages are received, the new marginals splatted, written, and compared with those
-        there were.
+    receive, last : bool
+        Whether messages are received, and whether the new marginals are written; until the last
+        iteration q_c - q_last are splatted instead.
     marginals : float32 array, shape (classes, planes, rows, columns)
-
-    Returns
-    -------
-    float32
-        The largest change of a marginal, if they are compared.
     """
     length = len(row)
-    is_potts = penalties.size == 0
     slots_s, weights_s, starts_s, corners_s, smooth = smoothness
     slots_a, weights_a, starts_a, corners_a, appear = appearance
     zeros, ones = np.zeros(length, np.float32), np.ones(length, np.float32)
-    largest = np.float32(0)
     for tile in range(begin, end):
         left, right = boxes[tile, 4], boxes[tile, 5]
         n = right - left
         logits = np.empty(n * length, np.float32)
-        messages = np.empty(0 if is_potts else n * length, np.float32)
         rest = np.empty(n, np.float32)
         sums_s = sums[0][starts_s[tile] * length : starts_s[tile + 1] * length]
         sums_a = sums[1][starts_a[tile] * length : starts_a[tile + 1] * length]
-        new_s = np.zeros(sums_s.size if spread else 0, np.float32)
-        new_a = np.zeros(sums_a.size if spread else 0, np.float32)
+        new_s = np.zeros(0 if last else sums_s.size, np.float32)
+        new_a = np.zeros(0 if last else sums_a.size, np.float32)
         for z in range(boxes[tile, 0], boxes[tile, 1]):
             for y in range(boxes[tile, 2], boxes[tile, 3]):
                 of_line = odds[z, y, left:right].reshape(n * length)
                 for k in range(n * length):
                     logits[k] = of_line[k]
-                for k in range(messages.size):
-                    messages[k] = np.float32(0)
-                received = logits if is_potts else messages
                 line_s = slots_s[z, y, left:right], weights_s[z, y, left:right]
                 line_a = slots_a[z, y, left:right], weights_a[z, y, left:right]
                 if receive and smooth != 0:
-                    slice_line(*line_s, sums_s, smooth, received, corners_s, row)
+                    slice_line(*line_s, sums_s, smooth, logits, corners_s, row)
                 if receive and appear != 0:
-                    slice_line(*line_a, sums_a, appear, received, corners_a, row)
-                if not is_potts:
-                    _add_penalties(penalties, messages, logits, row)
-                if is_potts and length == 1:
+                    slice_line(*line_a, sums_a, appear, logits, corners_a, row)
+                if length == 1:
                     _softmax_line_of_two(logits, rest)
                 else:
-                    _softmax_line(logits, rest, zeros, ones, is_potts, row)
-                if write:
-                    of_line_q = marginals[:, z, y, left:right]
-                    change = _write_line(logits, rest, is_potts, compare, of_line_q, row)
-                    largest = max(largest, change)
-                if not spread:
+                    _softmax_line(logits, rest, zeros, ones, row)
+                if last:
+                    _write_line(logits, rest, marginals[:, z, y, left:right], row)
                     continue
-                if is_potts:
-                    for i in range(n):
-                        add_row(logits, i, logits, i, -rest[i], ones, 0, row)
+                for i in range(n):
+                    add_row(logits, i, logits, i, -rest[i], ones, 0, row)
                 if smooth != 0:
                     splat_line(*line_s, logits, new_s, corners_s, row)
                 if appear != 0:
@@ -286,4 +240,3 @@ def update(
             sums_s[k] = new_s[k]
         for k in range(new_a.size):
             sums_a[k] = new_a[k]
-    return largest

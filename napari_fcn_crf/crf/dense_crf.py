@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ..images import IntensityMapping
 from ..settings import CRFSettings
 from . import reference
-from .features import Features, appearance, positions
+from .features import FARTHEST, Features, appearance, positions
 from .lattice import CrowdedTileError, PermutohedralLattice, tile_boxes
 from .mean_field import OnIteration, ShouldStop, mean_field
 from .parts import parts
@@ -30,6 +30,8 @@ _BYTES_AT_ONCE = 1 << 31
 # What a part is computed with on each side. One iteration hears about two sigmas far, and five pass
 # it on: with 2, 99 % of labels are those of the whole image, with 6 more than 99.98 %.
 _MARGIN_SIGMAS = 6.0
+# As good as none and as good as infinite, and still numbers in float32.
+_LEAST_SIGMA, _LARGEST_SIGMA = 1e-30, 1e30
 
 
 class DenseCRF:
@@ -43,8 +45,6 @@ class DenseCRF:
     spacing : sequence of float, one a spatial axis, optional
         Size of a pixel along each axis in units of the last one's; the sigmas are in those units.
         A volume of planes three columns' width apart has (3, 1, 1).
-    channel_sigmas : sequence of float, one a channel, optional
-        Intensity sigmas instead of the settings' single one.
     threads : int, optional
         By default as many as `threads.available_threads` says.
     intensity : IntensityMapping, optional
@@ -64,8 +64,8 @@ class DenseCRF:
     -----
     The energy of a labelling x is
 
-        E(x) = Σ_i -log p_i(x_i) + Σ_{i<j} μ(x_i, x_j) [w1 exp(-|p_i-p_j|²/2θα² - |I_i-I_j|²/2θβ²)
-                                                       + w2 exp(-|p_i-p_j|²/2θγ²)]
+        E(x) = Σ_i -log p_i(x_i) + Σ_{i<j} [x_i ≠ x_j] (w1 exp(-|p_i-p_j|²/2θα² - |I_i-I_j|²/2θβ²)
+                                                       + w2 exp(-|p_i-p_j|²/2θγ²))
 
     with positions p, intensities I, and each kernel normalised symmetrically. Positions are in the
     order (plane,) row, column: the lattice's error depends on it, so it matters for agreement.
@@ -83,7 +83,6 @@ class DenseCRF:
         settings: CRFSettings,
         *,
         spacing: Sequence[float] | None = None,
-        channel_sigmas: Sequence[float] | None = None,
         threads: int | None = None,
         intensity: IntensityMapping | None = None,
         origin: Sequence[int] | None = None,
@@ -92,14 +91,12 @@ class DenseCRF:
         self._image = _check_image(image)
         self._spatial_shape = self._image.shape[:-1]
         axes = len(self._spatial_shape)
-        self._spacing = _check_lengths("spacing", spacing, axes, "spatial axis") or (1.0,) * axes
-        channels = self._image.shape[-1]
-        self._channel_sigmas = _check_lengths("channel_sigmas", channel_sigmas, channels, "channel")
+        self._spacing = (1.0,) * axes if spacing is None else _check_spacing(spacing, axes)
         self._threads = threads or available_threads()
         self._intensity = intensity
         self._origin = (0, 0, *(origin or (0,) * axes))[-3:]
         self._volume = self._image.reshape((1, *self._image.shape)[-4:])
-        self._corners = axes + channels + 1
+        self._corners = axes + self._image.shape[-1] + 1
         self._boxes = tile_boxes(self._volume.shape[:3])
         self._lattices: dict[Kind, tuple[tuple[float, ...], PermutohedralLattice]] = {}
 
@@ -110,9 +107,7 @@ class DenseCRF:
         *,
         on_iteration: OnIteration | None = None,
         should_stop: ShouldStop | None = None,
-        compatibility: Any = None,
         clamped: Any = None,
-        tolerance: float = 0.0,
     ) -> Floats:
         """Return the marginals of every pixel, float32, shape (classes, *spatial), summing to one.
 
@@ -126,73 +121,55 @@ class DenseCRF:
             Called with the iterations done and in all.
         should_stop : callable, optional
             Asked between iterations; when it returns True, one more ends the work.
-        compatibility : array, shape (classes, classes), optional
-            Penalty of each label beside each other, symmetric; by default 1 off the diagonal,
-            0 on it (Potts).
         clamped : int array, shape (*spatial), optional
             Class index of pixels whose class is certain; -1 where it is free.
-        tolerance : float
-            Stop when no marginal changes by more than this.
 
         Raises
         ------
         TypeError
             If probabilities or clamped pixels have another type.
         ValueError
-            If a shape or a value is wrong; the message says which.
+            If a shape or a value is wrong, or a sigma too small for the image; the message says
+            which.
         ImportError
             If the engine is "pydensecrf" and it is not installed.
         """
         settings = settings or self.settings
         given = check_probabilities(probabilities, self._spatial_shape)
         classes = len(given)
-        penalties = _check_compatibility(compatibility, classes)
         fixed = _check_clamped(clamped, self._spatial_shape, classes)
+        if settings.iterations:
+            self._check_sigmas(settings)
         in_parts = settings.engine == "builtin" and self._pixels_at_once(classes) < given[0].size
         return (self._infer_in_parts if in_parts else self._infer_whole)(
-            given,
-            settings,
-            penalties,
-            fixed,
-            on_iteration=on_iteration,
-            should_stop=should_stop,
-            tolerance=tolerance,
+            given, settings, fixed, on_iteration=on_iteration, should_stop=should_stop
         )
 
     def _infer_whole(
         self,
         given: Floats,
         settings: CRFSettings,
-        penalties: Floats | None,
         fixed: npt.NDArray[np.integer[Any]] | None,
         **control: Any,
     ) -> Floats:
         classes = len(given)
         volume = np.ascontiguousarray(given).reshape(classes, *self._volume.shape[:3])
-        channels = classes if penalties is not None else classes - 1
-        odds = log_odds(volume, channels, self._threads)
+        odds = log_odds(volume, self._threads)
         if fixed is not None:
-            clamp(odds, fixed.reshape(volume.shape[1:]), channels)
+            clamp(odds, fixed.reshape(volume.shape[1:]), classes)
         weights = [_weight(kind, settings) for kind in KINDS]
         if classes == 1 or not settings.iterations or not any(weights):
             marginals = volume / volume.sum(axis=0)
         elif settings.engine == "pydensecrf":
-            marginals = self._infer_by_reference(volume, settings, penalties)
+            marginals = self._infer_by_reference(volume, settings)
         else:
-            marginals = self._infer(odds, classes, settings, penalties, **control)
+            marginals = self._infer(odds, classes, settings, **control)
         if fixed is not None:
             certain = np.arange(classes).reshape(-1, *(1,) * fixed.ndim) == fixed
             marginals = np.where(fixed >= 0, certain, marginals.reshape(given.shape))
         return np.asarray(marginals, np.float32).reshape(given.shape)
 
-    def _infer(
-        self,
-        odds: Floats,
-        classes: int,
-        settings: CRFSettings,
-        penalties: Floats | None,
-        **control: Any,
-    ) -> Floats:
+    def _infer(self, odds: Floats, classes: int, settings: CRFSettings, **control: Any) -> Floats:
         smooth, alike = self._both_lattices(settings)
         return mean_field(
             odds,
@@ -201,7 +178,6 @@ class DenseCRF:
             smooth,
             alike,
             settings.iterations,
-            penalties=penalties,
             threads=self._threads,
             **control,
         )
@@ -210,12 +186,10 @@ class DenseCRF:
         self,
         given: Floats,
         settings: CRFSettings,
-        penalties: Floats | None,
         fixed: npt.NDArray[np.integer[Any]] | None,
         *,
         on_iteration: OnIteration | None,
         should_stop: ShouldStop | None,
-        tolerance: float,
     ) -> Floats:
         """Do `infer` for parts with margins, each with lattices of its own, one after the other.
 
@@ -244,7 +218,6 @@ class DenseCRF:
                 self._image[whole],
                 settings,
                 spacing=self._spacing,
-                channel_sigmas=self._channel_sigmas,
                 threads=self._threads,
                 intensity=self._intensity,
                 origin=[a + b for a, b in zip(self._origin[-len(first) :], first, strict=True)],
@@ -252,11 +225,9 @@ class DenseCRF:
             refined = part._infer_whole(
                 given[(slice(None), *whole)],
                 settings,
-                penalties,
                 None if fixed is None else fixed[whole],
                 on_iteration=report,
                 should_stop=should_stop,
-                tolerance=tolerance,
             )
             marginals[(slice(None), *core)] = refined[(slice(None), *inner)]
         return marginals
@@ -268,16 +239,14 @@ class DenseCRF:
         bytes_of_pixel = 2 * (6 * (corners + 3) + 8 * classes + 12)
         return _BYTES_AT_ONCE // bytes_of_pixel
 
-    def _infer_by_reference(
-        self, probabilities: Floats, settings: CRFSettings, penalties: Floats | None
-    ) -> Floats:
+    def _infer_by_reference(self, probabilities: Floats, settings: CRFSettings) -> Floats:
         kernels = [
             (self._features(kind, settings).table(), weight)
             for kind in KINDS
             if (weight := _weight(kind, settings))
         ]
         flat = probabilities.reshape(len(probabilities), -1)
-        marginals = reference.infer(kernels, flat, settings.iterations, penalties)
+        marginals = reference.infer(kernels, flat, settings.iterations)
         return marginals.reshape(probabilities.shape)
 
     def _features(self, kind: Kind, settings: CRFSettings) -> Features:
@@ -286,7 +255,7 @@ class DenseCRF:
             return positions(self._volume.shape[:3], sigmas, self._origin)
         sigmas = self._sigmas_px(settings.bilateral_sigma_px, settings)
         channels = self._volume.shape[3]
-        intensity = self._channel_sigmas or (settings.bilateral_sigma_intensity,) * channels
+        intensity = (settings.bilateral_sigma_intensity,) * channels
         if self._intensity is not None:
             volume = self._intensity.apply(self._image).reshape(self._volume.shape)
         else:
@@ -296,9 +265,45 @@ class DenseCRF:
     def _sigmas_px(self, sigma: float, settings: CRFSettings) -> tuple[float, ...]:
         ratios = (settings.depth_ratio, 1.0, 1.0)[-len(self._spacing) :]
         return tuple(
-            sigma * ratio * self._spacing[-1] / step
+            min(max(sigma * ratio * (self._spacing[-1] / step), _LEAST_SIGMA), _LARGEST_SIGMA)
             for ratio, step in zip(ratios, self._spacing, strict=True)
         )
+
+    @cached_property
+    def _brightest(self) -> float:
+        """Largest absolute value on the scale of the intensity sigma."""
+        if self._intensity is not None:
+            return IntensityMapping.FARTHEST
+        return max(abs(float(self._image.min())), abs(float(self._image.max())))
+
+    def _check_sigmas(self, settings: CRFSettings) -> None:
+        """Refuse sigmas that are so small for the image that pixels could not be numbered."""
+        last = [
+            first + length - 1
+            for first, length in zip(
+                self._origin[-len(self._spatial_shape) :], self._spatial_shape, strict=True
+            )
+        ]
+        for name, weight in (
+            ("gaussian_sigma_px", settings.gaussian_weight),
+            ("bilateral_sigma_px", settings.bilateral_weight),
+        ):
+            sigma = getattr(settings, name)
+            sigmas = self._sigmas_px(sigma, settings)
+            away = max(position / along for position, along in zip(last, sigmas, strict=True))
+            if weight and away > FARTHEST:
+                raise ValueError(
+                    f"{name} must be at least {_rounded_up(sigma * away / FARTHEST)} for an image "
+                    f"of this size, depth and pixel size, but is {sigma:g}. Choose a larger one, "
+                    "or correct the size of a pixel."
+                )
+        sigma = settings.bilateral_sigma_intensity
+        if settings.bilateral_weight and not self._brightest <= FARTHEST * sigma:
+            raise ValueError(
+                "bilateral_sigma_intensity must be at least "
+                f"{_rounded_up(self._brightest / FARTHEST)} for values up to {self._brightest:g}, "
+                f"but is {sigma:g}. Choose a larger one."
+            )
 
     def _both_lattices(
         self, settings: CRFSettings
@@ -329,6 +334,11 @@ class DenseCRF:
             )
             self._lattices[kind] = kept = sigmas, lattice
         return kept[1], weight
+
+
+def _rounded_up(value: float) -> str:
+    """Return a number of two digits, no smaller than the value."""
+    return f"{1.1 * value:.2g}"
 
 
 def _weight(kind: Kind, settings: CRFSettings) -> float:
@@ -366,34 +376,14 @@ def _check_image(image: Any) -> npt.NDArray[Any]:
     return array
 
 
-def _check_lengths(
-    name: str, values: Sequence[float] | None, count: int, of_what: str
-) -> tuple[float, ...] | None:
-    if values is None:
-        return None
-    checked = tuple(map(float, values))
-    if len(checked) != count or not all(0 < value < np.inf for value in checked):
+def _check_spacing(spacing: Sequence[float], axes: int) -> tuple[float, ...]:
+    checked = tuple(map(float, spacing))
+    if len(checked) != axes or not all(0 < step < np.inf for step in checked):
         raise ValueError(
-            f"{name} must be {count} numbers above 0, one a {of_what}, but is {values!r}."
+            f"spacing must be {axes} numbers above 0, one a spatial axis, but is {checked}. "
+            "Correct the size of a pixel."
         )
     return checked
-
-
-def _check_compatibility(compatibility: Any, classes: int) -> Floats | None:
-    if compatibility is None:
-        return None
-    matrix = np.asarray(compatibility, np.float32)
-    if matrix.shape != (classes, classes) or not np.isfinite(matrix).all():
-        raise ValueError(
-            f"compatibility must be a finite matrix of {classes} x {classes} penalties, one for "
-            f"each pair of classes, but its shape is {matrix.shape}."
-        )
-    if not np.allclose(matrix, matrix.T):
-        raise ValueError(
-            "compatibility must be symmetric, since two pixels have no order, but is not. "
-            "Use the mean of it and its transpose."
-        )
-    return matrix
 
 
 def _check_clamped(

@@ -10,6 +10,10 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 
+FARTHEST = 2.0**18
+"""Sigmas that a feature may be away from 0. Beyond, float32 knows it no better than to 1/32 sigma,
+and the lattice soon could not number its vertices."""
+
 
 @dataclass(frozen=True)
 class Features:

@@ -25,6 +25,8 @@ _TILE_PIXELS = 32768
 _SMALLEST_TILE_PIXELS = 16384
 _FEWEST_TILES = 16
 _LONGEST_KEY = 2**63
+# Slots of all tiles are numbered with 32 bits.
+_MOST_SLOTS_IN_ALL = 2**31 - 1
 # Below this many sums, waking other threads takes longer than they would save.
 _WORTH_THREADS = 1 << 19
 _SHORTEST_RANGE = 4096
@@ -54,6 +56,8 @@ class PermutohedralLattice:
     ------
     CrowdedTileError
         If some tile has more than 65536 slots.
+    ValueError
+        If all tiles together have more than 2^31 - 1.
 
     Notes
     -----
@@ -94,6 +98,11 @@ class PermutohedralLattice:
         if counts.max() > kernels.MOST_SLOTS:
             raise CrowdedTileError
         self.starts = np.concatenate([[0], np.cumsum(counts)])
+        if self.starts[-1] > _MOST_SLOTS_IN_ALL - len(self.corners):
+            raise ValueError(
+                "With radii this wide the image cannot be refined in parts, and as a whole it has "
+                "too many pixels. Choose smaller radii, or refine a region of it."
+            )
         if math.prod(shape) % 4:
             found.append(_keys_of_zero(multipliers))
         keys = np.concatenate(found)

@@ -26,9 +26,7 @@ def mean_field(
     appearance: tuple[PermutohedralLattice | None, float],
     iterations: int,
     *,
-    penalties: Floats | None = None,
     threads: int = 1,
-    tolerance: float = 0.0,
     on_iteration: OnIteration | None = None,
     should_stop: ShouldStop | None = None,
 ) -> Floats:
@@ -37,7 +35,7 @@ def mean_field(
     Parameters
     ----------
     odds : float32 array, shape (planes, rows, columns, length)
-        log p_c - log p_last, as `unary.log_odds` returns them: without the last class for Potts.
+        log p_c - log p_last, as `unary.log_odds` returns them.
     classes : int
     boxes : int64 array, shape (tiles, 6)
         The lattices' tiles.
@@ -45,12 +43,8 @@ def mean_field(
         The kernels and their weights; None, or a weight of 0, leaves one out.
     iterations : int
         At least 1.
-    penalties : float32 array, shape (classes, classes), optional
-        Label compatibility μ, symmetric; Potts without it.
     threads : int
         Has no influence on results.
-    tolerance : float
-        Stop when no marginal changes by more in an iteration.
     on_iteration : callable, optional
         Called with the iterations done and in all.
     should_stop : callable, optional
@@ -60,13 +54,13 @@ def mean_field(
     -----
     Iteration t + 1 sets, at every pixel i and for every class c,
 
-        q_i(c) ∝ exp(log p_i(c) - Σ_c' μ(c, c') Σ_k w_k n_i Σ_j k_k(f_i, f_j) n_j q_j(c'))
+        q_i(c) ∝ exp(log p_i(c) + Σ_k w_k n_i Σ_j k_k(f_i, f_j) n_j q_j(c))
 
     from the marginals of iteration t, starting at q = p (Krähenbühl and Koltun 2011, algorithm 1;
-    normalised symmetrically as in their 2013 paper; the sums include j = i, as in their code).
-    With Potts, μ(c, c') = 1 for c ≠ c'. Then all that is filtered is q_j(c) - q_j(last): the filter
-    is linear, and the differences of the exponents are all the softmax needs. Two classes cost one
-    filter.
+    with Potts' penalties, 1 for labels that differ; normalised symmetrically as in their 2013
+    paper; the sums include j = i, as in their code). All that is filtered is q_j(c) - q_j(last):
+    the filter is linear, and the differences of the exponents are all the softmax needs. Two
+    classes cost one filter.
 
     References
     ----------
@@ -87,36 +81,30 @@ def mean_field(
         _kernel_arguments(lattice, weight, len(boxes))
         for lattice, (_, weight) in zip(lattices, pairs, strict=True)
     ]
-    padded = np.zeros((0 if penalties is None else len(penalties), length), np.float32)
-    if penalties is not None:
-        padded[:, : len(penalties)] = penalties
-    given = odds, padded.ravel(), boxes, *kernel_arguments, sums
+    given = odds, boxes, *kernel_arguments, sums
+    marginals = np.empty((classes, 0, 0, 0), np.float32)
 
-    def update(receive: bool, spread: bool, write: bool, compare: bool = False) -> float:
-        arguments = (*given, receive, spread, write, compare, marginals, row)
-        return float(max(in_threads(kernels.update, arguments, len(boxes), threads)))
-
-    shape = odds.shape[:3]
-    marginals = np.empty((classes, *(shape if tolerance > 0 else (0, 0, 0))), np.float32)
+    def update(receive: bool, last: bool) -> None:
+        arguments = (*given, receive, last, marginals, row)
+        in_threads(kernels.update, arguments, len(boxes), threads)
 
     def blur() -> None:
         for (lattice, values), work_space in zip(used, work_spaces, strict=True):
             lattice.blur(values, work_space, row)
 
-    update(receive=False, spread=True, write=tolerance > 0)
+    update(receive=False, last=False)
     for iteration in range(1, iterations + 1):
         blur()
         stopped = iteration > 1 and should_stop is not None and should_stop()
         last = stopped or iteration == iterations
-        write = last or tolerance > 0
         if last:
             # The marginals take the memory.
             work_spaces.clear()
-            marginals = marginals if tolerance > 0 else np.empty((classes, *shape), np.float32)
-        change = update(receive=True, spread=not last, write=write, compare=tolerance > 0)
+            marginals = np.empty((classes, *odds.shape[:3]), np.float32)
+        update(receive=True, last=last)
         if on_iteration is not None:
             on_iteration(iteration, iterations)
-        if last or (tolerance > 0 and change <= tolerance):
+        if last:
             break
     return marginals
 

@@ -36,7 +36,6 @@ def infer(
     features_and_weights: list[tuple[Floats, float]],
     probabilities: Floats,
     iterations: int,
-    penalties: Floats | None = None,
 ) -> Floats:
     """Return pydensecrf's marginals, shape (classes, pixels).
 
@@ -46,8 +45,6 @@ def infer(
     probabilities : float32 array, shape (classes, pixels)
         Summing to one.
     iterations : int
-    penalties : float32 array, shape (classes, classes), optional
-        Label compatibility, symmetric; Potts without it.
     """
     densecrf = import_pydensecrf()
     classes, pixels = probabilities.shape
@@ -55,6 +52,5 @@ def infer(
     unary = -np.log(np.clip(probabilities, LEAST_PROBABILITY, 1))
     crf.setUnaryEnergy(np.ascontiguousarray(unary, np.float32))
     for features, weight in features_and_weights:
-        compatibility = weight if penalties is None else np.float32(weight) * penalties
-        crf.addPairwiseEnergy(np.ascontiguousarray(features), compatibility)
+        crf.addPairwiseEnergy(np.ascontiguousarray(features), weight)
     return np.array(crf.inference(iterations), np.float32).reshape(classes, pixels)

@@ -48,16 +48,15 @@ def check_probabilities(
     return np.ascontiguousarray(array, np.float32)
 
 
-def log_odds(probabilities: Floats, channels: int, threads: int) -> Floats:
-    """Return log p_c - log p_last, shape (planes, rows, columns, length).
+def log_odds(probabilities: Floats, threads: int) -> Floats:
+    """Return log p_c - log p_last of all classes but the last, (planes, rows, columns, length).
+
+    Rows may be longer; what is behind the classes is -1e30.
 
     Parameters
     ----------
     probabilities : float32 array, shape (classes, planes, rows, columns)
         Normalised over the classes, and taken for 1e-5 where they are below it.
-    channels : int
-        The number of classes, or one less to leave out the last class' odds, which are 0. Rows may
-        be longer; what is behind the channels is -1e30.
     threads : int
 
     Warns
@@ -76,10 +75,10 @@ def log_odds(probabilities: Floats, channels: int, threads: int) -> Floats:
     marginals, so energies are kept relative to the last class'.
     """
     shape = probabilities.shape[1:]
-    row = lanes(channels)
+    row = lanes(len(probabilities) - 1)
     odds = np.empty((*shape, len(row)), np.float32)
     off = np.empty(shape[0] * shape[1], np.float32)
-    arguments = probabilities, LEAST_PROBABILITY, channels, odds, off, row
+    arguments = probabilities, LEAST_PROBABILITY, odds, off, row
     in_threads(kernels.log_odds, arguments, off.size, threads)
     worst = float(off.max())
     if np.isnan(worst):
@@ -96,7 +95,7 @@ def log_odds(probabilities: Floats, channels: int, threads: int) -> Floats:
     return odds
 
 
-def clamp(odds: Floats, clamped: npt.NDArray[np.integer[Any]], channels: int) -> None:
+def clamp(odds: Floats, clamped: npt.NDArray[np.integer[Any]], classes: int) -> None:
     """Make pixels' classes certain, in place.
 
     Parameters
@@ -104,11 +103,9 @@ def clamp(odds: Floats, clamped: npt.NDArray[np.integer[Any]], channels: int) ->
     odds : float32 array, shape (planes, rows, columns, length)
     clamped : int array, shape (planes, rows, columns)
         The class of each pixel; -1 where it is free.
-    channels : int
-        As for `log_odds`.
+    classes : int
     """
-    fixed = clamped >= 0
-    odds[fixed, :channels] = -_CERTAIN
-    # All but a last class that is not among the channels.
-    shown = fixed & (clamped < channels)
+    last = classes - 1
+    odds[clamped >= 0, :last] = -_CERTAIN
+    shown = (clamped >= 0) & (clamped < last)
     odds[shown, clamped[shown]] = _CERTAIN

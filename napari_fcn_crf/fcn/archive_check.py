@@ -13,6 +13,7 @@ from napari_fcn_crf.fcn.layer_check import Shape, WrongLayer, check_layers
 from napari_fcn_crf.fcn.weights.hdf5 import datasets_of, storage_problem
 from napari_fcn_crf.fcn.weights.keras_zip import CONFIG_LIMIT_BYTES, WEIGHTS_MEMBER
 from napari_fcn_crf.files import ZIP_ERRORS
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model import CARD_LIMIT_BYTES, CARD_MEMBER
 from napari_fcn_crf.quoting import quoted
 
@@ -33,6 +34,7 @@ _POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
 # Every class that our networks consist of.
 _ALLOWED_CLASSES = frozenset(
     {
+        "Activation",
         "Add",
         "AveragePooling2D",
         "BatchNormalization",
@@ -75,7 +77,7 @@ def check_archive(path: Path) -> None:
         raise
     # The last is h5py's, where a name in the file is no text.
     except (*ZIP_ERRORS, KeyError, ValueError, SystemError) as error:
-        raise ValueError(
+        raise InputError(
             f"Expected a .keras model file, but {name} cannot be read as one "
             f"({type(error).__name__}). It may be damaged; choose another file."
         ) from error
@@ -92,7 +94,7 @@ def check_archive(path: Path) -> None:
         raise _refused(name, "its description is damaged") from error
 
 
-class Refused(ValueError):
+class Refused(InputError):
     """What a file contains is not allowed."""
 
 

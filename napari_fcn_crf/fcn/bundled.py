@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.fcn.adaptation import adapt
 from napari_fcn_crf.fcn.hypercolumn import NORMALISATION
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.settings import Backbone
 
 BACKBONE: Backbone = "vgg16-compact"
@@ -30,7 +31,7 @@ def check_backbone(backbone: Backbone) -> None:
         With what to choose instead.
     """
     if backbone != BACKBONE:
-        raise ValueError(
+        raise InputError(
             f'Bundled weights are for the backbone "{BACKBONE}", but "{backbone}" was chosen. '
             f'Choose "{BACKBONE}", or give a file with VGG-16 weights, or weights="random".'
         )

@@ -9,22 +9,23 @@ import keras
 from napari_fcn_crf.fcn.fused_adam import FusedAdam
 from napari_fcn_crf.fcn.gradients import AdamWithGradients
 from napari_fcn_crf.fcn.large_kernels import speed_up_large_kernels
-from napari_fcn_crf.fcn.weights.layers import CONVOLUTIONS
-from napari_fcn_crf.settings import RANDOM, TrainingSettings
 
 
-def compile_trainer(trainer: Any, settings: TrainingSettings, keep_gradients: bool) -> None:
+def compile_trainer(
+    trainer: Any, learning_rate: float, shares: tuple[float, ...], keep_gradients: bool
+) -> None:
     """Make a model ready to be trained.
 
     Parameters
     ----------
     trainer : keras.Model
-    settings : TrainingSettings
+    learning_rate : float
+    shares : tuple of float
+        Each trained variable's of the learning rate; empty for all of it.
     keep_gradients : bool
         Let its optimizer be an `AdamWithGradients`.
     """
     speed_up_large_kernels(trainer)
-    shares = _shares(trainer, settings)
     if keep_gradients:
         adam = AdamWithGradients
     elif keras.backend.backend() == "tensorflow" or shares:
@@ -32,7 +33,7 @@ def compile_trainer(trainer: Any, settings: TrainingSettings, keep_gradients: bo
     else:
         # Keras has one of its own for PyTorch, which subclasses would miss.
         adam = keras.optimizers.Adam
-    optimizer = adam(settings.learning_rate, name="adam")
+    optimizer = adam(learning_rate, name="adam")
     if shares:
         optimizer.shares = shares
     trainer.compile(
@@ -43,14 +44,3 @@ def compile_trainer(trainer: Any, settings: TrainingSettings, keep_gradients: bo
         jit_compile=False,
     )
     trainer.optimizer.build(trainer.trainable_variables)
-
-
-def _shares(trainer: Any, settings: TrainingSettings) -> tuple[float, ...]:
-    """Return each variable's share of the learning rate; empty where all have all of it."""
-    if settings.starting_weights == RANDOM:
-        return ()
-    shares = tuple(
-        settings.backbone_rate if variable.path.split("/")[0] in CONVOLUTIONS else 1.0
-        for variable in trainer.trainable_variables
-    )
-    return shares if set(shares) != {1.0} else ()

@@ -16,6 +16,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from napari_fcn_crf.input_error import InputError
+
 _BUCKETS = 256
 _CHUNK = 2**20
 
@@ -79,7 +81,7 @@ class EventFile:
         try:
             yield
         except OSError as error:
-            raise ValueError(
+            raise InputError(
                 f"TensorBoard's file could not be written to {self._folder} "
                 f"({error.strerror or error}). Choose another folder, or train without it."
             ) from error

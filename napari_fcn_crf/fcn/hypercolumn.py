@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from napari_fcn_crf.fcn.frozen import as_list
 from napari_fcn_crf.fcn.initialisation import INPUT_SPREAD
 from napari_fcn_crf.fcn.vgg16 import vgg16_classifier, vgg16_features
 from napari_fcn_crf.fcn.widths import VGGWidths
@@ -16,6 +17,8 @@ UNITS = 96
 PENALTY = 0.001
 """Weight of half the squared coefficients beside the mean cross-entropy."""
 
+SUM = "hyper_sum"
+RECTIFIER = "hyper_relu"
 NORMALISATION = "hyper_norm"
 SCORE = "hyper_score"
 
@@ -61,19 +64,20 @@ def hypercolumn(image: Any, widths: VGGWidths, n_classes: int, dropout: float, s
 
 
 def hypercolumn_levels(
-    image: Any, widths: VGGWidths, dropout: float, seed: int
+    image: Any, widths: VGGWidths, dropout: float, seed: int, *, with_fc7: bool = True
 ) -> dict[str, tuple[Any, int]]:
     """Return the levels that make up a hypercolumn, fine to coarse, each with its stride.
 
-    They are the backbone's "conv1" to "conv5" and "fc7", each joined by the image and "conv1"
-    averaged over its stride: local colour and texture, which need no depth.
+    They are the backbone's "conv1" to "conv5" and "fc7", if asked for, each joined by the image and
+    "conv1" averaged over its stride: local colour and texture, which need no depth.
     """
     features = vgg16_features(image, widths)
     scaled = keras.layers.Rescaling(1 / INPUT_SPREAD, name="unit_spread")(image)
     fine = keras.layers.Concatenate(name="image_and_conv1")([scaled, features["conv1"]])
-    fc7 = vgg16_classifier(features["pool5"], widths, dropout, seed)
     levels = {"conv1": (fine, 1)}
-    deeper = {f"conv{block}": features[f"conv{block}"] for block in range(2, 6)} | {"fc7": fc7}
+    deeper = {f"conv{block}": features[f"conv{block}"] for block in range(2, 6)}
+    if with_fc7:
+        deeper["fc7"] = vgg16_classifier(features["pool5"], widths, dropout, seed)
     for power, (name, feature) in enumerate(deeper.items(), start=1):
         average = keras.layers.AveragePooling2D(
             2**power, data_format="channels_last", name=f"average{2**power}"
@@ -97,7 +101,20 @@ def join_levels(levels: dict[str, tuple[Any, int]]) -> Any:
         )
         # Projecting first is the same as projecting last, and cheaper on the coarse grid.
         projected.append(upsample_bilinear(project(features), stride, name))
-    return keras.layers.ReLU(name="hyper_relu")(keras.layers.Add(name="hyper_sum")(projected))
+    return keras.layers.ReLU(name=RECTIFIER)(keras.layers.Add(name=SUM)(projected))
+
+
+def summed_levels(network: Any) -> list[tuple[Any, int]]:
+    """Return the 1x1 convolutions that a hypercolumn network adds up, each with its stride."""
+    producers = {id(tensor): layer for layer in network.layers for tensor in as_list(layer.output)}
+    levels = []
+    for tensor in as_list(network.get_layer(SUM).input):
+        convolution, stride = producers[id(tensor)], 1
+        if isinstance(convolution, keras.layers.UpSampling2D):
+            stride = int(convolution.size[0])
+            convolution = producers[id(convolution.input)]
+        levels.append((convolution, stride))
+    return levels
 
 
 def upsample_bilinear(tensor: Any, stride: int, name: str) -> Any:

@@ -8,6 +8,13 @@ from typing import Any
 import keras
 import numpy as np
 
+SILENT = ("score_pool", "hyper_score")
+"""Beginnings of the names of layers that start as zeros in any case: skip connections, as their
+paper has it, and a hypercolumn's scores, which are solved."""
+
+CLASS_SCORES = "fc8"
+"""The layer of class scores that a FCN ends in, before it enlarges them."""
+
 INPUT_SPREAD = 64.0
 """Typical standard deviation of a photograph's channel on the 0-255 scale."""
 
@@ -43,8 +50,7 @@ def initialise(network: Any, seed: int, skip: Collection[str] = ()) -> None:
     for index, layer in enumerate(network.layers):
         if not isinstance(layer, keras.layers.Conv2D) or not layer.trainable:
             continue
-        # Skip connections start silent, as their paper has it; a hypercolumn's scores are solved.
-        if layer.name in skip or layer.name.startswith(("score_pool", "hyper_score")):
+        if layer.name in skip or layer.name.startswith(SILENT):
             continue
         rows, columns, inputs, outputs = layer.kernel.shape
         fan_in, fan_out = rows * columns * inputs, rows * columns * outputs

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from napari_fcn_crf.fcn.weights.keras_zip import names_in_weights
+from napari_fcn_crf.input_error import InputError
 
 _MOST_LAYERS = 200
 _LARGEST_STRIDE_PX = 64
@@ -15,7 +16,7 @@ _SIZES_PX = ("kernel_size", "strides", "dilation_rate", "pool_size", "size")
 Shape = tuple[int, ...]
 
 
-class WrongLayer(ValueError):
+class WrongLayer(InputError):
     """A layer is not one of our networks', or its weights are not those in the file."""
 
 

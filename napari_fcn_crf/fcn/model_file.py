@@ -13,6 +13,7 @@ from napari_fcn_crf.fcn.archive_check import OPTIMIZER_MEMBER, check_archive
 from napari_fcn_crf.fcn.half_precision import halve_weights
 from napari_fcn_crf.fcn.optimizer_state import OptimizerState
 from napari_fcn_crf.files import ZIP_ERRORS, atomic_path
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model import CARD_MEMBER, PRECISION_KEY, ModelCard, read_card
 from napari_fcn_crf.quoting import quoted
 from napari_fcn_crf.settings import Precision
@@ -45,7 +46,7 @@ def save(
     """
     path = Path(path)
     if path.suffix != ".keras":
-        raise ValueError(
+        raise InputError(
             f"A model's file name must end in .keras, but it is '{quoted(path.name)}'. "
             f"Choose e.g. {quoted(path.stem)}.keras."
         )
@@ -61,7 +62,7 @@ def save(
                         OPTIMIZER_MEMBER, optimizer_state.to_bytes(optimizer), zipfile.ZIP_STORED
                     )
     except OSError as error:
-        raise ValueError(
+        raise InputError(
             f"The model could not be written to {quoted(str(path), 100)} "
             f"({error.strerror or error}). Free some space or choose another folder; what "
             "was there before is unchanged."
@@ -82,14 +83,14 @@ def load(path: str | Path) -> tuple[Any, ModelCard]:
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (*ZIP_ERRORS, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise ValueError(
+        raise InputError(
             f"The network in {quoted(path.name)} cannot be read ({type(error).__name__}). The file "
             "may be damaged; choose another one."
         ) from error
     expected = (card.channels, card.n_classes)
     found = (network.input_shape[-1], network.output_shape[-1])
     if found != expected:
-        raise ValueError(
+        raise InputError(
             f"The description in {quoted(path.name)} speaks of {expected[0]} channels and "
             f"{expected[1]} classes, but its network has {found[0]} and {found[1]}. Choose "
             "another file."

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
+import numpy as np
+import numpy.typing as npt
 
 from napari_fcn_crf.fcn import bundled
 from napari_fcn_crf.fcn.adaptation import adapt
@@ -13,14 +16,20 @@ from napari_fcn_crf.fcn.fcn8s import fcn8s
 from napari_fcn_crf.fcn.fcn16s import fcn16s
 from napari_fcn_crf.fcn.fcn32s import fcn32s
 from napari_fcn_crf.fcn.hypercolumn import hypercolumn
-from napari_fcn_crf.fcn.initialisation import initialise
+from napari_fcn_crf.fcn.initialisation import CLASS_SCORES, initialise
 from napari_fcn_crf.fcn.largefov import largefov
+from napari_fcn_crf.fcn.level_scores import level_scores
+from napari_fcn_crf.fcn.scaling import scale_to_inputs
 from napari_fcn_crf.fcn.vgg16 import IMAGENET_MEANS, preprocess
 from napari_fcn_crf.fcn.weights import VGGFile, open_weights
+from napari_fcn_crf.fcn.weights.layers import FULLY_CONNECTED
 from napari_fcn_crf.fcn.widths import WIDTHS
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.settings import BUNDLED, RANDOM, Architecture, TrainingSettings
 
-HEADS: dict[Architecture, Callable[..., Any]] = {
+Heads = dict[Architecture, Callable[..., Any]]
+
+HEADS: Heads = {
     "fcn32s": fcn32s,
     "fcn16s": fcn16s,
     "fcn8s": fcn8s,
@@ -29,14 +38,22 @@ HEADS: dict[Architecture, Callable[..., Any]] = {
 }
 
 
-def build_network(settings: TrainingSettings, channels: int, n_classes: int) -> tuple[Any, str]:
+def build_network(
+    settings: TrainingSettings,
+    channels: int,
+    n_classes: int,
+    image: npt.NDArray[np.float32] | None = None,
+) -> tuple[Any, str]:
     """Build a network that maps 0-255 images to logits of the same rows and columns.
 
     Parameters
     ----------
     settings : TrainingSettings
-        Its architecture, backbone, weights, dropout and seed are used.
+        Its architecture, backbone, weights, rates, dropout and seed are used.
     channels, n_classes : int
+    image : array of float32, shape `(rows, columns, channels)`, optional
+        That it will be trained on, on the 0-255 scale. What a weights file does not hold is scaled
+        to it.
 
     Returns
     -------
@@ -51,22 +68,32 @@ def build_network(settings: TrainingSettings, channels: int, n_classes: int) -> 
     ValueError
         If the weights file cannot be used; the message says why.
     """
-    if settings.starting_weights == BUNDLED:
-        return _build_bundled(settings, channels, n_classes), bundled.DESCRIPTION
     if settings.starting_weights == RANDOM:
-        network = _assemble(settings, channels, n_classes, IMAGENET_MEANS)
+        network = _assemble(settings, channels, n_classes, IMAGENET_MEANS, HEADS)
         initialise(network, settings.seed)
         return network, "random (He)"
+    silent = {CLASS_SCORES} if settings.rates == "fitted" else set()
+    if settings.starting_weights == BUNDLED:
+        return _build_bundled(settings, channels, n_classes, silent), bundled.DESCRIPTION
     with open_weights(settings.starting_weights) as file:
         _check_backbone(file, settings)
-        network = _assemble(settings, channels, n_classes, file.convention.means)
-        initialise(network, settings.seed, skip=file.names)
+        with_fc7 = "fc7" in file.names
+        heads = HEADS | {"hypercolumn": partial(level_scores, with_fc7=with_fc7)}
+        network = _assemble(settings, channels, n_classes, file.convention.means, heads)
+        levels = {layer.name for layer in network.layers if layer.name.startswith("hyper_")}
+        initialise(network, settings.seed, skip={*file.names, *silent, *levels})
+        present = {layer.name for layer in network.layers}
         for name in file.names:
+            if name not in present:
+                continue
             layer = network.get_layer(name)
             kernel, bias = adapt(*file.read(name), tuple(layer.kernel.shape))
             layer.kernel.assign(kernel)
             layer.bias.assign(bias)
-        return network, file.describe()
+        new = [name for name in FULLY_CONNECTED if name in present and name not in file.names]
+        if image is not None:
+            scale_to_inputs(network, new, image)
+        return network, file.describe() + (f"; {' and '.join(new)} random" if new else "")
 
 
 def copy_network(network: Any) -> Any:
@@ -76,20 +103,26 @@ def copy_network(network: Any) -> Any:
     return copy
 
 
-def _build_bundled(settings: TrainingSettings, channels: int, n_classes: int) -> Any:
+def _build_bundled(
+    settings: TrainingSettings, channels: int, n_classes: int, silent: set[str]
+) -> Any:
     bundled.check_backbone(settings.backbone)
     arrays = bundled.read_bundled()
-    network = _assemble(settings, channels, n_classes, IMAGENET_MEANS)
-    initialise(network, settings.seed, skip=bundled.bundled_layers(arrays))
+    network = _assemble(settings, channels, n_classes, IMAGENET_MEANS, HEADS)
+    initialise(network, settings.seed, skip=bundled.bundled_layers(arrays) | silent)
     bundled.assign_bundled(network, arrays, channels)
     return network
 
 
 def _assemble(
-    settings: TrainingSettings, channels: int, n_classes: int, means: tuple[float, ...]
+    settings: TrainingSettings,
+    channels: int,
+    n_classes: int,
+    means: tuple[float, ...],
+    heads: Heads,
 ) -> Any:
     image = keras.Input((None, None, channels), name="image")
-    logits = HEADS[settings.architecture](
+    logits = heads[settings.architecture](
         preprocess(image, means),
         WIDTHS[settings.backbone],
         n_classes,
@@ -101,7 +134,7 @@ def _assemble(
 
 def _check_backbone(file: VGGFile, settings: TrainingSettings) -> None:
     if file.backbone != settings.backbone:
-        raise ValueError(
+        raise InputError(
             f'The weights in {file.path.name} are for the backbone "{file.backbone}", but '
             f'"{settings.backbone}" was chosen. Choose "{file.backbone}", or train without weights.'
         )

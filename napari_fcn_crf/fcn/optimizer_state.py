@@ -16,6 +16,7 @@ import numpy.typing as npt
 from napari_fcn_crf.fcn import gradients
 from napari_fcn_crf.fcn.weights.npz import read_npy_header
 from napari_fcn_crf.files import ZIP_ERRORS, atomic_path
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model import ModelCard, optimizer_path
 from napari_fcn_crf.quoting import quoted
 
@@ -31,7 +32,8 @@ class OptimizerState:
     arrays : dict of str to array
         "optimizer/..." and "seed/...": the variables by name; "last/...": the weights of the last
         step, where the network has better ones; "losses": the loss before each step; "validation":
-        rows of a step and the IoU of each class after it.
+        rows of a step and the IoU of each class after it; "shares": each trained variable's of the
+        learning rate, empty for all of it.
     """
 
     arrays: dict[str, npt.NDArray[Any]]
@@ -45,6 +47,12 @@ class OptimizerState:
     def validation(self) -> list[tuple[int, tuple[float, ...]]]:
         """Steps and the IoU of each class after them."""
         return [(int(row[0]), tuple(row[1:].tolist())) for row in self.arrays["validation"]]
+
+    @property
+    def shares(self) -> tuple[float, ...] | None:
+        """Each trained variable's share of the learning rate, if it is known."""
+        found = self.arrays.get("shares")
+        return None if found is None else tuple(found.tolist())
 
     @property
     def nbytes(self) -> int:
@@ -75,6 +83,7 @@ def capture(
     arrays = {
         "losses": np.asarray(losses, np.float64),
         "validation": np.zeros((0, 1)),
+        "shares": np.asarray(getattr(trainer.optimizer, "shares", ()), np.float64),
     }
     if validation:
         arrays["validation"] = np.array([(step, *iou) for step, iou in validation], np.float64)
@@ -139,7 +148,7 @@ def read(file: IO[bytes], name: str, card: ModelCard, network: Any) -> Optimizer
                 with archive.open(info) as member:
                     headers[info.filename.removesuffix(".npy")] = read_npy_header(member)
             if not _is_of(headers, card, network):
-                raise ValueError("arrays of another network")
+                raise InputError("arrays of another network")
             if headers["losses"][0] != (len(card.losses),):
                 return None
             arrays = {}
@@ -147,7 +156,7 @@ def read(file: IO[bytes], name: str, card: ModelCard, network: Any) -> Optimizer
                 with archive.open(f"{key}.npy") as member:
                     arrays[key] = np.lib.format.read_array(member, allow_pickle=False)
     except (*ZIP_ERRORS, LookupError, ValueError) as error:
-        raise ValueError(
+        raise InputError(
             f"Expected the state of an optimizer in {quoted(name)}, but it cannot be read as one. "
             "It may be truncated; remove it to go on without it."
         ) from error
@@ -159,8 +168,8 @@ def _is_of(
     headers: dict[str, tuple[tuple[int, ...], np.dtype[Any]]], card: ModelCard, network: Any
 ) -> bool:
     shapes = {tuple(variable.shape) for variable in network.variables}
-    # A counter of steps, and the state of a generator of random numbers.
-    shapes |= {(), (2,)}
+    # A counter of steps, the state of a generator of random numbers, and shares.
+    shapes |= {(), (2,)} | {(count,) for count in range(len(network.variables) + 1)}
     if len(headers) > 4 * len(network.variables) + 8 or "validation" not in headers:
         return False
     (losses, _), (validation, _) = headers["losses"], headers["validation"]
@@ -189,7 +198,7 @@ def write_sidecar(state: OptimizerState, model_path: str | Path) -> None:
         with atomic_path(path) as temporary, temporary.open("wb") as file:
             write(state, file)
     except OSError as error:
-        raise ValueError(
+        raise InputError(
             f"The optimizer's state could not be written to {quoted(str(path), 100)} "
             f"({error.strerror or error}). Free some space or choose another folder; the "
             "model itself was written."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -11,74 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.annotations import IGNORE
+from napari_fcn_crf.fcn.bilinear_taps import Taps
 from napari_fcn_crf.fcn.example import Example
 from napari_fcn_crf.fcn.feed import Batch, Factors
 from napari_fcn_crf.fcn.frozen import as_list, frozen_boundary
-from napari_fcn_crf.fcn.hypercolumn import NORMALISATION, SCORE
+from napari_fcn_crf.fcn.hypercolumn import NORMALISATION, RECTIFIER, SCORE, SUM, summed_levels
 from napari_fcn_crf.fcn.loss import make_targets
 from napari_fcn_crf.fcn.padding import pad_constant, pad_image
 from napari_fcn_crf.settings import TrainingSettings
-
-_SUM = "hyper_sum"
-_RECTIFIER = "hyper_relu"
-
-
-@dataclass(frozen=True)
-class Taps:
-    """The pixels of a coarse grid that bilinear upsampling mixes for each of some fine pixels.
-
-    Parameters
-    ----------
-    places : array of int32, shape `(n_pixels, 4)`
-        Positions in the grid, row after row.
-    shares : array of float32, shape `(n_pixels, 4)`
-        Summing to one.
-    """
-
-    places: npt.NDArray[np.int32]
-    shares: npt.NDArray[np.float32]
-
-    @classmethod
-    def at(
-        cls,
-        rows: npt.NDArray[np.integer],
-        columns: npt.NDArray[np.integer],
-        shape: tuple[int, int],
-        stride: int,
-    ) -> Taps:
-        """Return the taps for pixels of the fine grid, which is `stride` times `shape`."""
-        (row0, row1, row_share), (column0, column1, column_share) = (
-            _linear(positions, side, stride)
-            for positions, side in ((rows, shape[0]), (columns, shape[1]))
-        )
-        width = shape[1]
-        places = np.stack(
-            [
-                row0 * width + column0,
-                row0 * width + column1,
-                row1 * width + column0,
-                row1 * width + column1,
-            ],
-            axis=1,
-        )
-        shares = np.stack(
-            [
-                (1 - row_share) * (1 - column_share),
-                (1 - row_share) * column_share,
-                row_share * (1 - column_share),
-                row_share * column_share,
-            ],
-            axis=1,
-        )
-        return cls(places.astype(np.int32), shares.astype(np.float32))
-
-    def apply(self, grid: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Return the upsampled values `(n_pixels, channels)` of `(rows, columns, channels)`."""
-        flat = grid.reshape(-1, grid.shape[-1])
-        mixed = np.zeros((len(self.places), flat.shape[1]), np.float32)
-        for tap in range(4):
-            mixed += flat[self.places[:, tap]] * self.shares[:, tap, np.newaxis]
-        return mixed
 
 
 class PixelFeed:
@@ -144,8 +83,7 @@ class PixelFeed:
 
 def bytes_per_pixel(network: Any) -> int | None:
     """Return what the features of one pixel take; None if the network has no hypercolumn."""
-    names = {layer.name for layer in network.layers}
-    if not {_SUM, _RECTIFIER, NORMALISATION, SCORE} <= names:
+    if SUM not in {layer.name for layer in network.layers}:
         return None
     return 4 * sum(int(tensor.shape[-1]) for tensor in _Head(network).frozen)
 
@@ -156,16 +94,9 @@ class _Head:
     def __init__(self, network: Any) -> None:
         boundary = frozen_boundary(network)
         known = {id(tensor) for tensor in boundary}
-        producers = {
-            id(tensor): layer for layer in network.layers for tensor in as_list(layer.output)
-        }
         self.levels: list[tuple[Any, int, bool]] = []
         self.frozen: list[Any] = []
-        for tensor in as_list(network.get_layer(_SUM).input):
-            projection, stride = producers[id(tensor)], 1
-            if isinstance(projection, keras.layers.UpSampling2D):
-                stride = int(projection.size[0])
-                projection = producers[id(projection.input)]
+        for projection, stride in summed_levels(network):
             is_frozen = id(projection.input) in known
             self.levels.append((projection, stride, is_frozen))
             if is_frozen:
@@ -193,9 +124,12 @@ class _Head:
             flat = keras.ops.reshape(coarse, (-1, coarse.shape[-1]))
             mixed = keras.ops.take(flat, places, axis=0) * shares[..., None]
             projected.append(keras.ops.sum(mixed, axis=1)[None, :, None])
-        column = network.get_layer(_SUM)(projected)
-        column = network.get_layer(NORMALISATION)(network.get_layer(_RECTIFIER)(column))
-        return inputs + coarse_inputs + taps, network.get_layer(SCORE)(column)
+        logits = network.get_layer(SUM)(projected)
+        names = {layer.name for layer in network.layers}
+        for name in (RECTIFIER, NORMALISATION, SCORE):
+            if name in names:
+                logits = network.get_layer(name)(logits)
+        return inputs + coarse_inputs + taps, logits
 
     def inputs_at(self, features: list[Any], where: npt.NDArray[np.bool_]) -> list[Any]:
         """Return what that model is given for the chosen pixels of an image.
@@ -219,12 +153,3 @@ class _Head:
             else:
                 taps += [at.places, at.shares]
         return [keras.ops.convert_to_tensor(value) for value in (*values, *remaining, *taps)]
-
-
-def _linear(
-    positions: npt.NDArray[np.integer], side: int, stride: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.floating]]:
-    """Return the two neighbours on the coarse axis, and the second one's share."""
-    exact = ((positions + 0.5) / stride - 0.5).clip(0, side - 1)
-    first = np.floor(exact).astype(np.intp)
-    return first, np.minimum(first + 1, side - 1), exact - first

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.annotations import IGNORE
+from napari_fcn_crf.fcn import rates
 from napari_fcn_crf.fcn.closed_form import needs_last_layer, solve_last_layer
 from napari_fcn_crf.fcn.common_size import is_traced_for_one_size, to_common_size
 from napari_fcn_crf.fcn.compilation import compile_trainer
@@ -101,14 +102,6 @@ def fit(
     if is_traced_for_one_size(network):
         examples = to_common_size(examples, square=settings.augment)
     factors = _factors(examples, n_classes, settings)
-    if needs_last_layer(network):
-        solve_last_layer(
-            network,
-            [example.image for example in examples],
-            [example.indices for example in examples],
-            factors,
-            settings.seed,
-        )
 
     def report(done: int, total: int) -> None:
         if should_stop is not None and should_stop():
@@ -117,10 +110,23 @@ def fit(
             on_progress(Progress("Computing features", done, total))
 
     try:
+        if needs_last_layer(network):
+            solve_last_layer(
+                network,
+                [example.image for example in examples],
+                [example.indices for example in examples],
+                factors,
+                settings.seed,
+                should_stop,
+            )
         feed, mode, note = make_feed(network, examples, factors, settings, report)
     except Cancelled:
         return TrainingResult(losses, "stopped", state=state)
-    compile_trainer(feed.trainer, settings, log is not None)
+    variables = feed.trainer.trainable_variables
+    shares = None if state is None else state.shares
+    if shares is None or len(shares) not in (0, len(variables)):
+        shares = rates.shares(network, variables, first_image, settings)
+    compile_trainer(feed.trainer, settings.learning_rate, shares, log is not None)
     run = TrainingRun(network, feed, mode, note, held_out_classes(examples), n_classes)
     if losses:
         run.go_on(list(losses), state)

@@ -14,6 +14,7 @@ from napari_fcn_crf.fcn import optimizer_state
 from napari_fcn_crf.fcn.feed import Feed
 from napari_fcn_crf.fcn.optimizer_state import OptimizerState, copy_of
 from napari_fcn_crf.fcn.validation import held_out_iou
+from napari_fcn_crf.input_error import InputError
 
 SMALL_STATE_BYTES = 64 * 2**20
 """An optimizer's state up to this size is part of every snapshot, a larger one of the last."""
@@ -156,7 +157,7 @@ class TrainingRun:
         """Set the last good weights and return a sentence on it."""
         step = len(self.losses) + 1
         if self._good is None:
-            raise ValueError(
+            raise InputError(
                 f"Training needs a finite loss, but it was not at step {step}. Lower the learning "
                 "rate, e.g. to a tenth."
             )

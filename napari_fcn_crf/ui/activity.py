@@ -11,6 +11,7 @@ from napari.utils import progress
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
+from napari_fcn_crf.ui.lifetime import emit
 
 _SHOW_MS = 100
 _log = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ class Activity(QObject):
         result. It must not touch layers or widgets.
     cancel : callable
         Makes `work` end soon; called on the main thread, returns at once.
+    owner : QObject
+        With which it ends, unheard.
 
     Notes
     -----
@@ -41,7 +44,6 @@ class Activity(QObject):
     shown = Signal(object)
     returned = Signal(object)
     failed = Signal(object)
-    ended = Signal()
 
     def __init__(
         self,
@@ -49,8 +51,9 @@ class Activity(QObject):
         title: str,
         work: Callable[[OnProgress], Any],
         cancel: Callable[[], None],
+        owner: QObject,
     ) -> None:
-        super().__init__()
+        super().__init__(owner)
         self.kind = kind
         self.title = title
         self.latest = Progress(title)
@@ -79,22 +82,13 @@ class Activity(QObject):
 
     def _run(self) -> None:
         try:
-            result = self._work(self.progressed.emit)
+            result = self._work(lambda latest: emit(self, "progressed", latest))
         except Exception as error:  # noqa: BLE001  shown to the user on the main thread
             if not isinstance(error, Cancelled | ValueError | TypeError):
                 _log.warning("%s failed", self.title, exc_info=error)
-            self._emit(self.failed, error)
+            emit(self, "failed", error)
         else:
-            self._emit(self.returned, result)
-        self._emit(self.ended)
-
-    @staticmethod
-    def _emit(signal: Any, *values: Any) -> None:
-        try:
-            signal.emit(*values)
-        except RuntimeError:
-            # Qt has deleted this object: napari closed while the work went on.
-            _log.debug("an activity ended after napari was closed")
+            emit(self, "returned", result)
 
     def _on_progressed(self, latest: Progress) -> None:
         self.latest = latest

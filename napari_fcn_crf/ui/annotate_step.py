@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
 from napari.layers import Labels
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -21,7 +20,6 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fcn_crf.annotations import AnnotationSummary, summarize
-from napari_fcn_crf.settings import LabelMode
 from napari_fcn_crf.ui import layers
 from napari_fcn_crf.ui.collapsible import collapsible
 from napari_fcn_crf.ui.image_step import image_choice
@@ -29,7 +27,6 @@ from napari_fcn_crf.ui.layer_choice import LayerChoice
 from napari_fcn_crf.ui.pairs_section import PairsSection
 from napari_fcn_crf.ui.step import Step
 
-_RECOUNT_DELAY_MS = 300
 _ROWS_SHOWN = 6
 
 
@@ -90,13 +87,7 @@ class AnnotateStep(Step):
         more.addWidget(self.pairs)
         self.body.addWidget(more)
 
-        self._watched: Labels | None = None
-        self._counted: tuple[Labels, LabelMode, AnnotationSummary] | None = None
-        self._recount = QTimer(self, singleShot=True, interval=_RECOUNT_DELAY_MS)
-        self._recount.timeout.connect(self._count)
-
     def update_controls(self) -> None:
-        self._watch(self.session.annotation)
         self.new_labels_button.setEnabled(self.session.image is not None)
         self.new_labels_button.setToolTip(
             "Add an empty labels layer on this image and take the brush."
@@ -108,23 +99,9 @@ class AnnotateStep(Step):
         self.mask_button.setEnabled(has_labels)
         self.scribbles_button.setChecked(self.session.label_mode == "scribbles")
         self.mask_button.setChecked(self.session.label_mode == "mask")
-        self._count()
+        self._show_counts()
 
-    def _watch(self, labels: Labels | None) -> None:
-        """Recount, a little later, whenever the labels are painted on."""
-        if labels is self._watched:
-            return
-        for layer, act in ((self._watched, "disconnect"), (labels, "connect")):
-            if layer is not None:
-                for event in (layer.events.paint, layer.events.data, layer.events.labels_update):
-                    getattr(event, act)(self._on_painted)
-        self._watched = labels
-
-    def _on_painted(self, event: Any = None) -> None:
-        self._counted = None
-        self._recount.start()
-
-    def _count(self) -> None:
+    def _show_counts(self) -> None:
         labels = self.session.annotation
         if labels is None:
             self.table.hide()
@@ -135,19 +112,16 @@ class AnnotateStep(Step):
                 else "Open an image, or try File > Open Sample > FCN-CRF."
             )
             return
-        summary = self._summary(labels)
+        counts = self.session.counts.latest
+        if counts is None:
+            self.table.hide()
+            self.verdict.setText("Counting the labels…")
+            return
+        summary = summarize(counts, self.session.label_mode)
         self._fill_table(labels, summary)
         self.verdict.setText(_verdict(summary))
         if not summary.problem:
             self.session.prepare()
-
-    def _summary(self, labels: Labels) -> AnnotationSummary:
-        """Return what the labels hold, counted anew only after a stroke."""
-        mode = self.session.label_mode
-        if self._counted is None or self._counted[:2] != (labels, mode):
-            found = summarize(np.asarray(layers.layer_array(labels)), mode)
-            self._counted = labels, mode, found
-        return self._counted[2]
 
     def _fill_table(self, labels: Labels, summary: AnnotationSummary) -> None:
         if self.table.state() == QTableWidget.State.EditingState:

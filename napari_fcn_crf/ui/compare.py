@@ -7,6 +7,7 @@ from typing import Any
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_fcn_crf.ui import layers
+from napari_fcn_crf.ui.ownership import is_ours, our_metadata
 from napari_fcn_crf.ui.results import Refined
 from napari_fcn_crf.ui.session import Session
 
@@ -75,7 +76,8 @@ class Compare(QWidget):
 
     def _mark(self, refined: Refined) -> None:
         if self._pair() is not None:
-            layers.add_changed(self._session.viewer, refined.predicted, refined.refined)
+            record = our_metadata(refined.refined).get("record", {})
+            layers.add_changed(self._session.viewer, refined.image, refined.differs, record)
 
     def _is_marked(self) -> bool:
         return bool(self._marks())
@@ -83,7 +85,11 @@ class Compare(QWidget):
     def _marks(self) -> list[Any]:
         return layers.layers_where(
             self._session.viewer,
-            lambda layer: layers.our_metadata(layer).get("kind") == "changed",
+            lambda layer: (
+                is_ours(layer)
+                and our_metadata(layer)["kind"] == "changed"
+                and not our_metadata(layer).get("painted")
+            ),
         )
 
     def _pair(self) -> Refined | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from magicgui.widgets import ComboBox, FloatSlider, Slider
@@ -79,7 +81,7 @@ class CRFControls(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        defaults = CRFSettings()
+        self._settings = defaults = CRFSettings()
         self._controls: dict[str, Any] = {
             name: FloatSlider(
                 value=getattr(defaults, name), min=low, max=high, step=0.1, label=label, tooltip=tip
@@ -99,12 +101,12 @@ class CRFControls(QWidget):
             label="Engine",
             tooltip="builtin needs nothing; pydensecrf is the reference, if it is installed.",
         )
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(4)
+        self._form = QFormLayout()
+        self._form.setContentsMargins(0, 0, 0, 0)
+        self._form.setVerticalSpacing(4)
         for control in self._controls.values():
-            form.addRow(control.label, control.native)
-            form.labelForField(control.native).setToolTip(control.tooltip)
+            self._form.addRow(control.label, control.native)
+            self._form.labelForField(control.native).setToolTip(control.tooltip)
         self.preset_choice = QComboBox()
         self.preset_choice.setToolTip("Settings by name: published ones, the model's, your own.")
         self.save_button = QPushButton("Keep  ")
@@ -123,16 +125,16 @@ class CRFControls(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
-        layout.addLayout(form)
+        layout.addLayout(self._form)
         self._fill_presets()
         self.preset_choice.activated.connect(self._on_preset_chosen)
-        for control in self._controls.values():
-            control.changed.connect(self._on_control_changed)
+        for name, control in self._controls.items():
+            control.changed.connect(partial(self._on_control_changed, name))
         self._show_preset()
 
     def settings(self) -> CRFSettings:
-        """Return what the controls say."""
-        return CRFSettings(**{name: control.value for name, control in self._controls.items()})
+        """Return what was set, exactly: also what a slider cannot show."""
+        return self._settings
 
     def set_settings(self, settings: CRFSettings) -> None:
         """Show other settings; told as one change."""
@@ -140,9 +142,16 @@ class CRFControls(QWidget):
             value = getattr(settings, name)
             with control.changed.blocked():
                 if name != "engine":
-                    control.min, control.max = min(control.min, value), max(control.max, value)
-                control.value = value
-        self._on_control_changed()
+                    control.value = min(max(value, control.min), control.max)
+                else:
+                    control.value = value
+            is_beyond = control.value != value
+            self._form.labelForField(control.native).setText(
+                f"{control.label} = {value:g}" if is_beyond else control.label
+            )
+        self._settings = settings
+        self._show_preset()
+        self.changed.emit()
 
     def offer_of_model(self, settings: CRFSettings | None) -> None:
         """Offer what the model is best refined with, and show it where nothing was changed yet.
@@ -182,7 +191,10 @@ class CRFControls(QWidget):
         names = [name for name, settings in self._presets.items() if settings == current]
         self.preset_choice.setCurrentText(names[0] if names else _CUSTOM)
 
-    def _on_control_changed(self) -> None:
+    def _on_control_changed(self, name: str, value: Any) -> None:
+        self._settings = replace(self._settings, **{name: value})
+        control = self._controls[name]
+        self._form.labelForField(control.native).setText(control.label)
         self._show_preset()
         self.changed.emit()
 

@@ -8,11 +8,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFormLayout
 
 from napari_fcn_crf.compute.devices import Device, DeviceTest, missing_backends
+from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.settings import Backend, ComputeSettings
+from napari_fcn_crf.ui.lifetime import while_alive
 from napari_fcn_crf.ui.preferences import change_compute_settings, compute_settings
 from napari_fcn_crf.ui.step import RunButton, Step
 
-_BACKENDS: dict[Backend, str] = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
 _AUTO = "automatic"
 
 
@@ -25,7 +26,7 @@ class DeviceStep(Step):
         self._asked: str | None = None
         self._missing: dict[Backend, str] = {}
         self.backend = QComboBox()
-        for name, title in _BACKENDS.items():
+        for name, title in BACKEND_TITLES.items():
             self.backend.addItem(title, name)
         self.backend.activated.connect(self._on_backend_chosen)
         self.device = QComboBox()
@@ -52,7 +53,7 @@ class DeviceStep(Step):
             # Not at every change of the session: another interpreter takes a while to answer.
             self._missing, self._asked = _missing_backends(settings), settings.interpreter
         missing = self._missing
-        for row, name in enumerate(_BACKENDS):
+        for row, name in enumerate(BACKEND_TITLES):
             item = self.backend.model().item(row)
             item.setEnabled(name not in missing)
             item.setToolTip(missing.get(name, ""))
@@ -88,11 +89,18 @@ class DeviceStep(Step):
     def _on_find_clicked(self) -> None:
         session = self.session
         self._asked = None  # a backend may have been installed meanwhile
-        session.run_job("devices", "Finding devices", session.service.devices, self._fill_devices)
+        session.run_job(
+            "devices", "Finding devices", session.service.devices, while_alive(self._fill_devices)
+        )
 
     def _on_test_clicked(self) -> None:
         session = self.session
-        session.run_job("test", "Testing the device", session.service.test_device, self._on_tested)
+        session.run_job(
+            "test",
+            "Testing the device",
+            session.service.test_device,
+            while_alive(self._on_tested),
+        )
 
     def _on_tested(self, test: DeviceTest) -> None:
         self.outcome.setText(
@@ -106,4 +114,4 @@ def _missing_backends(settings: ComputeSettings) -> dict[Backend, str]:
     try:
         return missing_backends(settings)
     except ValueError as error:
-        return dict.fromkeys(_BACKENDS, str(error))
+        return dict.fromkeys(BACKEND_TITLES, str(error))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,21 +10,22 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_fcn_crf.model import ModelCard
+from napari_fcn_crf.ui.ownership import (
+    Made,
+    claim,
+    earlier_results,
+    insert_claimed,
+    note_strokes,
+    our_metadata,
+)
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-METADATA_KEY = "napari_fcn_crf"
 
 
 def layer_array(layer: Layer) -> Any:
     """Return a layer's data at full resolution, not yet computed if it is lazy."""
     return layer.data[0] if layer.multiscale else layer.data
-
-
-def our_metadata(layer: Layer) -> dict[str, Any]:
-    """Return what this plugin noted on a layer it made; empty for other layers."""
-    return layer.metadata.get(METADATA_KEY, {})
 
 
 def is_source_image(layer: Layer) -> bool:
@@ -46,6 +46,16 @@ def is_probabilities(layer: Layer) -> bool:
 def layers_where(viewer: Viewer, holds: Callable[[Layer], bool]) -> list[Layer]:
     """Return the viewer's layers for which something holds, topmost first."""
     return [layer for layer in reversed(viewer.layers) if holds(layer)]
+
+
+def shown_index(viewer: Viewer, layer: Layer) -> tuple[int, ...]:
+    """Return the index of the slice that the viewer shows of a layer; empty for a single plane."""
+    point = viewer.dims.point[-layer.ndim :]
+    position = np.round(layer.world_to_data(point)).astype(int)
+    shape = layer_array(layer).shape[: layer.ndim]
+    return tuple(int(np.clip(at, 0, size - 1)) for at, size in zip(position, shape, strict=True))[
+        :-2
+    ]
 
 
 def spatial_metadata(layer: Layer) -> dict[str, Any]:
@@ -166,25 +176,17 @@ def result_colormap(annotation: Labels | None, source: Layer | None) -> Any:
 
 
 def add_refined(
-    viewer: Viewer,
-    image: Image,
-    labels: np.ndarray,
-    colormap: Any,
-    record: dict[str, Any],
+    viewer: Viewer, image: Image, made: Made, colormap: Any, record: dict[str, Any]
 ) -> Labels:
     """Add refined labels above everything of their image."""
-    return add_result(viewer, image, labels, "refined", colormap, record)
+    return add_result(viewer, image, made, "refined", colormap, record)
 
 
 def add_predicted(
-    viewer: Viewer,
-    image: Image,
-    labels: np.ndarray,
-    colormap: Any,
-    record: dict[str, Any],
+    viewer: Viewer, image: Image, made: Made, colormap: Any, record: dict[str, Any]
 ) -> Labels:
     """Add the labels before the refinement, hidden, for comparing."""
-    return add_result(viewer, image, labels, "predicted", colormap, record, visible=False)
+    return add_result(viewer, image, made, "predicted", colormap, record, visible=False)
 
 
 def add_uncertainty(
@@ -197,32 +199,31 @@ def add_uncertainty(
     return _add_above(viewer, image, entropy, noted, spatial_metadata(image), **look)
 
 
-def add_changed(viewer: Viewer, before: Labels, after: Labels) -> Labels:
-    """Add a layer that marks the pixels in which two labels layers differ."""
-    name = f"{our_metadata(after)['image']} changed"
-    changed = (np.asarray(before.data) != np.asarray(after.data)).astype(np.uint8)
-    noted = {"kind": "changed", "record": our_metadata(after)["record"]}
-    place = spatial_metadata(after)
-    renewed = _renew(viewer, name, changed, noted, place)
-    if renewed is not None:
-        return renewed
-    layer = Labels(
-        changed,
-        name=name,
-        # A colour that no class has by itself: the first ones would hide in those of the labels.
-        colormap=DirectLabelColormap(color_dict={None: "transparent", 1: "yellow"}),
-        opacity=1,
-        metadata={METADATA_KEY: noted},
-        **place,
-    )
-    viewer.add_layer(layer)
+def add_changed(
+    viewer: Viewer, image: Image, changed: np.ndarray, record: dict[str, Any]
+) -> Labels:
+    """Add a layer that marks the pixels, those that are 1, which a refinement has changed."""
+    noted = {"kind": "changed", "image": image.name, "record": record}
+    place = spatial_metadata(image)
+    layer = _renew(viewer, image, changed, noted, place, earlier_results(viewer, image, "changed"))
+    if layer is None:
+        layer = Labels(
+            changed,
+            name=f"{image.name} changed",
+            # A colour that no class has by itself: the first would hide in those of the labels.
+            colormap=DirectLabelColormap(color_dict={None: "transparent", 1: "yellow"}),
+            opacity=1,
+            **place,
+        )
+        note_strokes(layer)
+        insert_claimed(viewer, len(viewer.layers), layer, image, noted)
     return layer
 
 
 def add_result(
     viewer: Viewer,
     image: Image,
-    labels: np.ndarray,
+    made: Made,
     kind: str,
     colormap: Any,
     record: dict[str, Any],
@@ -231,25 +232,23 @@ def add_result(
 ) -> Labels:
     """Add labels above everything of their image.
 
-    The last result of the same kind is replaced, unless the user has painted on it: then it stays.
+    The last result of the same kind and image is replaced, unless the user has painted on it or
+    renamed it: then it stays.
     """
-    name = f"{image.name} {kind}"
-    noted = {"kind": kind, "image": image.name, "record": record, "checksum": _checksum(labels)}
+    noted = {"kind": kind, "image": image.name, "record": record, "checksum": made.checksum}
     place = spatial_metadata(image)
-    layer = _renew(viewer, name, labels, noted, place)
+    unchanged = [
+        layer for layer in earlier_results(viewer, image, kind) if layer in made.replaceable
+    ]
+    layer = _renew(viewer, image, made.array, noted, place, unchanged)
     if layer is None:
         layer = Labels(
-            labels,
-            name=name,
-            opacity=0.5,
-            visible=visible,
-            metadata={METADATA_KEY: noted},
-            **place,
+            made.array, name=f"{image.name} {kind}", opacity=0.5, visible=visible, **place
         )
-        layer.events.paint.connect(_note_painted)
+        note_strokes(layer)
         if colormap is not None:
             layer.colormap = colormap
-        viewer.add_layer(layer)
+        insert_claimed(viewer, len(viewer.layers), layer, image, noted)
         return layer
     layer.visible = visible
     if colormap is not None and layer.colormap != colormap:
@@ -257,38 +256,31 @@ def add_result(
     return layer
 
 
-def note_checksum(layer: Labels) -> None:
-    """Note what a labels layer holds, by which a later edit of the user's is known."""
-    our_metadata(layer)["checksum"] = _checksum(layer.data)
-
-
 def _renew(
     viewer: Viewer,
-    name: str,
+    image: Image,
     data: np.ndarray,
     noted: dict[str, Any],
     place: dict[str, Any],
+    replaceable: Sequence[Layer],
 ) -> Any:
-    """Give the last result of this name and kind new data, and return its layer.
+    """Give the last result new data and return its layer; the others that are replaceable go.
 
     napari takes ten times as long to add a layer as to give one new data. Where that layer will
-    not do it is removed, or left to the user who has painted on it, and None returned.
+    not do it is removed, too, and None returned.
     """
-    for layer in list(viewer.layers):
-        before = our_metadata(layer)
-        if layer.name != name or before.get("kind") != noted["kind"]:
-            continue
-        if "checksum" in before and before["checksum"] != _checksum(layer.data):
-            continue
-        # New data under a history of strokes would let undo corrupt it.
+    renewed = None
+    for layer in reversed(replaceable):
         is_same = layer.data.shape == data.shape and layer.data.dtype == data.dtype
-        if before.get("painted") or not is_same or not _lies_at(layer, place):
+        if renewed is not None or not is_same or not _lies_at(layer, place):
             viewer.layers.remove(layer)
             continue
-        layer.metadata[METADATA_KEY] = noted
-        layer.data = data
-        return layer
-    return None
+        renewed = layer
+    if renewed is not None:
+        renewed.name = f"{image.name} {noted['kind']}"
+        claim(renewed, image, noted)
+        renewed.data = data
+    return renewed
 
 
 def _lies_at(layer: Layer, place: dict[str, Any]) -> bool:
@@ -297,10 +289,6 @@ def _lies_at(layer: Layer, place: dict[str, Any]) -> bool:
     if any([str(one) for one in ours[name]] != [str(one) for one in place[name]] for name in texts):
         return False
     return all(np.allclose(ours[name], place[name]) for name in place if name not in texts)
-
-
-def _note_painted(event: Any) -> None:
-    our_metadata(event.source)["painted"] = True
 
 
 def _add_above(
@@ -312,20 +300,15 @@ def _add_above(
     **look: str,
 ) -> Any:
     """Show values from 0 to 1 above an image, in its last layer of their kind if there is one."""
-    name = f"{image.name} {noted['kind']}"
-    layer = _renew(viewer, name, data, noted, place)
+    kind = noted["kind"]
+    layer = _renew(viewer, image, data, noted, place, earlier_results(viewer, image, kind))
     if layer is not None:
         return layer
-    metadata = {METADATA_KEY: noted}
-    layer = Image(data, name=name, contrast_limits=(0, 1), metadata=metadata, **look, **place)
+    layer = Image(data, name=f"{image.name} {kind}", contrast_limits=(0, 1), **look, **place)
     # At its place at once: to move it there afterwards makes the canvas sort everything again.
     index = viewer.layers.index(image) + 1 if image in viewer.layers else len(viewer.layers)
-    viewer.layers.insert(index, layer)
+    insert_claimed(viewer, index, layer, image, noted)
     return layer
-
-
-def _checksum(labels: np.ndarray) -> int:
-    return zlib.crc32(np.ascontiguousarray(labels))
 
 
 def _by(shape: tuple[int, ...]) -> str:

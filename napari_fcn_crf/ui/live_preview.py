@@ -6,19 +6,26 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtWidgets import QWidget
 
-from napari_fcn_crf.images import drop_alpha, split_channels
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui import preview_layers
 from napari_fcn_crf.ui.camera import camera_of
-from napari_fcn_crf.ui.refinement_input import RefinementInput, RefinementOptions, gather
+from napari_fcn_crf.ui.lifetime import at_end_of, emit, follow
+from napari_fcn_crf.ui.refinement_input import (
+    Arrays,
+    RefinementInput,
+    RefinementOptions,
+    Whole,
+    gather,
+)
 from napari_fcn_crf.ui.session import Session
 
 if TYPE_CHECKING:
@@ -31,9 +38,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _Frame:
-    """A request: what to refine, where, how, and whether nothing moves any more."""
+    """A request: what to refine, where, how, and whether nothing moves any more.
+
+    `version` is another one after each change of the layers or options.
+    """
 
     given: RefinementInput
+    version: int
     corners: np.ndarray
     settings: CRFSettings
     at_rest: bool
@@ -46,6 +57,50 @@ class _Picture:
     frame: _Frame
     region: Region
     labels: np.ndarray
+
+
+class _Source:
+    """What the thread keeps between frames: the whole of a stack, and the slice that is shown."""
+
+    def __init__(self) -> None:
+        self._frame: _Frame | None = None
+        self._whole: Whole | None = None
+        self._slice: Arrays | None = None
+        self.refiner: RegionRefiner | None = None
+
+    def turn_to(self, frame: _Frame) -> bool:
+        """Read what a frame needs and is not there; return whether anything was."""
+        from napari_fcn_crf.crf.region import RegionRefiner
+
+        last, self._frame = self._frame, None
+        is_same_version = last is not None and last.version == frame.version
+        if not is_same_version and not frame.given.has_whole_of(last and last.given):
+            self._whole, self._slice = frame.given.whole(), None
+        is_same_slice = last is not None and last.given.index == frame.given.index
+        before, self._frame = self._slice, frame
+        if before is not None and is_same_slice and is_same_version:
+            return False
+        self._slice = frame.given.arrays(self._whole)
+        if before is not None and is_same_slice:
+            ours, theirs = self._slice.annotated, before.annotated
+            # Two that are not there are alike as well.
+            if np.array_equal(ours, theirs):
+                return False
+        arrays = self._slice
+        self.refiner = RegionRefiner(arrays.mapped(), arrays.probabilities, arrays.annotated)
+        return True
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the slice."""
+        rows, columns = self._slice.probabilities.shape[-2:]
+        return rows, columns
+
+    @property
+    def values(self) -> np.ndarray:
+        """Label value of each class, in what napari shows without converting it if it can be."""
+        values = self._slice.values
+        return values.astype(np.uint8) if values.min() >= 0 and values.max() < 256 else values
 
 
 class LivePreview(QObject):
@@ -62,6 +117,8 @@ class LivePreview(QObject):
         Returns the CRF settings of this moment.
     options : callable
         Returns the `RefinementOptions` of this moment.
+    owner : QWidget
+        With which it ends.
     """
 
     _done = Signal(object)
@@ -73,14 +130,15 @@ class LivePreview(QObject):
         session: Session,
         settings: Callable[[], CRFSettings],
         options: Callable[[], RefinementOptions],
+        owner: QWidget,
     ) -> None:
-        super().__init__()
+        super().__init__(owner)
         self._session = session
         self._settings = settings
         self._options = options
         self._enabled = False
         self._layer: Labels | None = None
-        self._given: RefinementInput | None = None
+        self._version = 0
         self._wanted: _Frame | None = None
         self._condition = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -92,12 +150,14 @@ class LivePreview(QObject):
         self._rest.timeout.connect(lambda: self._send(at_rest=True))
         self._done.connect(self._show)
         self._failed.connect(self._on_failed)
-        camera_of(session.viewer).events.connect(self.request)
-        session.viewer.dims.events.point.connect(self.request)
-        self.destroyed.connect(_ending(self._condition, self))
+        follow(camera_of(session.viewer).events, self.request)
+        follow(session.viewer.dims.events.point, self.request)
+        at_end_of(self, self._end)
 
     def set_enabled(self, enabled: bool) -> None:
-        """Start or stop following."""
+        """Start or stop following; a preview that is stopped is removed."""
+        if enabled == self._enabled:
+            return
         self._enabled = enabled
         if enabled:
             self.source_changed()
@@ -106,7 +166,7 @@ class LivePreview(QObject):
 
     def source_changed(self) -> None:
         """Read the layers anew: image, source, annotation or options are others."""
-        self._given = None
+        self._version += 1
         self.request()
 
     def request(self, event: Any = None) -> None:
@@ -128,14 +188,14 @@ class LivePreview(QObject):
         if not self._enabled or not idle or image is None or not self._session.sources:
             return
         try:
-            if self._given is None or image.ndim > 2:
-                self._given = gather(self._session, self._options())
+            options = replace(self._options(), extent="slice", within=None)
+            given = gather(self._session, options)
         except ValueError as error:
             _log.debug("no preview: %s", error)
             return
         with self._condition:
             corners, settings = image.corner_pixels.copy(), self._settings()
-            self._wanted = _Frame(self._given, corners, settings, at_rest)
+            self._wanted = _Frame(given, self._version, corners, settings, at_rest)
             self._follows = not at_rest
             self._condition.notify()
         if self._thread is None:
@@ -146,32 +206,27 @@ class LivePreview(QObject):
         from napari_fcn_crf.crf.pace import Pace
         from napari_fcn_crf.crf.region import Region
 
-        refiner: RegionRefiner | None = None
-        refined_input: RefinementInput | None = None
-        pace = Pace()
-        shown: tuple[Region, CRFSettings] | None = None
+        source, pace = _Source(), Pace()
+        shown: tuple[Region, CRFSettings, int] | None = None
         while (frame := self._next()) is not None:
             try:
-                if refined_input is not frame.given:
-                    refiner, values, shape = _prepare(frame.given)
-                    refined_input, shown = frame.given, None
+                if source.turn_to(frame):
+                    shown = None
                 low, high = frame.corners[:, -2:]
-                full = Region.visible(tuple(low), tuple(high + 1), shape)
+                full = Region.visible(tuple(low), tuple(high + 1), source.shape)
                 region = full if frame.at_rest else full.coarser(pace.coarser(full.pixels))
-                if shown == (region, frame.settings):
+                if shown == (region, frame.settings, frame.version):
                     continue
                 started = time.perf_counter()
                 stop = self._is_something_wanted if frame.at_rest else None
-                classes = refiner.refine(region, frame.settings, stop)
+                classes = source.refiner.refine(region, frame.settings, stop)
                 if not frame.at_rest or self._wanted is None:
                     pace.took(region.pixels, time.perf_counter() - started)
-                    shown = region, frame.settings
-                    self._done.emit(_Picture(frame, region, values[classes]))
-            except RuntimeError:
-                return  # the widget was deleted meanwhile
+                    shown = region, frame.settings, frame.version
+                    emit(self, "_done", _Picture(frame, region, source.values[classes]))
             except Exception as error:  # noqa: BLE001  shown to the user on the main thread
-                refined_input = None
-                self._failed.emit(error)
+                shown = None
+                emit(self, "_failed", error)
             finally:
                 self._follows = False
 
@@ -197,6 +252,11 @@ class LivePreview(QObject):
         preview_layers.place_region(self._layer, image, picture.labels, picture.region)
         self.shown.emit()
 
+    def _end(self) -> None:
+        with self._condition:
+            self._closed = True
+            self._condition.notify()
+
     def _on_failed(self, error: Exception) -> None:
         show_error(str(error) or type(error).__name__)
 
@@ -204,26 +264,3 @@ class LivePreview(QObject):
         layer, self._layer = self._layer, None
         if layer is not None and layer in self._session.viewer.layers:
             self._session.viewer.layers.remove(layer)
-
-
-def _prepare(given: RefinementInput) -> tuple[RegionRefiner, np.ndarray, tuple[int, int]]:
-    from napari_fcn_crf.crf.region import RegionRefiner
-
-    arrays = given.arrays()
-    shape = arrays.probabilities.shape[1:]
-    channels_last, _ = split_channels(arrays.image, shape)
-    image = arrays.plane.apply(drop_alpha(channels_last))
-    values = arrays.values
-    if values.min() >= 0 and values.max() < 256:
-        # What napari shows without converting it.
-        values = values.astype(np.uint8)
-    return RegionRefiner(image, arrays.probabilities, arrays.annotated), values, shape
-
-
-def _ending(condition: threading.Condition, preview: LivePreview) -> Callable[..., None]:
-    def end(*_: object) -> None:
-        with condition:
-            preview._closed = True
-            condition.notify()
-
-    return end

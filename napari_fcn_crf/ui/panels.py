@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import napari.viewer
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_fcn_crf.ui import shortcuts
@@ -40,6 +40,20 @@ class Panel(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._removal = QTimer(self, singleShot=True, interval=0)
+        self._removal.timeout.connect(self._end_if_removed)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """End with the dock: napari takes the panel out of one that is closed, and keeps it."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self._removal.start()
+
+    def _end_if_removed(self) -> None:
+        if self.parent() is None:
+            for step in self.steps.values():
+                step.leave()
+            self.deleteLater()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Keep the panel as wide as its controls and the vertical bar beside them."""

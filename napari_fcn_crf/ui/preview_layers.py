@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from napari_fcn_crf.ui.layers import METADATA_KEY, layers_where, our_metadata, spatial_metadata
+from napari_fcn_crf.ui.layers import layers_where, shown_index, spatial_metadata
+from napari_fcn_crf.ui.ownership import insert_claimed, is_ours, our_metadata
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_fcn_crf.crf.region import Region
+
+_NOTED = {"kind": "preview"}
 
 
 def add_preview(viewer: Viewer, image: Image, like: Labels | None) -> Labels:
@@ -21,19 +24,38 @@ def add_preview(viewer: Viewer, image: Image, like: Labels | None) -> Labels:
         np.zeros((1, 1), np.uint8),
         name=f"{image.name} preview",
         opacity=0.5,
-        metadata={METADATA_KEY: {"kind": "preview"}},
         units=image.units[-2:],
         axis_labels=image.axis_labels[-2:],
     )
     if like is not None:
         layer.colormap = like.colormap
-    viewer.add_layer(layer)
+    insert_claimed(viewer, len(viewer.layers), layer, image, _NOTED)
     return layer
+
+
+def add_growing(viewer: Viewer, image: Image, labels: np.ndarray, colormap: Any) -> Labels:
+    """Add a stack's labels of which `grow` replaces one slice after the other."""
+    active = viewer.layers.selection.active
+    layer = Labels(labels, name=f"{image.name} preview", opacity=0.5, **spatial_metadata(image))
+    layer.editable = False
+    if colormap is not None:
+        layer.colormap = colormap
+    insert_claimed(viewer, len(viewer.layers), layer, image, _NOTED)
+    viewer.layers.selection.active = active
+    return layer
+
+
+def grow(viewer: Viewer, layer: Labels, index: tuple[int, ...], labels: np.ndarray) -> None:
+    """Show another slice of what `add_growing` added."""
+    layer.data[index] = labels
+    # Where it is seen: to draw a volume anew for each of its slices keeps the window waiting.
+    if viewer.dims.ndisplay == 2 and index == shown_index(viewer, layer):
+        layer.refresh()
 
 
 def show_prediction_preview(viewer: Viewer, image: Image, probabilities: np.ndarray) -> None:
     """Show the last class's probability in the plane that is trained on, in one layer."""
-    found = layers_where(viewer, _is_preview)
+    found = layers_where(viewer, is_preview)
     place = spatial_metadata(image)
     picture = probabilities[-1]
     if found and found[0].data.shape == picture.shape:
@@ -47,7 +69,6 @@ def show_prediction_preview(viewer: Viewer, image: Image, probabilities: np.ndar
         colormap="viridis",
         contrast_limits=(0, 1),
         opacity=0.6,
-        metadata={METADATA_KEY: {"kind": "preview"}},
         scale=place["scale"][-2:],
         translate=place["translate"][-2:],
         rotate=place["rotate"][-2:, -2:],
@@ -56,18 +77,19 @@ def show_prediction_preview(viewer: Viewer, image: Image, probabilities: np.ndar
         units=image.units[-2:],
         axis_labels=image.axis_labels[-2:],
     )
-    viewer.add_layer(layer)
+    insert_claimed(viewer, len(viewer.layers), layer, image, _NOTED)
     viewer.layers.selection.active = active
 
 
 def remove_preview(viewer: Viewer) -> None:
     """Remove every preview layer."""
-    for layer in layers_where(viewer, _is_preview):
+    for layer in layers_where(viewer, is_preview):
         viewer.layers.remove(layer)
 
 
-def _is_preview(layer: Layer) -> bool:
-    return our_metadata(layer).get("kind") == "preview"
+def is_preview(layer: Layer) -> bool:
+    """Whether a layer shows what is on its way."""
+    return is_ours(layer) and our_metadata(layer)["kind"] == "preview"
 
 
 def place_region(layer: Labels, image: Image, labels: np.ndarray, region: Region) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QSpinBox
 
 from napari_fcn_crf import refinement
@@ -12,6 +13,7 @@ from napari_fcn_crf.ui.check_section import CleanupSection, UncertaintySection
 from napari_fcn_crf.ui.collapsible import collapsible
 from napari_fcn_crf.ui.compare import Compare
 from napari_fcn_crf.ui.crf_controls import CRFControls
+from napari_fcn_crf.ui.lifetime import while_alive
 from napari_fcn_crf.ui.live_preview import LivePreview
 from napari_fcn_crf.ui.restriction import Restriction
 from napari_fcn_crf.ui.source_choice import SourceChoice
@@ -40,7 +42,7 @@ class RefineStep(Step):
 
         self.controls = CRFControls()
         self.restriction = Restriction(session)
-        self.preview = LivePreview(session, self.controls.settings, self.restriction.options)
+        self.preview = LivePreview(session, self.controls.settings, self.restriction.options, self)
         self.preview_box = QCheckBox("Live preview of what is on the screen")
         self.preview_box.setToolTip("Follow the sliders; Refine then does the whole image.")
         self.tune_button = RunButton(session, "tune", "Tune on annotations", self._on_tune_clicked)
@@ -86,7 +88,7 @@ class RefineStep(Step):
     def update_controls(self) -> None:
         session = self.session
         self.controls.offer_of_model(None if session.model is None else session.model.card.crf)
-        problem = ""
+        problem = "The labels are still being counted." if session.is_guessing else ""
         if session.image is None:
             problem = "Open an image first."
         elif not session.sources:
@@ -104,6 +106,20 @@ class RefineStep(Step):
             False,
         )
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Preview again what was previewed when the dock was hidden."""
+        super().showEvent(event)
+        self.preview.set_enabled(self.preview_box.isChecked())
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Preview nothing that no control is seen of; a window that is minimised keeps it."""
+        super().hideEvent(event)
+        if not event.spontaneous():
+            self.leave()
+
+    def leave(self) -> None:
+        self.preview.set_enabled(False)
+
     def _on_refine_clicked(self) -> None:
         self.preview_box.setChecked(False)
         refine_actions.refine(self.session, self.controls.settings(), self.restriction.options())
@@ -114,7 +130,7 @@ class RefineStep(Step):
             self.controls.settings(),
             self.restriction.options(),
             self.budget_s.value(),
-            self._on_tuned,
+            while_alive(self._on_tuned),
         )
 
     def _on_tuned(self, result: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -11,7 +12,10 @@ from napari.layers import Image, Labels, Layer, Shapes
 from napari_fcn_crf import partial, sources
 from napari_fcn_crf.annotations import class_indices
 from napari_fcn_crf.images import IntensityMapping, check_image, drop_alpha, split_channels
+from napari_fcn_crf.label_values import as_label_values
 from napari_fcn_crf.ui import layers
+from napari_fcn_crf.ui.ownership import our_metadata
+from napari_fcn_crf.ui.preview_layers import is_preview
 from napari_fcn_crf.ui.session import Session, require_image
 
 Extent = Literal["slice", "stack", "volume"]
@@ -47,7 +51,7 @@ class RefinementOptions:
 
 @dataclass(frozen=True)
 class RefinementInput:
-    """Everything a refinement needs, read from the layers on the main thread.
+    """Everything a refinement needs, told by the layers on the main thread, read in another.
 
     Parameters
     ----------
@@ -66,11 +70,18 @@ class RefinementInput:
     _sources: tuple[Any, ...]
     _is_labels: bool
     _noted_values: tuple[int, ...] | None
-    _annotation: np.ndarray | None
-    _where: np.ndarray | None = field(repr=False)
+    _annotation: Any
+    _region: Shapes | None = field(repr=False)
 
-    def arrays(self) -> Arrays:
-        """Return the arrays, computed; for the work's own thread.
+    def has_whole_of(self, other: RefinementInput | None) -> bool:
+        """Whether `whole` gives what it gives for another input."""
+        if other is None or self._is_labels or other._is_labels:
+            return False  # labels are painted on, and are the same array still
+        ours, theirs = ((one.image, one._pixels, *one._sources) for one in (self, other))
+        return len(ours) == len(theirs) and all(map(operator.is_, ours, theirs))
+
+    def whole(self) -> Whole:
+        """Read image and source, and bring the image to the CRF's scale.
 
         Raises
         ------
@@ -79,26 +90,45 @@ class RefinementInput:
         """
         pixels = check_image(self._pixels)
         spatial_shape = pixels.shape[: self.image.ndim]
-        channels_last, _ = split_channels(pixels, spatial_shape)
+        channels_last = drop_alpha(split_channels(pixels, spatial_shape)[0])
         probabilities, values = self._probabilities(spatial_shape)
+        return Whole(
+            pixels, channels_last, IntensityMapping.fit(channels_last), probabilities, values
+        )
+
+    def arrays(self, whole: Whole | None = None) -> Arrays:
+        """Return the arrays of the slice to refine, or of everything.
+
+        Parameters
+        ----------
+        whole : Whole, optional
+            What `whole` has given; read if it is not.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If image and source do not fit; the message says how.
+        """
+        whole = whole or self.whole()
         annotated = None
-        if self._annotation is not None and self._annotation.shape == spatial_shape:
-            annotated = class_indices(self._annotation, values, "scribbles")
+        if self._annotation is not None and self._annotation.shape == whole.image.shape[:-1]:
+            annotated = class_indices(self._annotation[self.index], whole.values, "scribbles")
         part: Any = (slice(None), *self.index)
         return Arrays(
-            image=pixels[self.index],
-            plane=IntensityMapping.fit(drop_alpha(channels_last)),
-            probabilities=probabilities[part],
-            whole=probabilities,
-            values=np.asarray(values),
-            annotated=None if annotated is None else annotated[self.index],
+            pixels=whole.pixels[self.index],
+            image=whole.image[self.index],
+            intensity=whole.intensity,
+            probabilities=whole.probabilities[part],
+            whole=whole.probabilities,
+            values=as_label_values(whole.values),
+            annotated=annotated,
         )
 
     def restrict(self, before: np.ndarray, after: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Return `after` where the options let it change `before`."""
-        where = self._where
-        if where is not None:
-            after = partial.keep_outside(before, after, where[self.index])
+        if self._region is not None:
+            where = self._region.to_masks(mask_shape=before.shape[-2:]).any(axis=0)
+            after = partial.keep_outside(before, after, where)
         only = self.options.only_value
         if only is not None and only in values:
             after = partial.only_class(before, after, int(np.flatnonzero(values == only)[0]))
@@ -123,15 +153,41 @@ class RefinementInput:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """Image and probabilities of a whole layer; of a stack, every slice is mapped alike.
+
+    Parameters
+    ----------
+    pixels : array
+        As the layer has it.
+    image : array, shape `(*spatial, channels)`
+        The same without its alpha.
+    intensity : IntensityMapping
+        Of `image` onto the 0-255 scale.
+    probabilities : array of float32, shape `(n_classes, *spatial)`
+    values : tuple of int
+        Label value of each class.
+    """
+
+    pixels: np.ndarray
+    image: np.ndarray
+    intensity: IntensityMapping
+    probabilities: np.ndarray
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Arrays:
     """A refinement's arrays.
 
     Parameters
     ----------
-    image : array
+    pixels : array
         Of the slice or of everything, as the layer has it.
-    plane : IntensityMapping
-        Onto the 0-255 scale.
+    image : array, shape `(*spatial, channels)`
+        The same without its alpha.
+    intensity : IntensityMapping
+        Of `image` onto the 0-255 scale, the same for every slice.
     probabilities, whole : arrays of float32, class axis first
         Of the slice or of everything; and of everything.
     values : array of int
@@ -140,12 +196,17 @@ class Arrays:
         Class index of annotated pixels, or -1.
     """
 
+    pixels: np.ndarray
     image: np.ndarray
-    plane: IntensityMapping
+    intensity: IntensityMapping
     probabilities: np.ndarray
     whole: np.ndarray
     values: np.ndarray
     annotated: np.ndarray | None
+
+    def mapped(self) -> np.ndarray:
+        """Return the image on the 0-255 scale, float32."""
+        return self.intensity.apply(self.image)
 
 
 def gather(session: Session, options: RefinementOptions) -> RefinementInput:
@@ -163,13 +224,13 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
             "Refining needs a probability layer, but none is chosen. Press Predict first, or "
             "choose one."
         )
-    noted = layers.our_metadata(chosen[0])
+    noted = our_metadata(chosen[0])
     annotation = None
     if options.keep_annotated and session.label_mode == "scribbles" and session.annotation:
-        annotation = np.array(layers.layer_array(session.annotation))
+        annotation = layers.layer_array(session.annotation)
     return RefinementInput(
         image=image,
-        index=_shown_index(session, image) if options.extent == "slice" else (),
+        index=layers.shown_index(session.viewer, image) if options.extent == "slice" else (),
         spacing=tuple(image.scale) if options.extent == "volume" and image.ndim == 3 else None,
         record=noted.get("record", {}),
         options=options,
@@ -178,21 +239,12 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
         _is_labels=isinstance(chosen[0], Labels),
         _noted_values=noted.get("class_values"),
         _annotation=annotation,
-        _where=_mask(options.within, image),
+        _region=_outlines(options.within),
     )
 
 
-def _shown_index(session: Session, image: Image) -> tuple[int, ...]:
-    """Return the index of the slice that the viewer shows; empty for a single plane."""
-    point = session.viewer.dims.point[-image.ndim :]
-    position = np.round(image.world_to_data(point)).astype(int)
-    shape = layers.layer_array(image).shape[: image.ndim]
-    return tuple(int(np.clip(at, 0, size - 1)) for at, size in zip(position, shape, strict=True))[
-        :-2
-    ]
-
-
-def _mask(shapes: Shapes | None, image: Image) -> np.ndarray | None:
+def _outlines(shapes: Shapes | None) -> Shapes | None:
+    """Return a copy of a layer's shapes: to fill them takes a thread, while people draw on."""
     if shapes is None:
         return None
     if not shapes.nshapes:
@@ -200,10 +252,10 @@ def _mask(shapes: Shapes | None, image: Image) -> np.ndarray | None:
             f"'{shapes.name}' has no shape in it yet. Draw around the region to refine, or choose "
             "the whole image."
         )
-    plane = layers.layer_array(image).shape[: image.ndim][-2:]
-    return shapes.to_masks(mask_shape=plane).any(axis=0)
+    return Shapes(shapes.data, shape_type=shapes.shape_type, edge_width=shapes.edge_width)
 
 
 def can_be_source(layer: Layer) -> bool:
     """Whether a layer may hold what the CRF starts from."""
-    return layers.is_probabilities(layer) or isinstance(layer, Labels)
+    is_kind = layers.is_probabilities(layer) or isinstance(layer, Labels)
+    return is_kind and not is_preview(layer)

@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QWidget
 
 from napari_fcn_crf.ui import layers
+from napari_fcn_crf.ui.ownership import our_metadata
 from napari_fcn_crf.ui.refinement_input import RefinementOptions
 from napari_fcn_crf.ui.session import Session
 
@@ -84,10 +85,10 @@ class Restriction(QWidget):
         """Offer the regions and classes there are now."""
         session = self._session
         regions = layers.layers_where(session.viewer, lambda layer: isinstance(layer, Shapes))
-        _fill(self.within, {"whole image": None} | {layer.name: layer for layer in regions})
+        _fill(self.within, [("whole image", None), *((layer.name, layer) for layer in regions)])
         source = session.sources[0] if session.sources else None
-        values = layers.our_metadata(source).get("class_values", ()) if source is not None else ()
-        _fill(self.only_class, {"all": None} | {f"only {value}": value for value in values})
+        values = our_metadata(source).get("class_values", ()) if source is not None else ()
+        _fill(self.only_class, [("all", None), *((f"only {value}", value) for value in values)])
         image = session.image
         self._form.setRowVisible(self.extent, image is not None and image.ndim > 2)
         for widget in (self.confidence, self.zero):
@@ -101,10 +102,10 @@ def _combo(choices: dict[str, str]) -> QComboBox:
     return combo
 
 
-def _fill(combo: QComboBox, choices: dict[str, object]) -> None:
+def _fill(combo: QComboBox, choices: list[tuple[str, object]]) -> None:
     chosen = combo.currentData()
     combo.clear()
-    for text, value in choices.items():
+    for text, value in choices:
         combo.addItem(text, value)
         if value is chosen or (isinstance(value, int) and value == chosen):
             combo.setCurrentIndex(combo.count() - 1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari.layers import Labels
+import numpy as np
+from napari.layers import Image, Labels
 
 from napari_fcn_crf.model import ModelCard
 
@@ -34,16 +35,22 @@ class Refined:
 
     Parameters
     ----------
+    image : Image
+        What was refined.
     predicted, refined : Labels
         Before and after the CRF.
+    differs : array of uint8, shape of the labels
+        1 where these differ.
     changed : float
-        Fraction of pixels that differ.
+        Fraction of pixels that do.
     areas_before, areas_after : dict
         Fraction of the pixels that each label value covers.
     """
 
+    image: Image
     predicted: Labels
     refined: Labels
+    differs: np.ndarray
     changed: float
     areas_before: dict[int, float]
     areas_after: dict[int, float]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,18 +16,18 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_fcn_crf import refinement
 from napari_fcn_crf.annotations import guess_label_mode
 from napari_fcn_crf.compute.service import ComputeService
-from napari_fcn_crf.image_files import read_labels
-from napari_fcn_crf.model import ModelCard, copy_model
+from napari_fcn_crf.model import ModelCard, copy_model, optimizer_path
 from napari_fcn_crf.pair_files import PairFiles
-from napari_fcn_crf.progress import Cancelled, OnProgress
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
 from napari_fcn_crf.settings import ComputeSettings, CRFSettings, LabelMode
 from napari_fcn_crf.ui.activity import Activity
+from napari_fcn_crf.ui.label_counts import LabelCounts
 from napari_fcn_crf.ui.layers import (
     is_source_image,
     is_source_labels,
-    layer_array,
     layers_where,
 )
+from napari_fcn_crf.ui.lifetime import at_end_of, follow
 from napari_fcn_crf.ui.preferences import compute_settings
 from napari_fcn_crf.ui.preview_layers import remove_preview
 from napari_fcn_crf.ui.results import Refined, TrainedModel, WeightsChoice
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _PREPARE_DELAY_MS = 500
+_log = logging.getLogger(__name__)
 
 
 class Session(QObject):
@@ -54,6 +55,10 @@ class Session(QObject):
         self.image: Image | None = None
         self.annotation: Labels | None = None
         self.label_mode: LabelMode = "scribbles"
+        self.is_guessing = False
+        self.counts = LabelCounts(viewer, self)
+        self.counts.counted.connect(self._on_counted)
+        self.counts.failed.connect(self._on_not_counted)
         self.pairs: tuple[tuple[Image, Labels], ...] = ()
         self.file_pairs: tuple[PairFiles, ...] = ()
         self.class_names: dict[int, str] = {}
@@ -61,7 +66,6 @@ class Session(QObject):
         self.model: TrainedModel | None = None
         self.sources: tuple[Layer, ...] = ()
         self.refined: Refined | None = None
-        self.growing: Labels | None = None
         self.uncertainty: Image | None = None
         self.activity: Activity | None = None
         self.service = ComputeService()
@@ -74,21 +78,22 @@ class Session(QObject):
         self._prepared_for: ComputeSettings | None = None
         self._prepare_soon = QTimer(self, singleShot=True, interval=_PREPARE_DELAY_MS)
         self._prepare_soon.timeout.connect(self._prepare)
+        self._on_result: Callable[[Any], Any] = lambda result: None
+        self._on_partial: Callable[[Any], None] | None = None
         self._pieces: Iterator[None] = iter(())
         self._show_later = QTimer(self, singleShot=True, interval=0)
         self._show_later.timeout.connect(self._show_next_piece)
 
         events = viewer.layers.events
-        self._layer_events = (events.inserted, events.removed, events.reordered, events.renamed)
-        for event in self._layer_events:
-            event.connect(self._on_layers_changed)
-        window.destroyed.connect(_closer(self.service, self._folder))
+        for event in (events.inserted, events.removed, events.reordered, events.renamed):
+            follow(event, self._on_layers_changed)
+        follow(viewer.layers.selection.events.changed, self._on_selection_changed)
+        at_end_of(self, self._end)
         self._on_layers_changed()
 
     def notify_changed(self) -> None:
         """Tell the steps that something changed, once for all changes of this moment."""
-        with contextlib.suppress(RuntimeError):  # the window is being closed
-            self._announce.start()
+        self._announce.start()
 
     def choose_image(self, image: Image | None) -> None:
         """Segment another image."""
@@ -96,10 +101,10 @@ class Session(QObject):
         self.notify_changed()
 
     def choose_annotation(self, labels: Labels | None) -> None:
-        """Train on another labels layer; what its 0 means is guessed anew."""
+        """Train on another labels layer; what its 0 means is guessed as soon as it is counted."""
         self.annotation = labels
-        if labels is not None:
-            self.label_mode = guess_label_mode(layer_array(labels))
+        self.is_guessing = labels is not None
+        self.counts.watch(labels)
         self.notify_changed()
 
     def add_pair(self, image: Image, labels: Labels) -> None:
@@ -112,7 +117,8 @@ class Session(QObject):
         """Train on images in files, too."""
         self.file_pairs = tuple(dict.fromkeys((*self.file_pairs, *found)))
         if self.annotation is None:
-            self.label_mode = guess_label_mode(read_labels(found[0].labels))
+            self.is_guessing = True
+            self.counts.read(found[0].labels)
         self.notify_changed()
 
     def remove_pair(self, position: int) -> None:
@@ -144,7 +150,8 @@ class Session(QObject):
             )
         chosen = (self.image, self.annotation)
         # A chosen pair without a stroke is the one to predict, not to train on.
-        if (self.pairs or self.file_pairs) and not layer_array(self.annotation).any():
+        is_empty = self.counts.is_current and set(self.counts.latest or {0}) == {0}
+        if (self.pairs or self.file_pairs) and is_empty:
             return list(self.pairs)
         return [chosen, *(pair for pair in self.pairs if pair != chosen)]
 
@@ -164,13 +171,23 @@ class Session(QObject):
 
     def choose_label_mode(self, mode: LabelMode) -> None:
         """Say what a 0 in the labels means."""
-        self.label_mode = mode
+        self.label_mode, self.is_guessing = mode, False
         self.notify_changed()
 
     def new_model_path(self) -> Path:
-        """Return where the next trained model is kept until the user saves it."""
+        """Return where the next trained model is kept until the user saves it.
+
+        Of those that were trained before, the current one stays: it can still be gone on with.
+        """
+        folder = Path(self._folder.name)
+        if self.activity is None:  # which may read another
+            current = None if self.model is None else self.model.path
+            for path in folder.glob("*.keras"):
+                if path != current:
+                    path.unlink(missing_ok=True)
+                    optimizer_path(path).unlink(missing_ok=True)
         self._models_made += 1
-        return Path(self._folder.name) / f"model-{self._models_made}.keras"
+        return folder / f"model-{self._models_made}.keras"
 
     def keep_model(self, path: Path, card: ModelCard, name: str, is_saved: bool) -> None:
         """Make a model the one that Predict uses."""
@@ -239,16 +256,13 @@ class Session(QObject):
         if self.activity is not None:
             raise ValueError(f"{self.activity.title} is still running. Wait for it, or cancel it.")
         refinement.limit_threads(compute_settings().threads)
-        activity = Activity(kind, title, work, cancel)
-        activity.progressed.connect(self.progressed)
+        activity = Activity(kind, title, work, cancel, self)
+        # Methods, which Qt does not call when the session is gone, as it would call a lambda.
+        activity.progressed.connect(self._on_progressed)
         activity.shown.connect(self.shown)
-        if on_partial is not None:
-            activity.progressed.connect(
-                lambda latest: None if latest.partial is None else on_partial(latest.partial)
-            )
-        activity.returned.connect(lambda result: self._finish(on_result, result))
+        activity.returned.connect(self._on_returned)
         activity.failed.connect(self._on_failed)
-        self.activity = activity
+        self.activity, self._on_result, self._on_partial = activity, on_result, on_partial
         self.notify_changed()
         activity.start()
 
@@ -306,7 +320,14 @@ class Session(QObject):
             self.service.configure(self._prepared_for)
             self.service.prepare()
 
-    def _finish(self, on_result: Callable[[Any], Any], result: Any) -> None:
+    def _on_progressed(self, latest: Progress) -> None:
+        self.progressed.emit(latest)
+        if self._on_partial is not None and latest.partial is not None:
+            self._on_partial(latest.partial)
+
+    def _on_returned(self, result: Any) -> None:
+        on_result = self._on_result
+
         def show() -> Iterator[None]:
             pieces = on_result(result)
             if isinstance(pieces, Iterator):
@@ -320,18 +341,23 @@ class Session(QObject):
             next(self._pieces)
         except StopIteration:
             pass
-        except (ValueError, TypeError) as error:
-            show_error(str(error))
+        except Exception as error:  # noqa: BLE001  shown to the user
+            _log.warning("showing a result failed", exc_info=error)
+            show_error(str(error) or type(error).__name__)
         else:
-            with contextlib.suppress(RuntimeError):  # the window is being closed
-                self._show_later.start()
-                return
-        self.activity = None
+            self._show_later.start()
+            return
+        self._end_activity()
         self.notify_changed()
+
+    def _end_activity(self) -> None:
+        ended, self.activity = self.activity, None
+        if ended is not None:
+            ended.deleteLater()
 
     def _on_failed(self, error: Exception) -> None:
         title = "The work" if self.activity is None else self.activity.title
-        self.activity = None
+        self._end_activity()
         remove_preview(self.viewer)
         if isinstance(error, Cancelled):
             show_info(f"{title} was cancelled.")
@@ -340,6 +366,26 @@ class Session(QObject):
         else:
             show_error(str(error) or f"{title} failed: {type(error).__name__}.")
         self.notify_changed()
+
+    def _on_counted(self) -> None:
+        if self.is_guessing and self.counts.latest is not None:
+            self.label_mode, self.is_guessing = guess_label_mode(self.counts.latest), False
+        self.notify_changed()
+
+    def _on_not_counted(self, error: Exception) -> None:
+        self.is_guessing = False
+        show_error(str(error) or type(error).__name__)
+        self.notify_changed()
+
+    def _on_selection_changed(self, event: Any = None) -> None:
+        self.notify_changed()
+
+    def _end(self) -> None:
+        """End what goes on, when the window is closed."""
+        if self.activity is not None:
+            self.activity.cancel()
+        self.service.close()
+        self._folder.cleanup()
 
     def _on_layers_changed(self, event: Any = None) -> None:
         viewer = self.viewer
@@ -383,13 +429,3 @@ def session_of(viewer: Viewer) -> Session:
     window = viewer.window._qt_window
     found = window.findChild(Session)
     return found if found is not None else Session(viewer, window)
-
-
-def _closer(service: ComputeService, folder: Any) -> Callable[..., None]:
-    """Return a function that ends the compute process and holds no reference to the session."""
-
-    def close(*_: object) -> None:
-        service.close()
-        folder.cleanup()
-
-    return close

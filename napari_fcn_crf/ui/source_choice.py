@@ -29,7 +29,6 @@ class SourceChoice(QComboBox):
         )
         self.activated.connect(self._on_activated)
         session.changed.connect(self.update_choices)
-        session.viewer.layers.selection.events.changed.connect(session.notify_changed)
         self.update_choices()
 
     def update_choices(self) -> None:

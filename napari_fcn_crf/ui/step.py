@@ -51,6 +51,9 @@ class Step(QWidget):
         """Show the session as it is now."""
         raise NotImplementedError
 
+    def leave(self) -> None:
+        """Take back what is only shown while the step is seen."""
+
     def attempt(self, action: Callable[[], None]) -> None:
         """Do what a click asks for; what cannot be done is told in a notification."""
         try:

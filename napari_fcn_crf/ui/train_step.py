@@ -54,7 +54,7 @@ class TrainStep(Step):
 
     def update_controls(self) -> None:
         session = self.session
-        problem = ""
+        problem = "The labels are still being counted." if session.is_guessing else ""
         if not session.pairs and not session.file_pairs:
             if session.image is None:
                 problem = "Open an image first."

@@ -116,7 +116,3 @@ class TrainingControls(QWidget):
     def values(self) -> dict[str, Any]:
         """Return what the controls say, by the settings' names."""
         return {name: control.value for name, control in self._named.items()}
-
-    def set_value(self, name: str, value: Any) -> None:
-        """Change one control."""
-        self._named[name].value = value

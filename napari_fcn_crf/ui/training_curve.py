@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtGui import QResizeEvent
 
 from napari_fcn_crf.progress import Progress
+from napari_fcn_crf.ui.lifetime import follow
 from napari_fcn_crf.ui.session import Session
 
 _HEIGHT_PX = 130
@@ -42,7 +43,7 @@ class TrainingCurve(FigureCanvasQTAgg):
         self._redraw = QTimer(self, singleShot=True, interval=_REDRAW_MS)
         self._redraw.timeout.connect(self._draw)
         self._apply_theme()
-        session.viewer.events.theme.connect(self._apply_theme)
+        follow(session.viewer.events.theme, self._apply_theme)
         self.hide()
 
     def clear(self) -> None:

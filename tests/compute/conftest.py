@@ -15,6 +15,11 @@ CPU = ComputeSettings(device="cpu")
 SHORT = TrainingSettings(iterations=3)
 ENDLESS = TrainingSettings(iterations=1_000_000)
 
+FAKE_NVIDIA = """#!/bin/sh
+echo "0, GPU-aaa, 81000"
+echo "1, GPU-bbb, 500"
+"""
+
 
 def shared_blocks(parent_pid: int) -> list[str]:
     """Names of the shared memory blocks of a process and its compute process."""

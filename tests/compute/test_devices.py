@@ -12,11 +12,7 @@ from napari_fcn_crf.compute.devices import list_devices, missing_backends
 from napari_fcn_crf.compute.errors import ComputeError
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import DEVICES, ComputeSettings
-
-FAKE_NVIDIA = """#!/bin/sh
-echo "0, GPU-aaa, 81000"
-echo "1, GPU-bbb, 500"
-"""
+from tests.compute.conftest import FAKE_NVIDIA
 
 
 def test_the_processor_comes_first_with_its_threads_and_free_memory() -> None:

@@ -70,6 +70,26 @@ def test_cancel_when_the_process_hangs_keeps_the_last_checkpoint(
     assert names == ["model.keras", "model.optimizer.npz"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows cannot stop a process")
+def test_cancel_while_the_process_does_not_read(
+    service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+) -> None:
+    """A pipe takes 64 kB; what is more waits for the one who reads."""
+    service.prepare()
+    while not service.is_warm:
+        time.sleep(0.05)
+    os.kill(service.pid, signal.SIGSTOP)
+    names = dict.fromkeys(range(2000), "a long name" * 20)
+    path = tmp_path / "model.keras"
+    job = service.train([image], [labels], SHORT, path, class_names=names)
+    with pytest.raises(TimeoutError):
+        job.result(timeout=0.5)
+    job.cancel()
+    with pytest.raises(Cancelled):
+        job.result(timeout=30)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_killed_process_is_told_and_replaced(
     service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:

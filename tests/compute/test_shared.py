@@ -12,31 +12,49 @@ from napari_fcn_crf.progress import Cancelled
 from tests.compute.conftest import SHARED_MEMORY, shared_blocks
 
 
-def test_an_array_is_the_same_seen_from_the_other_side() -> None:
-    array = np.arange(60, dtype=">i2").reshape(3, 4, 5).transpose(2, 0, 1)
+def test_arrays_are_the_same_seen_from_the_other_side() -> None:
+    given = [
+        np.arange(60, dtype=">i2").reshape(3, 4, 5).transpose(2, 0, 1),
+        np.zeros((0, 5), bool),
+        np.array([[True, False, True]]),
+        np.random.default_rng(0).random((5, 7)),
+    ]
     with SharedArrays() as arrays:
-        block = arrays.share(array)
-        with attached(block) as view:
-            np.testing.assert_array_equal(view, array)
-            assert view.dtype == array.dtype
-            assert not view.flags.writeable
+        packed = arrays.share(given)
+        assert len(shared_blocks(os.getpid())) == 1
+        with attached(packed) as views:
+            for array, view in zip(given, views, strict=True):
+                np.testing.assert_array_equal(view, array)
+                assert view.dtype == array.dtype
+                assert view.flags.aligned
+                assert not view.flags.writeable
             del view
+    assert shared_blocks(os.getpid()) == []
 
 
-def test_a_large_copy_can_be_cancelled_and_leaves_nothing(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("given", "last"),
+    [
+        # While memory is got for it, and while that is filled.
+        ([np.zeros((100, 100))], 3),
+        ([np.zeros((100, 100))], 90),
+        ([np.zeros((2, 9))] * 600, 400),
+    ],
+)
+def test_a_long_copy_can_be_cancelled_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, given: list[np.ndarray], last: int
 ) -> None:
     monkeypatch.setattr(shared, "_CHUNK_BYTES", 1000)
     calls = []
 
     def check() -> None:
         calls.append(1)
-        if len(calls) == 3:
+        if len(calls) == last:
             raise Cancelled
 
     with pytest.raises(Cancelled), SharedArrays(check) as arrays:
-        arrays.share(np.zeros((100, 100)))
-    assert len(calls) == 3
+        arrays.share(given)
+    assert len(calls) == last
     assert shared_blocks(os.getpid()) == []
 
 

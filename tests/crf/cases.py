@@ -7,13 +7,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydensecrf import densecrf
-from pydensecrf.utils import (
-    create_pairwise_bilateral,
-    create_pairwise_gaussian,
-    unary_from_softmax,
-)
-from scipy import sparse
+import pytest
+from scipy import ndimage, sparse
 from skimage import data
 
 from napari_fcn_crf.crf._vertex_kernels import NOBODY
@@ -34,6 +29,13 @@ def noise(rows: int, columns: int, seed: int = 0) -> npt.NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (rows, columns, 3), dtype=np.uint8)
 
 
+def smooth(*shape: int) -> npt.NDArray[np.uint8]:
+    """Return an RGB image or volume of blurred noise, in which neighbours are alike."""
+    values = np.random.default_rng(0).normal(size=(*shape, 3))
+    values = ndimage.gaussian_filter(values, (2,) * len(shape) + (0,))
+    return np.uint8(255 * (values - values.min()) / np.ptp(values))
+
+
 def probabilities(classes: int, shape: tuple[int, ...], seed: int = 0) -> Floats:
     """Return probabilities (classes, *shape) without any structure, summing to one."""
     values = np.random.default_rng(seed).random((classes, *shape), np.float32) ** 3 + 1e-3
@@ -41,13 +43,18 @@ def probabilities(classes: int, shape: tuple[int, ...], seed: int = 0) -> Floats
 
 
 def by_pydensecrf(image: npt.NDArray[Any], given: Floats, settings: CRFSettings) -> Floats:
-    """Return pydensecrf's marginals, with its own functions for features (row, column first)."""
+    """Return pydensecrf's marginals, with its own functions for features (row, column first).
+
+    A test that asks for them is skipped where it is not installed.
+    """
+    densecrf = pytest.importorskip("pydensecrf.densecrf")
+    utils = pytest.importorskip("pydensecrf.utils")
     shape = given.shape[1:]
     crf = densecrf.DenseCRF(given[0].size, len(given))
-    crf.setUnaryEnergy(unary_from_softmax(given))
-    gaussian = create_pairwise_gaussian((settings.gaussian_sigma_px,) * len(shape), shape)
+    crf.setUnaryEnergy(utils.unary_from_softmax(given))
+    gaussian = utils.create_pairwise_gaussian((settings.gaussian_sigma_px,) * len(shape), shape)
     crf.addPairwiseEnergy(gaussian, settings.gaussian_weight)
-    bilateral = create_pairwise_bilateral(
+    bilateral = utils.create_pairwise_bilateral(
         (settings.bilateral_sigma_px,) * len(shape),
         (settings.bilateral_sigma_intensity,) * image.shape[-1],
         image,
@@ -57,10 +64,18 @@ def by_pydensecrf(image: npt.NDArray[Any], given: Floats, settings: CRFSettings)
     return np.array(crf.inference(settings.iterations), np.float32).reshape(given.shape)
 
 
-def by_summation(image: npt.NDArray[Any], given: Floats, settings: CRFSettings) -> Floats:
+def by_summation(
+    image: npt.NDArray[Any],
+    given: Floats,
+    settings: CRFSettings,
+    spacing: tuple[float, ...] = (1.0, 1.0, 1.0),
+) -> Floats:
     """Return marginals with every pair of pixels summed in float64: no lattice at all."""
     shape = given.shape[1:]
     grid = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), -1).reshape(-1, len(shape))
+    # In units of columns; the sigma along z is as many times larger as the ratio says.
+    sizes = np.divide(spacing[-len(shape) :], spacing[-1])
+    grid = grid * sizes / ((settings.depth_ratio, 1, 1) if len(shape) == 3 else 1)
     pixels = image.reshape(-1, image.shape[-1]).astype(np.float64)
     kernels = []
     for weight, features in (

@@ -17,7 +17,7 @@ import numpy as np
 from napari_fcn_crf.crf import _compile, _lattice_kernels
 from napari_fcn_crf.crf.unary import log_odds
 print(_compile.cache_folder())
-print(float(log_odds(np.full((2, 1, 4, 4), 0.5, np.float32), 1, 1).max()))
+print(float(log_odds(np.full((2, 1, 4, 4), 0.5, np.float32), 1).max()))
 """
 
 

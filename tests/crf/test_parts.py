@@ -46,3 +46,35 @@ def test_a_large_image_gives_the_labels_of_the_whole(monkeypatch):
     assert told == [(done, total) for done in range(1, total + 1)]
     assert total > settings.iterations
     assert (tiled.argmax(axis=0) == whole.argmax(axis=0)).mean() >= 0.999
+
+
+@pytest.fixture
+def in_parts(monkeypatch):
+    """A CRF of an image that is refined in parts, probabilities, and how many parts there are."""
+    monkeypatch.setattr(dense_crf, "_BYTES_AT_ONCE", 200 * 2000)
+    settings = CRFSettings(gaussian_sigma_px=0.5, bilateral_sigma_px=1, iterations=3)
+    crf, given = DenseCRF(photograph(60, 90), settings), probabilities(3, (60, 90))
+    told = []
+    crf.infer(given, on_iteration=lambda *step: told.append(step))
+    assert told[-1][1] > 6
+    return crf, given, told[-1][1]
+
+
+def test_certain_pixels_stay_in_every_part(in_parts):
+    crf, given, _ = in_parts
+    clamped = np.full((60, 90), -1)
+    clamped[::7, ::5] = 2
+    refined = crf.infer(given, clamped=clamped)
+    np.testing.assert_array_equal(refined[2][clamped == 2], 1)
+
+
+def test_a_stop_ends_the_part_that_has_begun_and_leaves_the_others(in_parts):
+    crf, given, total = in_parts
+    told = []
+    stopped = crf.infer(
+        given, on_iteration=lambda *step: told.append(step), should_stop=lambda: len(told) > 0
+    )
+    assert told == [(1, total), (2, total)]
+    np.testing.assert_allclose(stopped.sum(axis=0), 1, atol=1e-5)
+    unchanged = np.isclose(stopped, given, atol=1e-6).all(axis=0)
+    assert 0.5 < unchanged.mean() < 0.95

@@ -11,6 +11,7 @@ import pytest
 
 from napari_fcn_crf import pipeline
 from napari_fcn_crf.annotations import IGNORE
+from napari_fcn_crf.fcn import closed_form
 from napari_fcn_crf.fcn.closed_form import (
     logistic_regression,
     needs_last_layer,
@@ -18,6 +19,7 @@ from napari_fcn_crf.fcn.closed_form import (
 )
 from napari_fcn_crf.fcn.hypercolumn import NORMALISATION, SCORE
 from napari_fcn_crf.fcn.network import build_network
+from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import TrainingSettings
 
 SETTINGS = TrainingSettings(architecture="hypercolumn", weights="random", iterations=2)
@@ -60,6 +62,32 @@ def test_the_last_layer_is_solved_once() -> None:
     features = standard.predict_on_batch(padded[np.newaxis])[0, 12:-12, 7:-7]
     np.testing.assert_allclose(features.mean(axis=(0, 1)), 0, atol=1e-2)
     assert features.std(axis=(0, 1)).max() < 1.01
+
+
+def test_moments_are_added_up_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(closed_form, "_ROWS_AT_ONCE", 7)
+    values = np.random.default_rng(0).normal(100, 1, (5, 9, 3)).astype(np.float32)
+    moments = closed_form._Moments(3)
+    moments.add(values[:2])
+    moments.add(values[2:])
+    np.testing.assert_allclose(moments.mean, values.mean(axis=(0, 1), dtype=np.float64))
+    np.testing.assert_allclose(moments.variance, values.var(axis=(0, 1), dtype=np.float64))
+
+
+def test_solving_stops_before_the_next_image() -> None:
+    network, _ = build_network(SETTINGS, 3, 2)
+    image = np.random.default_rng(0).uniform(0, 255, (32, 32, 3)).astype(np.float32)
+    indices = np.tile(np.array([0, 1], np.int32), (32, 16))
+    asked = []
+
+    def should_stop() -> bool:
+        asked.append(True)
+        return len(asked) == 2
+
+    with pytest.raises(Cancelled):
+        solve_last_layer(network, [image] * 3, [indices] * 3, np.ones(2), 0, should_stop)
+    assert len(asked) == 2
+    assert needs_last_layer(network)
 
 
 def test_a_fcn_has_no_last_layer_to_solve() -> None:

@@ -43,7 +43,7 @@ def test_only_fc6_and_fc7_of_the_full_width_are_large(backbone) -> None:
         architecture="fcn32s", backbone=backbone, weights="random", mode="full"
     )
     network, _ = build_network(settings, 3, 2)
-    compile_trainer(network, settings, keep_gradients=False)
+    compile_trainer(network, settings.learning_rate, (), keep_gradients=False)
     changed = [layer.name for layer in network.layers if "convolution_op" in vars(layer)]
     is_changed = backbone == "vgg16" and keras.backend.backend() == "tensorflow"
     assert changed == (["fc6", "fc7"] if is_changed else [])

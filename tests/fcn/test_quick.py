@@ -10,6 +10,7 @@ import pytest
 
 from napari_fcn_crf.annotations import IGNORE
 from napari_fcn_crf.fcn import quick
+from napari_fcn_crf.fcn.bilinear_taps import Taps
 from napari_fcn_crf.fcn.example import Example, views
 from napari_fcn_crf.fcn.feed import FullFeed
 from napari_fcn_crf.fcn.frozen import freeze_backbone, frozen_boundary
@@ -17,7 +18,7 @@ from napari_fcn_crf.fcn.hypercolumn import upsample_bilinear
 from napari_fcn_crf.fcn.mode import has_gpu, resolve_mode
 from napari_fcn_crf.fcn.network import build_network, copy_network
 from napari_fcn_crf.fcn.quick import QuickFeed, make_feed
-from napari_fcn_crf.fcn.quick_pixels import PixelFeed, Taps
+from napari_fcn_crf.fcn.quick_pixels import PixelFeed
 from napari_fcn_crf.fcn.training import fit
 from napari_fcn_crf.fcn.weights.layers import CONVOLUTIONS
 from napari_fcn_crf.progress import Progress

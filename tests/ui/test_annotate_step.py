@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
+import dask.array
+import dask.config
 import numpy as np
 
 from napari_fcn_crf.ui.annotate_step import AnnotateStep
@@ -29,6 +33,8 @@ def test_painting_updates_the_counts(viewer, panel, session, qtbot, two_squares)
     session.choose_label_mode("scribbles")
     qtbot.waitUntil(lambda: _table(step) == [["1", "class 1", "1"], ["2", "class 2", "2"]])
     assert step.verdict.text() == "Ready: 2 classes, 0.1% of the pixels annotated."
+    labels.undo()
+    qtbot.waitUntil(lambda: _table(step) == [["1", "class 1", "1"], ["2", "class 2", "1"]])
 
 
 def test_a_mask_is_recognised_and_can_be_overruled(viewer, panel, session, qtbot, two_squares):
@@ -41,6 +47,41 @@ def test_a_mask_is_recognised_and_can_be_overruled(viewer, panel, session, qtbot
     step.scribbles_button.click()
     qtbot.waitUntil(lambda: "only label 1" in step.verdict.text())
     assert session.label_mode == "scribbles"
+
+
+def test_a_guess_that_comes_late_changes_no_choice(viewer, session, qtbot, two_squares):
+    viewer.add_image(two_squares[0])
+    viewer.add_labels((two_squares[0] > 120).astype(int))  # a mask
+    session.choose_label_mode("scribbles")
+    assert session.counts.latest is None
+    qtbot.waitUntil(lambda: session.counts.is_current)
+    assert session.label_mode == "scribbles"
+
+
+def test_a_lazy_layer_is_read_by_a_thread_chunk_by_chunk(viewer, panel, session, qtbot):
+    readers, shapes = set(), set()
+
+    def mask(block):
+        readers.add(threading.current_thread().name)
+        shapes.add(block.shape)
+        return (block > 0).astype(np.uint8)
+
+    planes = np.tile(np.eye(40, dtype=np.uint8), (50, 1, 1))
+    lazy = dask.array.from_array(planes, chunks=(1, 40, 40)).map_blocks(
+        mask, dtype=np.uint8, meta=np.empty((0, 0, 0), np.uint8)
+    )
+    viewer.add_image(planes, contrast_limits=(0, 1))
+    with dask.config.set(scheduler="synchronous"):
+        viewer.add_labels(lazy)
+        readers.clear()  # napari has read the slice it shows
+        qtbot.waitUntil(lambda: session.counts.is_current)
+    assert readers == {"fcn-crf label counts"}
+    assert shapes == {(1, 40, 40)}
+    # Another slice is no reason to read all of them again.
+    viewer.dims.set_point(0, 7)
+    assert session.counts.is_current
+    assert session.counts.latest == {0: 50 * 40 * 39, 1: 50 * 40}
+    assert session.label_mode == "mask"
 
 
 def test_colours_are_the_layers_own(viewer, panel, qtbot, two_squares):

@@ -12,8 +12,11 @@ from concurrent.futures import _base as futures
 from dataclasses import dataclass, field
 
 import numpy as np
+import pytest
 from qtpy.QtCore import Qt, QTimer
 
+from napari_fcn_crf.settings import CRFSettings
+from napari_fcn_crf.ui.annotate_step import AnnotateStep
 from napari_fcn_crf.ui.predict_step import PredictStep
 from napari_fcn_crf.ui.refine_step import RefineStep
 from napari_fcn_crf.ui.train_step import TrainStep
@@ -23,6 +26,7 @@ TICK_MS = 20
 LONGEST_MS = 50
 USUAL_MS = 30  # in 99 of 100 ticks
 
+_STARTING = ("threading.py:start", "threading.py:__init__")
 _WAITING = {module.__file__ for module in (futures, queue, selectors, subprocess, threading)}
 
 
@@ -102,8 +106,8 @@ class Watch:
                 names.append(f"{frame.f_code.co_filename}:{frame.f_code.co_name}")
                 frame = frame.f_back
             ours = [name for name in names if "/napari_fcn_crf/" in name]
-            # A thread that starts is waited for, but it takes no time.
-            if ours and not any(name.endswith("threading.py:start") for name in names):
+            # A thread is made there, and waited for until it starts, but that takes no time.
+            if ours and not any(name.endswith(_STARTING) for name in names):
                 self.seen.add(ours[0])
 
 
@@ -133,3 +137,52 @@ def test_nothing_keeps_the_event_loop(viewer, qtbot):
     # Of three rounds, since a busy computer's caches make the same work take twice as long.
     assert np.median([max(late) for late in rounds]) <= LONGEST_MS
     assert np.percentile(np.concatenate(rounds), 99) <= USUAL_MS
+
+
+@pytest.mark.parametrize("shape", [(40, 1024, 1024), (6000, 6000)], ids=["stack", "image"])
+def test_large_layers_do_not_keep_it_either(viewer, panel, session, qtbot, shape):
+    """Counting, previewing, refining; without iterations, for their time is a thread's."""
+    annotate, refine = panel.steps[AnnotateStep], panel.steps[RefineStep]
+    refine.controls.set_settings(CRFSettings(iterations=0))
+    image = viewer.add_image(np.zeros(shape, np.uint8), name="large", contrast_limits=(0, 255))
+    qtbot.waitUntil(annotate.new_labels_button.isEnabled)
+    annotate.new_labels_button.click()
+    qtbot.waitUntil(lambda: session.counts.is_current, timeout=60_000)
+    # Hardly any memory, and read like any other.
+    classes = np.array([0.25, 0.75], np.float32).reshape(2, *(1 for _ in shape))
+    source = viewer.add_image(
+        np.broadcast_to(classes, (2, *shape)), name="probabilities", contrast_limits=(0, 1)
+    )
+    session.choose_sources((source,))
+    shown = []
+    refine.preview.shown.connect(lambda: shown.append(1))
+    qtbot.wait(1000)
+    with Watch() as watch, Pulse(viewer) as pulse:
+        for at in (100, 300):
+            session.annotation.paint((*(0,) * (len(shape) - 2), at, at), 1)
+            qtbot.waitUntil(lambda: session.counts.is_current, timeout=60_000)
+        refine.preview_box.setChecked(True)
+        qtbot.waitUntil(lambda: bool(shown), timeout=60_000)
+        viewer.dims.set_point(viewer.dims.ndim - 3, 1)
+        qtbot.wait(300)
+        for _ in range(2):  # the second time, results are renewed instead of added
+            click(qtbot, refine.refine_button)  # ends the preview
+            wait_until_idle(qtbot, session)
+        refine.compare.changed_box.click()
+        refine.uncertainty.show_button.click()
+        wait_until_idle(qtbot, session)
+        qtbot.wait(200)
+    found = session.refined.refined.data
+    # What napari itself takes to show other labels: of an image, it draws every pixel.
+    plain, others = viewer.add_labels(found.copy()), found + 1
+    qtbot.wait(1000)
+    with Pulse(viewer) as napari:
+        qtbot.wait(100)
+        plain.data = others
+        qtbot.wait(500)
+    assert found.shape == shape
+    assert (found.flat[::99_991] == 2).all()
+    assert image in viewer.layers
+    assert watch.seen == set()
+    assert max(pulse.late_ms) <= LONGEST_MS + 1.5 * max(napari.late_ms)
+    assert np.percentile(pulse.late_ms, 99) <= USUAL_MS

@@ -11,6 +11,7 @@ import pytest
 
 from napari_fcn_crf.ui import layers
 from napari_fcn_crf.ui.device_step import DeviceStep
+from napari_fcn_crf.ui.ownership import METADATA_KEY
 from napari_fcn_crf.ui.predict_step import PredictStep
 from napari_fcn_crf.ui.preferences import change_compute_settings
 from napari_fcn_crf.ui.session import session_of
@@ -92,7 +93,7 @@ def test_memory_too_short_for_the_image_is_told(viewer, panel, session, squares,
     assert note.endswith("; the image was predicted in tiles of 352 px.")
     probabilities = viewer.layers["large probabilities"]
     assert probabilities.data.shape == (2, 704, 704)
-    run_record = probabilities.metadata[layers.METADATA_KEY]["record"]["prediction"]
+    run_record = probabilities.metadata[METADATA_KEY]["record"]["prediction"]
     assert run_record["note"] == note
 
 

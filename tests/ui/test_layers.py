@@ -10,6 +10,7 @@ from napari_fcn_crf.images import IntensityMapping
 from napari_fcn_crf.model import ModelCard
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui import layers
+from napari_fcn_crf.ui.ownership import METADATA_KEY, Made, earlier_results
 
 CARD = ModelCard(
     class_values=(3, 7),
@@ -34,9 +35,19 @@ def image(viewer, two_squares) -> Image:
     return viewer.add_image(two_squares[0], name="squares", **PLACE)
 
 
+def _add_refined(viewer, image, value):
+    earlier = earlier_results(viewer, image, "refined")
+    made = Made.of(np.full((64, 64), value), earlier)
+    return layers.add_refined(viewer, image, made, None, {})
+
+
+def _add_probabilities(viewer, image, value=0.5):
+    return layers.add_probabilities(viewer, image, np.full((2, 64, 64), value), CARD)
+
+
 def test_results_lie_where_their_image_lies(viewer, image):
-    probabilities = layers.add_probabilities(viewer, image, np.full((2, 64, 64), 0.5), CARD)
-    refined = layers.add_refined(viewer, image, np.full((64, 64), 7), None, {})
+    probabilities = _add_probabilities(viewer, image)
+    refined = _add_refined(viewer, image, 7)
     drawn = layers.new_labels(viewer, image)
     for point in ((0, 0), (63, 20), (5, 41)):
         world = image.data_to_world(point)
@@ -50,33 +61,85 @@ def test_results_lie_where_their_image_lies(viewer, image):
 
 def test_order_above_the_image(viewer, image):
     viewer.add_labels(np.zeros((64, 64), int), name="strokes")
-    layers.add_probabilities(viewer, image, np.full((2, 64, 64), 0.5), CARD)
-    layers.add_refined(viewer, image, np.full((64, 64), 7), None, {})
+    _add_probabilities(viewer, image)
+    _add_refined(viewer, image, 7)
     names = [layer.name for layer in viewer.layers]
     assert names == ["squares", "squares probabilities", "strokes", "squares refined"]
 
 
 def test_a_new_result_replaces_the_old_one(viewer, image):
     for value in (3, 7):
-        layers.add_refined(viewer, image, np.full((64, 64), value), None, {})
-        layers.add_probabilities(viewer, image, np.full((2, 64, 64), 0.5), CARD)
+        _add_refined(viewer, image, value)
+        _add_probabilities(viewer, image)
     assert len(viewer.layers) == 3
     assert (viewer.layers["squares refined"].data == 7).all()
 
 
 def test_what_the_user_painted_stays(viewer, image):
-    first = layers.add_refined(viewer, image, np.full((64, 64), 3), None, {})
+    first = _add_refined(viewer, image, 3)
     first.brush_size = 3
     first.paint((10, 10), 7)
-    second = layers.add_refined(viewer, image, np.full((64, 64), 7), None, {})
+    second = _add_refined(viewer, image, 7)
     assert first in viewer.layers
     assert first.data[10, 10] == 7
     assert second is not first
     assert second.name == "squares refined [1]"
 
 
+def test_what_a_script_wrote_into_a_result_stays(viewer, image):
+    first = _add_refined(viewer, image, 3)
+    first.data[10, 10] = 7
+    assert _add_refined(viewer, image, 7) is not first
+    assert first.data[10, 10] == 7
+
+
+def test_a_stroke_while_the_next_result_is_computed_stays(viewer, image):
+    first = _add_refined(viewer, image, 3)
+    made = Made.of(np.full((64, 64), 7), earlier_results(viewer, image, "refined"))
+    first.paint((10, 10), 7)
+    assert layers.add_refined(viewer, image, made, None, {}) is not first
+    assert first.data[10, 10] == 7
+
+
+def test_a_name_that_changes_hands_takes_no_results_along(viewer, image, two_squares):
+    first = _add_probabilities(viewer, image, 0.25)
+    image.name = "another name"
+    other = viewer.add_image(two_squares[0], name="squares")
+    second = _add_probabilities(viewer, other, 0.75)
+    assert second is not first
+    assert (first.data == 0.25).all()
+    assert (second.data == 0.75).all()
+    # Under its new name an image's result is still its own.
+    assert _add_probabilities(viewer, image, 0.125) is first
+    assert first.name == "another name probabilities"
+
+
+def test_only_what_is_known_to_be_ours_is_replaced(viewer, image):
+    """Copies and layers of a saved session have our metadata, but are the user's."""
+    made = _add_refined(viewer, image, 3)
+    others = [
+        viewer.add_labels(
+            made.data.copy(), name=name, metadata={METADATA_KEY: dict(made.metadata[METADATA_KEY])}
+        )
+        for name in ("squares refined copy", "reopened")
+    ]
+    viewer.layers.remove(made)
+    others[1].name = "squares refined"
+    new = _add_refined(viewer, image, 7)
+    assert new not in others
+    assert all((layer.data == 3).all() for layer in others)
+    assert all(layer in viewer.layers for layer in others)
+
+
+def test_a_renamed_result_is_kept(viewer, image):
+    first = _add_refined(viewer, image, 3)
+    first.name = "the good one"
+    assert _add_refined(viewer, image, 7) is not first
+    assert (first.data == 3).all()
+
+
 def test_results_are_not_offered_as_sources(viewer, image):
-    layers.add_probabilities(viewer, image, np.full((2, 64, 64), 0.5), CARD)
-    layers.add_refined(viewer, image, np.full((64, 64), 7), None, {})
+    _add_probabilities(viewer, image)
+    _add_refined(viewer, image, 7)
     assert layers.layers_where(viewer, layers.is_source_image) == [image]
     assert layers.layers_where(viewer, layers.is_source_labels) == []

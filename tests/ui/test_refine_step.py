@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import zipfile
 from dataclasses import replace
 
@@ -9,8 +10,8 @@ import numpy as np
 import pytest
 from napari.utils.key_bindings import coerce_keybinding
 
-from napari_fcn_crf import presets
-from napari_fcn_crf.crf import pace
+from napari_fcn_crf import presets, refinement
+from napari_fcn_crf.crf import pace, tuning
 from napari_fcn_crf.images import IntensityMapping
 from napari_fcn_crf.model import CARD_MEMBER, ModelCard, read_card
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
@@ -18,6 +19,7 @@ from napari_fcn_crf.ui import actions, layers
 from napari_fcn_crf.ui.camera import camera_of
 from napari_fcn_crf.ui.panels import RefinePanel
 from napari_fcn_crf.ui.refine_step import RefineStep
+from napari_fcn_crf.ui.refinement_input import RefinementInput
 from tests.ui.conftest import click, wait_until_idle
 
 CARD = ModelCard(
@@ -124,24 +126,42 @@ def test_from_another_tools_probabilities_with_the_class_axis_last(step, viewer,
     np.testing.assert_array_equal(refined == 2, expected == 7)
 
 
-def test_a_stack_grows_slice_by_slice(viewer, session, qtbot, two_squares, step):
+@pytest.fixture
+def stack(step, viewer, session, qtbot, two_squares):
+    """Three slices alike, and probabilities of them, chosen in the step."""
     image = np.stack([two_squares[0]] * 3)
     layer = viewer.add_image(image, name="stack", contrast_limits=(0, 255))
     session.choose_image(layer)
     plane = viewer.layers["squares probabilities"].data
-    stack = viewer.add_image(
+    source = viewer.add_image(
         np.repeat(plane[:, None], 3, axis=1), name="stacked", contrast_limits=(0, 1)
     )
-    session.choose_sources((stack,))
+    session.choose_sources((source,))
     qtbot.wait(50)
     step.restriction.keep_annotated.setChecked(False)
-    grown = []
-    session.progressed.connect(
-        lambda latest: latest.partial is not None and grown.append(latest.partial[0])
-    )
+    return layer
+
+
+def test_a_stack_grows_slice_by_slice(step, viewer, session, qtbot, stack):
+    grown, names = [], set()
+
+    def look(latest):
+        if latest.partial is not None:
+            grown.append(latest.partial[0])
+            names.update(layer.name for layer in viewer.layers)
+            if grown[-1] == (1,):  # told before it is shown
+                preview = viewer.layers["stack preview"]
+                assert not preview.editable
+                assert (preview.data[0] != preview.data[1]).any()
+
+    session.progressed.connect(look)
     refined = _refine(step, qtbot).refined
     assert grown == [(), (0,), (1,), (2,)]
-    assert refined.data.shape == image.shape
+    # It grows beside the results, which are added once.
+    assert "stack preview" in names
+    assert "stack refined" not in names
+    assert "stack preview" not in viewer.layers
+    assert refined.data.shape == stack.data.shape
     np.testing.assert_array_equal(refined.data[0], refined.data[2])
 
     viewer.dims.set_point(1, 1)
@@ -151,7 +171,87 @@ def test_a_stack_grows_slice_by_slice(viewer, session, qtbot, two_squares, step)
     np.testing.assert_array_equal(differ, [False, True, False])
 
     step.restriction.extent.setCurrentIndex(2)
-    assert _refine(step, qtbot).refined.data.shape == image.shape
+    assert _refine(step, qtbot).refined.data.shape == stack.data.shape
+
+
+def test_cancelling_a_stack_leaves_nothing_half_refined(step, viewer, session, qtbot, stack, notes):
+    before = [layer.name for layer in viewer.layers]
+    ending = [True]
+    session.progressed.connect(
+        lambda latest: session.cancel() if ending and latest.partial is not None else None
+    )
+    assert _refine(step, qtbot) is None
+    assert [layer.name for layer in viewer.layers] == before
+    assert "Refining was cancelled." in notes()
+    # And an earlier result stays as it was.
+    ending.clear()
+    first = _refine(step, qtbot).refined
+    held = first.data.copy()
+    ending.append(True)
+    step.controls._controls["bilateral_weight"].value = 0
+    _refine(step, qtbot)
+    assert first in viewer.layers
+    np.testing.assert_array_equal(first.data, held)
+
+
+def test_one_slice_is_refined_as_in_its_stack(step, viewer, session, qtbot, two_squares):
+    """Dim slices are dim in the stack: their own range would stretch their noise."""
+    rng = np.random.default_rng(0)
+    planes = np.stack([two_squares[0].astype(np.float32) * gain for gain in (0.1, 1, 4)])
+    session.choose_image(viewer.add_image(planes, name="stack", contrast_limits=(0, 255)))
+    inside = np.full(planes.shape, 0.45, np.float32)
+    inside[:, 12:52, 12:52] = 0.55
+    inside += rng.normal(0, 0.03, inside.shape).astype(np.float32)
+    source = viewer.add_image(np.stack([1 - inside, inside]), name="p", contrast_limits=(0, 1))
+    session.choose_sources((source,))
+    viewer.dims.set_point(1, 0)
+    qtbot.wait(50)
+    whole = _refine(step, qtbot).refined.data.copy()
+    step.restriction.extent.setCurrentIndex(1)
+    np.testing.assert_array_equal(_refine(step, qtbot).refined.data[0], whole[0])
+    # And so is its preview.
+    with qtbot.waitSignal(step.preview.shown, timeout=60_000):
+        step.preview_box.setChecked(True)
+    qtbot.waitUntil(lambda: viewer.layers["stack preview"].data.shape == (64, 64))
+    np.testing.assert_array_equal(viewer.layers["stack preview"].data, whole[0])
+    # What differs if each slice had a mapping of its own.
+    alone = refinement.refine(planes[0], source.data[:, 0], step.controls.settings())
+    assert (alone.argmax(axis=0) + 1 != whole[0]).mean() > 0.01
+    step.preview_box.setChecked(False)
+
+
+def test_a_region_in_one_slice(step, viewer, session, qtbot, stack):
+    viewer.add_shapes([[[0, 0], [0, 64], [30, 64], [30, 0]]], name="region")
+    qtbot.waitUntil(lambda: step.restriction.within.count() == 2)
+    step.restriction.within.setCurrentIndex(1)
+    step.restriction.extent.setCurrentIndex(1)
+    viewer.dims.set_point(1, 1)
+    refined = _refine(step, qtbot)
+    differ = refined.predicted.data != refined.refined.data
+    assert differ[1, :30].any()
+    assert not differ[1, 31:].any()
+    assert not differ[[0, 2]].any()
+
+
+def test_the_preview_reads_a_stack_once(step, viewer, qtbot, stack, monkeypatch):
+    read = []
+    whole = RefinementInput.whole
+    monkeypatch.setattr(
+        RefinementInput,
+        "whole",
+        lambda given: read.append(threading.current_thread().name) or whole(given),
+    )
+    for extent in (0, 2):  # slices one by one; a volume
+        step.restriction.extent.setCurrentIndex(extent)
+        with qtbot.waitSignal(step.preview.shown, timeout=120_000):
+            step.preview_box.setChecked(True)
+        for at in (1, 2):
+            with qtbot.waitSignal(step.preview.shown, timeout=60_000):
+                viewer.dims.set_point(1, at)
+        with qtbot.waitSignal(step.preview.shown, timeout=60_000):
+            step.controls._controls["bilateral_weight"].value = extent
+        step.preview_box.setChecked(False)
+    assert read == ["fcn-crf preview"]
 
 
 def test_the_preview_follows_sliders_and_camera(step, viewer, qtbot):
@@ -203,11 +303,26 @@ def test_a_frame_is_drawn_once_and_lies_in_its_image(step, viewer, qtbot):
     step.preview_box.setChecked(False)
 
 
-def test_tuning_shows_its_score(step, viewer, session, qtbot):
-    step.budget_s.setValue(2)
+def test_tuning_shows_its_score(step, session, qtbot, monkeypatch):
+    found = []
+    tune = tuning.tune
+
+    def observed(*args, **kwargs):
+        found.append(tune(*args, **kwargs))
+        return found[-1]
+
+    monkeypatch.setattr(tuning, "tune", observed)
     click(qtbot, step.tune_button)
     wait_until_idle(qtbot, session)
-    assert "held-out strokes (1 is perfect): " in step.tuned.text()
+    (result,) = found
+    assert f": {result.score_before:.3f} → {result.score_after:.3f}." in step.tuned.text()
+    assert f" of {len(tuning.FACTORS)} was clearly better: settings unchanged" in step.tuned.text()
+    assert step.controls.settings() == SMALL
+
+    sharper = replace(SMALL, bilateral_sigma_intensity=5)
+    step._on_tuned(tuning.TuningResult(sharper, 0.25, 0.75, 4))
+    assert ": 0.250 → 0.750. Edge sensitivity 20.0 → 5.0, after 4 trials." in step.tuned.text()
+    assert step.controls.settings() == sharper
 
 
 def test_uncertainty_leads_the_brush(step, viewer, session, qtbot):
@@ -219,6 +334,7 @@ def test_uncertainty_leads_the_brush(step, viewer, session, qtbot):
     entropy[50:60, 2:12] = 1
     qtbot.waitUntil(step.uncertainty.go_button.isEnabled)
     step.uncertainty.go_button.click()
+    wait_until_idle(qtbot, session)
     row, column = camera_of(viewer).center[-2:]
     assert 45 < row < 62
     assert 0 < column < 15

@@ -140,12 +140,19 @@ def test_a_pair_goes_with_its_layer(viewer, session, qtbot, two_squares):
     qtbot.waitUntil(lambda: session.pairs == ())
 
 
-def test_an_empty_annotation_beside_other_pairs_is_not_trained_on(viewer, session, two_squares):
+def test_an_empty_annotation_beside_other_pairs_is_not_trained_on(
+    viewer, session, qtbot, two_squares
+):
     image, labels = two_squares
     pair = (viewer.add_image(image), viewer.add_labels(labels))
     session.add_pair(*pair)
-    session.choose_annotation(viewer.add_labels(np.zeros_like(labels)))
+    empty = viewer.add_labels(np.zeros_like(labels))
+    session.choose_annotation(empty)
+    qtbot.waitUntil(lambda: session.counts.is_current)
     assert session.training_pairs() == [pair]
+    empty.paint((5, 5), 3)
+    # At once: a stroke may not be lost because it is not counted yet.
+    assert session.training_pairs() == [(pair[0], empty), pair]
 
 
 def test_classes_are_named(viewer, panel, session, qtbot, two_squares):

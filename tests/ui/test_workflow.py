@@ -28,8 +28,9 @@ def test_sample_to_refined_labels(viewer, qtbot, tmp_path):
     session = session_of(viewer)
     assert session.image.name == "cat"
     assert session.annotation.name == "cat scribbles"
+    verdict = panel.steps[AnnotateStep].verdict
+    qtbot.waitUntil(lambda: verdict.text().startswith("Ready: 2 classes"))
     assert session.label_mode == "scribbles"
-    assert panel.steps[AnnotateStep].verdict.text().startswith("Ready: 2 classes")
 
     train = panel.steps[TrainStep]
     train.controls.iterations.value = 12

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.fcn.weights.tensors import Tensor, as_float32, not_weights
+from napari_fcn_crf.input_error import InputError
 
 _MOST_OBJECTS = 4000
 
@@ -59,7 +60,7 @@ def datasets_of(root: Any) -> dict[str, Any]:
         return True if len(objects) > _MOST_OBJECTS else None
 
     if root.visititems(collect):
-        raise ValueError(f"more than {_MOST_OBJECTS} groups and arrays")
+        raise InputError(f"more than {_MOST_OBJECTS} groups and arrays")
     return {name: item for name, item in objects.items() if isinstance(item, h5py.Dataset)}
 
 

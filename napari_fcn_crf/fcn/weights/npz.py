@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.fcn.weights.tensors import Tensor, as_float32, not_weights
+from napari_fcn_crf.input_error import InputError
 
 _HEADER_LIMIT_BYTES = 10_000
 """What numpy takes by itself, though only after it has read all of it."""
@@ -52,16 +53,16 @@ def read_npy_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
         (2, 0): (4, np.lib.format.read_array_header_2_0),
     }.get(version, (0, None))
     if read is None:
-        raise ValueError("of a version that no array of numbers needs")
+        raise InputError("of a version that no array of numbers needs")
     start = member.read(length_bytes)
     length = int.from_bytes(start, "little")
     if length > _HEADER_LIMIT_BYTES:
-        raise ValueError(f"a header of {length} bytes")
+        raise InputError(f"a header of {length} bytes")
     try:
         shape, _, dtype = read(io.BytesIO(start + member.read(length)))
     # Python's parser for what is not even Python, or nested a thousand times.
     except (tokenize.TokenError, SyntaxError, RecursionError, MemoryError) as error:
-        raise ValueError("a damaged header") from error
+        raise InputError("a damaged header") from error
     return shape, dtype
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from napari_fcn_crf.fcn.weights.tensors import LARGEST_SIZE, MOST_AXES
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 
 STORAGE_DTYPES = {
@@ -61,7 +62,7 @@ _OPCODES = (
 )
 
 
-class ForbiddenPickle(ValueError):
+class ForbiddenPickle(InputError):
     """The pickle asks for more than tensors."""
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 
 Layout = Literal["channels_last", "channels_first"]
@@ -42,9 +43,9 @@ class Tensor:
 
     def __post_init__(self) -> None:
         if len(self.shape) > MOST_AXES:
-            raise ValueError(f"{len(self.shape)} axes")
+            raise InputError(f"{len(self.shape)} axes")
         if not all(0 <= size <= LARGEST_SIZE for size in self.shape):
-            raise ValueError("a size that no array has")
+            raise InputError("a size that no array has")
 
 
 Tensors = Mapping[str, Tensor]
@@ -84,7 +85,7 @@ TORCH = Convention(
 FROSSARD = Convention("RGB", (123.68, 116.779, 103.939))
 
 
-class WeightsError(ValueError):
+class WeightsError(InputError):
     """A file is not one that VGG-16's weights can be read from."""
 
 

@@ -1,0 +1,173 @@
+"""Break what matters most, one thing at a time, and see which test notices.
+
+    python -m benchmarks.mutate [WORD ...]
+
+Each mutation is made in a copy of the tree in a temporary folder. Those whose file or text has one
+of the words are made, or all. The exit code is 1 if a mutation passed the tests of its place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+_LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "docs", "*.keras")
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A change that makes a result wrong.
+
+    Parameters
+    ----------
+    path : str
+        Of a file in the package.
+    before, after : str
+        The file's text, which occurs once in it, and what takes its place.
+    meaning : str
+        What is then wrong.
+    tests : str
+        Of its place, as pytest is given them.
+    """
+
+    path: str
+    before: str
+    after: str
+    meaning: str
+    tests: str
+
+
+_AGREEMENT = "tests/crf/test_agreement.py"
+MUTATIONS = (
+    Mutation(
+        "crf/lattice.py",
+        "math.sqrt(2 / 3) * (d + 1)",
+        "1.25 * math.sqrt(2 / 3) * (d + 1)",
+        "every sigma is a quarter larger",
+        _AGREEMENT,
+    ),
+    Mutation(
+        "crf/dense_crf.py",
+        "ratios = (settings.depth_ratio,",
+        "ratios = (2 * settings.depth_ratio,",
+        "a volume's sigma along z is twice as large",
+        f"{_AGREEMENT} tests/crf/test_dense_crf.py -k volume",
+    ),
+    Mutation(
+        "crf/dense_crf.py",
+        'settings.gaussian_weight if kind == "smoothness"',
+        'settings.gaussian_weight if kind == "appearance"',
+        "the kernels' weights are swapped",
+        _AGREEMENT,
+    ),
+    Mutation(
+        "crf/unary.py",
+        "LEAST_PROBABILITY = np.float32(1e-5)",
+        "LEAST_PROBABILITY = np.float32(1e-4)",
+        "an absent class is ten times as likely",
+        _AGREEMENT,
+    ),
+    Mutation(
+        "crf/_filter_kernels.py",
+        "_HALF = np.float32(0.5)",
+        "_HALF = np.float32(0.4)",
+        "the blur is narrower",
+        _AGREEMENT,
+    ),
+    Mutation(
+        "crf/_filter_kernels.py",
+        "np.float32(1) / np.sqrt(total)",
+        "np.float32(1) / total",
+        "kernels are not normalised symmetrically",
+        _AGREEMENT,
+    ),
+    Mutation(
+        "fcn/upsampling.py",
+        "(size - 1) / 2",
+        "size / 2",
+        "upsampled scores are half a pixel off",
+        "tests/fcn/test_upsampling.py",
+    ),
+    Mutation(
+        "fcn/loss.py",
+        "weights /= weights.sum()",
+        "weights /= annotated.sum()",
+        "the mean is not one of weighted pixels",
+        "tests/fcn/test_training.py -k targets",
+    ),
+    Mutation(
+        "fcn/padding.py",
+        'mode="reflect"',
+        'mode="edge"',
+        "images are continued by their borders, not mirrored",
+        "tests/fcn/test_prediction.py tests/fcn/test_training.py -k padding",
+    ),
+    Mutation(
+        "images.py",
+        "(0.5, 99.5)",
+        "(2.0, 98.0)",
+        "four times as many pixels are outside 0 to 255",
+        "tests/test_images.py",
+    ),
+)
+
+
+def notice(mutation: Mutation, tree: Path, cache: Path) -> str | None:
+    """Return the first test that fails with a mutation, or None; leave the tree as it was."""
+    file = tree / "napari_fcn_crf" / mutation.path
+    text = file.read_text("utf-8")
+    if text.count(mutation.before) != 1:
+        raise ValueError(f"Expected once in {mutation.path}: {mutation.before}. Mend the mutation.")
+    file.write_text(text.replace(mutation.before, mutation.after), "utf-8")
+    try:
+        return first_failure(mutation.tests, tree, cache)
+    finally:
+        file.write_text(text, "utf-8")
+
+
+def first_failure(tests: str, tree: Path, cache: Path) -> str | None:
+    """Run tests in a tree and return the first that fails, or None if all pass."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests.split()],
+        cwd=tree,
+        env={**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(tree)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", ended.stdout, re.MULTILINE)
+    if ended.returncode not in (0, 1) and not failed:
+        raise RuntimeError(f"pytest could not run {tests}:\n{ended.stdout}{ended.stderr}")
+    return failed[1] if failed else None
+
+
+def main() -> int:
+    """Make the mutations and print a table."""
+    words = sys.argv[1:]
+    chosen = [m for m in MUTATIONS if not words or any(w in m.path + m.meaning for w in words)]
+    missed = 0
+    with tempfile.TemporaryDirectory(prefix="mutate-") as folder:
+        tree, cache = Path(folder) / "tree", Path(folder) / "cache"
+        shutil.copytree(ROOT, tree, ignore=_LEFT_OUT)
+        for tests in dict.fromkeys(mutation.tests for mutation in chosen):
+            failed = first_failure(tests, tree, cache)
+            if failed:
+                raise RuntimeError(f"{failed} fails without any mutation. Mend that first.")
+        print("| place | what is wrong | noticed by |\n|---|---|---|", flush=True)
+        for mutation in chosen:
+            noticed = notice(mutation, tree, cache)
+            missed += noticed is None
+            row = mutation.path, mutation.meaning, f"`{noticed}`" if noticed else "**nothing**"
+            print(f"| {' | '.join(row)} |", flush=True)
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

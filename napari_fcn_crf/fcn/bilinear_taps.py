@@ -1,0 +1,75 @@
+"""Bilinear upsampling at single pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Taps:
+    """The pixels of a coarse grid that bilinear upsampling mixes for each of some fine pixels.
+
+    Parameters
+    ----------
+    places : array of int32, shape `(n_pixels, 4)`
+        Positions in the grid, row after row.
+    shares : array of float32, shape `(n_pixels, 4)`
+        Summing to one.
+    """
+
+    places: npt.NDArray[np.int32]
+    shares: npt.NDArray[np.float32]
+
+    @classmethod
+    def at(
+        cls,
+        rows: npt.NDArray[np.integer],
+        columns: npt.NDArray[np.integer],
+        shape: tuple[int, int],
+        stride: int,
+    ) -> Taps:
+        """Return the taps for pixels of the fine grid, which is `stride` times `shape`."""
+        (row0, row1, row_share), (column0, column1, column_share) = (
+            _linear(positions, side, stride)
+            for positions, side in ((rows, shape[0]), (columns, shape[1]))
+        )
+        width = shape[1]
+        places = np.stack(
+            [
+                row0 * width + column0,
+                row0 * width + column1,
+                row1 * width + column0,
+                row1 * width + column1,
+            ],
+            axis=1,
+        )
+        shares = np.stack(
+            [
+                (1 - row_share) * (1 - column_share),
+                (1 - row_share) * column_share,
+                row_share * (1 - column_share),
+                row_share * column_share,
+            ],
+            axis=1,
+        )
+        return cls(places.astype(np.int32), shares.astype(np.float32))
+
+    def apply(self, grid: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the upsampled values `(n_pixels, channels)` of `(rows, columns, channels)`."""
+        flat = grid.reshape(-1, grid.shape[-1])
+        mixed = np.zeros((len(self.places), flat.shape[1]), np.float32)
+        for tap in range(4):
+            mixed += flat[self.places[:, tap]] * self.shares[:, tap, np.newaxis]
+        return mixed
+
+
+def _linear(
+    positions: npt.NDArray[np.integer], side: int, stride: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.floating]]:
+    """Return the two neighbours on the coarse axis, and the second one's share."""
+    exact = ((positions + 0.5) / stride - 0.5).clip(0, side - 1)
+    first = np.floor(exact).astype(np.intp)
+    return first, np.minimum(first + 1, side - 1), exact - first

@@ -1,0 +1,49 @@
+"""What ends with a widget: callbacks of napari's events, of work in a thread, and the threads."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QObject
+
+_log = logging.getLogger(__name__)
+
+
+def at_end_of(owner: QObject, end: Callable[[], object]) -> None:
+    """Call something when Qt deletes an object, as it does with the widgets of a closed dock."""
+    owner.destroyed.connect(lambda *_: end())
+
+
+def follow(event: Any, method: Callable[..., object]) -> None:
+    """Connect a method of a Qt object to an event of napari's for as long as the object lives.
+
+    Qt's own signals know when their receiver is gone; napari's call on, and the first control that
+    is touched then raises.
+    """
+    event.connect(method)
+    at_end_of(_owner(method), lambda: event.disconnect(method))
+
+
+def while_alive(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of a Qt object as a function that does nothing once the object is gone."""
+    gone: list[bool] = []
+    at_end_of(_owner(method), lambda: gone.append(True))
+    return lambda *values: None if gone else method(*values)
+
+
+def emit(owner: QObject, signal: str, *values: object) -> None:
+    """Emit a signal from a thread; nobody hears it when Qt has deleted its object meanwhile."""
+    try:
+        # To look it up raises as well.
+        getattr(owner, signal).emit(*values)
+    except RuntimeError:
+        _log.debug("a thread went on after its widget was closed")
+
+
+def _owner(method: Callable[..., object]) -> QObject:
+    owner = getattr(method, "__self__", None)
+    if not isinstance(owner, QObject):
+        raise TypeError(f"Expected a method of a Qt object, but found {method!r}.")
+    return owner

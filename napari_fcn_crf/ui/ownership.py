@@ -1,0 +1,108 @@
+"""Which layers this plugin made, of which image, and whether they may be replaced."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Layer
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+METADATA_KEY = "napari_fcn_crf"
+
+
+def our_metadata(layer: Layer) -> dict[str, Any]:
+    """Return what this plugin noted on a layer it made; empty for other layers."""
+    return layer.metadata.get(METADATA_KEY, {})
+
+
+def claim(layer: Layer, image: Image | None, noted: dict[str, Any]) -> None:
+    """Note on a layer that it is ours, of an image, and what else there is to say.
+
+    Names change hands and a copy of a layer has all of its metadata. napari's id of a layer is not
+    copied, and is another one each time a layer is made: a copy, or a layer of a saved session, is
+    nobody's but the user's.
+    """
+    layer.metadata[METADATA_KEY] = noted | {
+        "layer_id": str(layer.unique_id),
+        "image_id": None if image is None else str(image.unique_id),
+        "layer_name": layer.name,
+    }
+
+
+def insert_claimed(
+    viewer: Viewer, index: int, layer: Layer, image: Image | None, noted: dict[str, Any]
+) -> None:
+    """Add a layer of ours to the viewer."""
+    # Before, so that it is not taken for an image or labels of the user's; and after, with the
+    # name that the viewer gives it.
+    claim(layer, image, noted)
+    viewer.layers.insert(index, layer)
+    claim(layer, image, noted)
+
+
+def is_ours(layer: Layer) -> bool:
+    """Whether this plugin made a layer, in this session, and it is no copy of it."""
+    return our_metadata(layer).get("layer_id") == str(layer.unique_id)
+
+
+def earlier_results(viewer: Viewer, image: Image, kind: str) -> list[Layer]:
+    """Return what was made of an image, but for what the user has painted on or renamed."""
+    return [
+        layer
+        for layer in viewer.layers
+        if is_ours(layer)
+        and our_metadata(layer)["kind"] == kind
+        and our_metadata(layer)["image_id"] == str(image.unique_id)
+        and our_metadata(layer)["layer_name"] == layer.name
+        and not our_metadata(layer).get("painted")
+    ]
+
+
+@dataclass(frozen=True)
+class Made:
+    """An array that becomes a layer, made in a thread: reading large layers takes its time.
+
+    Parameters
+    ----------
+    array : array
+    checksum : int
+        By which a later edit by a script is known.
+    replaceable : tuple of Layer
+        Earlier results that still hold what they were made with.
+    """
+
+    array: np.ndarray
+    checksum: int
+    replaceable: tuple[Layer, ...]
+
+    @classmethod
+    def of(cls, array: np.ndarray, earlier: Sequence[Layer]) -> Made:
+        """Find which of some earlier results, in the viewer, were not edited since."""
+        return cls(
+            array,
+            _checksum(array),
+            tuple(
+                layer
+                for layer in earlier
+                if our_metadata(layer)["checksum"] == _checksum(layer.data)
+            ),
+        )
+
+
+def note_strokes(layer: Layer) -> None:
+    """Note from now on whether the user paints on a layer."""
+    layer.events.paint.connect(_on_painted)
+
+
+def _on_painted(event: Any) -> None:
+    our_metadata(event.source)["painted"] = True
+
+
+def _checksum(array: np.ndarray) -> int:
+    return zlib.crc32(np.ascontiguousarray(array))

@@ -1,0 +1,44 @@
+"""How the compute process tells what went wrong."""
+
+import errno
+
+import numpy as np
+import pytest
+
+from napari_fcn_crf.compute import tasks
+from napari_fcn_crf.compute.child import _unwrap
+from napari_fcn_crf.compute.errors import ComputeError
+from napari_fcn_crf.compute.shared import SharedMemoryFullError
+from napari_fcn_crf.input_error import InputError, InputTypeError
+
+
+def told(error: Exception) -> Exception:
+    """Return what the parent raises when a task raises an error."""
+    kind, message = tasks._describe(error)
+    with pytest.raises((InputError, ComputeError)) as raised:
+        _unwrap({"kind": kind, "message": message, "details": ""})
+    return raised.value
+
+
+@pytest.mark.parametrize("kind", [InputError, InputTypeError])
+def test_what_was_given_wrongly_is_told_as_it_was_said(kind: type[Exception]) -> None:
+    error = told(kind("The labels are empty."))
+    assert type(error) is kind
+    assert str(error) == "The labels are empty."
+
+
+def test_a_fault_of_the_program_is_no_fault_of_the_input() -> None:
+    with pytest.raises(ValueError, match="cannot reshape") as raised:
+        np.zeros(3).reshape(2, 2)
+    for error in (raised.value, TypeError("no such argument"), KeyError("x")):
+        answer = told(error)
+        assert type(answer) is ComputeError
+        assert "could not finish" in str(answer)
+        assert type(error).__name__ in str(answer)
+
+
+def test_what_is_full_is_named() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "/data/model.keras")
+    assert "disk is full: /data/model.keras" in str(told(full))
+    assert "smaller tiles" in str(told(MemoryError()))
+    assert str(told(SharedMemoryFullError("/dev/shm has 3 MB free."))) == "/dev/shm has 3 MB free."
