@@ -3,7 +3,7 @@
     nice -n 19 python -m benchmarks.fuzz --count 1000000
 
 Small genuine files of every kind that the plugin reads, written by each format's own library, are
-changed at random and read in child processes. Each must be read or refused by a ValueError of at
+changed at random and read in child processes. Each must be read or refused by an InputError of at
 most 300 characters; a file may take ten seconds and 500 MB more than the genuine one. What is
 refused otherwise is kept in `--folder` with what it did. Linux only.
 """
@@ -25,6 +25,8 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+
+from napari_fcn_crf.input_error import InputError
 
 SECONDS = 10
 EXTRA_BYTES = 500 * 10**6
@@ -156,7 +158,7 @@ def _child(name: str, seed: int, count: int, folder: Path) -> None:
 def _read(read: object, path: Path) -> tuple[str, str]:
     try:
         read(path)  # type: ignore[operator]
-    except ValueError as error:
+    except InputError as error:
         sentence = str(error)
         if len(sentence) <= 300 and sentence.isprintable() and sentence.endswith("."):
             return "refused", ""

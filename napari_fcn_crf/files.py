@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 
 _MISSING = "does not exist"
@@ -65,9 +66,9 @@ def expect_file(path: Path, expected: str) -> None:
     """
     reason, shown = why_no_file(path), quoted(str(path), 120)
     if reason == _MISSING:
-        raise ValueError(f"Expected {expected}, but there is no file {shown}.")
+        raise InputError(f"Expected {expected}, but there is no file {shown}.")
     if reason:
-        raise ValueError(f"Expected {expected}, but {shown} {reason}. Choose a file.")
+        raise InputError(f"Expected {expected}, but {shown} {reason}. Choose a file.")
 
 
 @contextmanager

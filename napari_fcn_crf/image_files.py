@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.files import atomic_path, expect_file
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.ome_check import OMEError, check_ome
 from napari_fcn_crf.quoting import quoted
 
@@ -90,7 +91,7 @@ def read_labels(path: str | Path) -> npt.NDArray[np.integer]:
     if labels.ndim == 3 and labels.shape[-1] in (3, 4):
         if (labels[..., :3] == labels[..., :1]).all():
             return labels[..., 0]
-        raise ValueError(
+        raise InputError(
             f"Labels must be one number a pixel, but {quoted(path.name)} is a colour image. "
             "Save them as a gray or indexed PNG or a TIFF."
         )
@@ -109,17 +110,17 @@ def read_probabilities(path: str | Path) -> Probabilities:
     name = quoted(path.name)
     expected = "Expected a TIFF file of probabilities, one plane a class on the first axis, but "
     if not _is_tiff(path):
-        raise ValueError(f"{expected}{name} is none. Choose one that `predict` wrote.")
+        raise InputError(f"{expected}{name} is none. Choose one that `predict` wrote.")
     values, metadata = _read_tiff(path, "a probability image")
     if values.ndim < 3:
-        raise ValueError(
+        raise InputError(
             f"{expected}{name} has the shape {values.shape}. Choose one that `predict` wrote."
         )
     class_values = metadata.get("class_values", ())
     if not isinstance(class_values, list) or len(class_values) != len(values):
         class_values = range(len(values))
     if not all(type(value) is int and abs(value) < 2**63 for value in class_values):
-        raise ValueError(
+        raise InputError(
             f"The labels of the classes in {name} are not whole numbers below 2^63. Choose a file "
             "that `predict` wrote."
         )
@@ -176,7 +177,7 @@ def _read(path: Path, kind: str, *, labels: bool) -> npt.NDArray[Any]:
             has_palette = file.mode in ("P", "PA")
             return np.asarray(file.convert("RGB") if has_palette and not labels else file)
     except _LossyError as error:
-        raise ValueError(
+        raise InputError(
             f"Labels must be exact, but {quoted(path.name)} is a {error}, which changes values. "
             "Save them as PNG or TIFF."
         ) from error
@@ -240,8 +241,8 @@ def _existing(path: str | Path, kind: str) -> Path:
     return path
 
 
-def _unreadable(path: Path, kind: str) -> ValueError:
-    return ValueError(
+def _unreadable(path: Path, kind: str) -> InputError:
+    return InputError(
         f"Expected {kind}, but {quoted(path.name)} cannot be read as one. It may be damaged, or of "
         "a kind that must be converted to TIFF or PNG first."
     )

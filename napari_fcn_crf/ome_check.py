@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from napari_fcn_crf.files import why_no_file
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 
 _MOST_PLANES = 10**6
@@ -49,7 +50,7 @@ def check_ome(path: Path, xml: str) -> None:
             _check_planes(abs((end - start) / step))
 
 
-class OMEError(ValueError):
+class OMEError(InputError):
     """An OME-TIFF that is not read; the message says why."""
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.image_files import read_image, read_labels
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 
 _LABELS = ("labels", "label", "masks", "mask", "annotations", "annotation", "scribbles")
@@ -51,12 +52,12 @@ def find_pairs(folder: str | Path) -> list[PairFiles]:
     folder = Path(folder)
     shown = quoted(str(folder), 100)
     if not folder.is_dir():
-        raise ValueError(f"Expected a folder with images and labels, but {shown} is none.")
+        raise InputError(f"Expected a folder with images and labels, but {shown} is none.")
     images = folder / "images" if (folder / "images").is_dir() else folder
     labels: dict[str, Path] = {}
     for name, path in _label_files(folder, images):
         if name in labels:
-            raise ValueError(
+            raise InputError(
                 f"Each image needs one label file, but {quoted(name, 40)} has two, "
                 f"{quoted(labels[name].name)} and {quoted(path.name)}. Move one of them elsewhere."
             )
@@ -67,7 +68,7 @@ def find_pairs(folder: str | Path) -> list[PairFiles]:
         if path.stem in labels
     ]
     if not pairs:
-        raise ValueError(
+        raise InputError(
             f"Expected images and labels of the same name in {shown}, e.g. cell.tif and "
             "cell_labels.tif, or images/cell.tif and labels/cell.tif, but there are none. Rename "
             "them, or choose another folder."

@@ -24,6 +24,7 @@ from napari_fcn_crf.fcn.weights import open_weights
 from napari_fcn_crf.fcn.weights.layers import CONVOLUTIONS
 from napari_fcn_crf.fcn.widths import WIDTHS, VGGWidths
 from napari_fcn_crf.images import IntensityMapping
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model import ModelCard, read_card
 from napari_fcn_crf.settings import TrainingSettings
 from tests.fcn.weights.reference import Reference, keras_model
@@ -178,7 +179,7 @@ def _read_card_text(path: Path) -> None:
     try:
         text = path.read_text()
     except UnicodeDecodeError as error:
-        raise ValueError("This is no text.") from error
+        raise InputError("This is no text.") from error
     ModelCard.from_json(text)
 
 

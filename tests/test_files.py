@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from napari_fcn_crf import files
-from napari_fcn_crf.files import atomic_path, remove_unfinished
+from napari_fcn_crf.files import atomic_path, expect_file, remove_unfinished
+from napari_fcn_crf.input_error import InputError
 
 
 def test_the_file_is_there_when_the_block_ends(tmp_path: Path) -> None:
@@ -95,3 +96,11 @@ def test_a_target_is_cleared_of_what_a_killed_process_left(tmp_path: Path) -> No
     assert len(list(tmp_path.iterdir())) == 1
     remove_unfinished(target)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["missing", "folder"])
+def test_where_there_is_no_file_the_user_is_told(tmp_path: Path, name: str) -> None:
+    """Also from the compute process, which tells nothing but errors of this kind."""
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=name):
+        expect_file(tmp_path / name, "a file")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from napari_fcn_crf.input_error import InputError
 from tests.fuzzing import Kind, kinds, mutate, tiny_widths
 
 ATTEMPTS = {"network.keras": 5, "optimizer.keras": 20}
@@ -32,7 +33,7 @@ def test_damage_is_told_in_a_sentence(
             path.write_bytes(mutate(content, generator))
             try:
                 kind.read(path)
-            except ValueError as error:
+            except InputError as error:
                 refused += 1
                 sentence = str(error)
                 assert sentence.isprintable()

@@ -75,7 +75,8 @@ def check_archive(path: Path) -> None:
                 shapes = _shapes(name, member)
     except Refused:
         raise
-    except (*ZIP_ERRORS, KeyError, ValueError) as error:
+    # The last is h5py's, where a name in the file is no text.
+    except (*ZIP_ERRORS, KeyError, ValueError, SystemError) as error:
         raise InputError(
             f"Expected a .keras model file, but {name} cannot be read as one "
             f"({type(error).__name__}). It may be damaged; choose another file."

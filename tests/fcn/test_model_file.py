@@ -295,6 +295,15 @@ def test_weights_that_are_elsewhere_are_refused_before_keras_sees_them(
         model_file.load(saved)
 
 
+def test_a_name_that_is_no_text(saved: Path) -> None:
+    with zipfile.ZipFile(saved) as archive:
+        weights = archive.read("model.weights.h5")
+    assert weights.count(b"batch_normalization") >= 1
+    rewrite(saved, **{"model.weights.h5": weights.replace(b"batch_norm", b"batch\x98norm")})
+    with pytest.raises(ValueError, match=r"cat\.keras cannot be read as one"):
+        model_file.load(saved)
+
+
 def test_a_zip_bomb_is_not_unpacked(saved: Path) -> None:
     rewrite(saved, config_json=b" " * (17 * 2**20))
     with pytest.raises(ValueError, match=r"config\.json unpacks to 17825792 bytes"):

@@ -26,6 +26,8 @@ _READ_ERRORS = (
     TypeError,
     AttributeError,
     ArithmeticError,
+    # h5py's, where a name in the file is no text.
+    SystemError,
 )
 """What a damaged or hostile file may make a reader of its format raise."""
 
