@@ -130,7 +130,9 @@ def work(viewer: object, shape: tuple[int, ...]) -> None:
     annotate, refine = panel.steps[AnnotateStep], panel.steps[RefineStep]
     refine.controls.set_settings(CRFSettings(iterations=2))
     rng = np.random.default_rng(0)
-    plane = rng.integers(0, 255, shape[-2:], np.uint8)
+    rows, columns = (np.arange(size) / 50 for size in shape[-2:])
+    waves = 127 + 100 * np.sin(rows)[:, None] * np.cos(columns)
+    plane = (waves + rng.normal(0, 5, shape[-2:])).clip(0, 255).astype(np.uint8)
     image = np.ascontiguousarray(np.broadcast_to(plane, shape))
     inside = np.clip(plane / 255, 0.05, 0.95).astype(np.float32)
     probabilities = np.empty((2, *shape), np.float32)

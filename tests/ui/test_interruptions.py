@@ -208,4 +208,5 @@ def test_a_second_click_while_training_cancels_and_starts_nothing(
     train.train_button.button.click()
     wait_until_idle(qtbot, session, 10_000)
     assert any(note.startswith("Training stopped after") for note in notes())
-    assert len(compute_processes()) <= 1
+    assert len(compute_processes()) == 1
+    assert session.activity is None

@@ -264,6 +264,14 @@ def test_the_preview_follows_sliders_and_camera(step, viewer, qtbot):
     assert (np.array(preview.data) != first).any()
     assert [layer.name for layer in viewer.layers].count("squares preview") == 1
     assert not preview.editable
+    assert preview.data.shape == (64, 64)
+    viewer.show()  # napari tells layers what is seen of them when it draws
+    camera = camera_of(viewer)
+    camera.center, camera.zoom = (0, 8, 8), 1000
+    qtbot.waitUntil(lambda: preview.data.shape == (32, 32), timeout=60_000)
+    np.testing.assert_allclose(preview.data_to_world((0, 0)), (0, 0))
+    camera.center = (0, 8, 56)
+    qtbot.waitUntil(lambda: tuple(preview.data_to_world((0, 0))) == (0, 32), timeout=60_000)
     step.preview_box.setChecked(False)
     assert "squares preview" not in viewer.layers
 
@@ -344,14 +352,19 @@ def test_uncertainty_leads_the_brush(step, viewer, session, qtbot):
 
 def test_cleaning_up_makes_new_layers(step, viewer, session, qtbot):
     refined = _refine(step, qtbot).refined
+    refined.data[5, 5], refined.data[55:60, 50:60] = 7, 7
     before = refined.data.copy()
     step.cleanup.minimum_px.setValue(100)
     step.cleanup.remove_button.click()
     wait_until_idle(qtbot, session)
-    assert viewer.layers["squares cleaned"].data.shape == before.shape
+    cleaned = viewer.layers["squares cleaned"].data
+    assert (cleaned[5, 5], cleaned[57, 55], cleaned[30, 30]) == (3, 3, 7)
+    refined.selected_label = 7
     step.cleanup.split_button.click()
     wait_until_idle(qtbot, session)
-    assert viewer.layers["squares instances"].data.max() >= 1
+    instances = viewer.layers["squares instances"].data
+    np.testing.assert_array_equal(instances > 0, before == 7)
+    assert len({int(instances[at]) for at in ((5, 5), (57, 55), (30, 30))}) == 3
     np.testing.assert_array_equal(refined.data, before)
 
 
