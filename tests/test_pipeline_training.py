@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -74,13 +76,22 @@ def test_a_plateau_ends_the_training(halves: Any) -> None:
     assert len(model.card.losses) - (best + 1) == 3
 
 
-def test_time_left_shrinks_with_the_steps(halves: Any) -> None:
+def test_time_left_shrinks_with_the_steps(halves: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock that goes two seconds further each time that a step begins or ends."""
+    from napari_fcn_crf.fcn import training
+
+    ticks = itertools.count(0, 2)
+    clock = SimpleNamespace(monotonic=lambda: float(next(ticks)))
+    monkeypatch.setattr(training, "time", clock)
+    monkeypatch.setattr(training, "SNAPSHOT_SECONDS", np.inf)
     seen: list[Progress] = []
     nfc.train(*halves, replace(FCN32S, iterations=8), seen.append)
-    steps = [step for step in seen if step.loss is not None]
-    assert steps[0].seconds_left is None
-    assert steps[-1].seconds_left == 0
-    assert all(step.seconds_left > 0 for step in steps[3:-1])  # type: ignore[operator]
+    left = [step.seconds_left for step in seen if step.loss is not None]
+    # Of the first step, which compiles the network, nothing is taken to follow.
+    assert left[:2] == [None, None]
+    a_step = left[-2]
+    assert a_step > 0
+    assert left[2:] == [a_step * steps for steps in (5, 4, 3, 2, 1, 0)]
 
 
 def test_previews_are_few_and_leave_the_training_alone(halves: Any) -> None:
