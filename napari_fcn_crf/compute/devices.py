@@ -9,10 +9,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -117,18 +115,17 @@ def missing_backends(settings: ComputeSettings) -> dict[Backend, str]:
 
 def device_in_use() -> str:
     """Return what this process computes on; for the child, as it imports the backend."""
-    gpus = backend_gpu_names()
+    from napari_fcn_crf.fcn.gpus import gpu_names
+
+    gpus = gpu_names()
     return gpus[0] if gpus else _cpu().label
-
-
-def backend_gpu_names() -> list[str]:
-    """Return the GPUs by name that the backend sees; for the child, as it imports the backend."""
-    return _BACKEND_GPUS[os.environ["KERAS_BACKEND"]]()
 
 
 def main() -> None:
     """Print the GPUs that the backend sees, for `list_devices` to read."""
-    print(_MARK + json.dumps(backend_gpu_names()), flush=True)
+    from napari_fcn_crf.fcn.gpus import gpu_names
+
+    print(_MARK + json.dumps(gpu_names()), flush=True)
 
 
 def _cpu() -> Device:
@@ -237,32 +234,3 @@ def _nvidia_free_bytes() -> list[int | None]:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     chosen = order if visible is None else [name.strip() for name in visible.split(",")]
     return [free[name] for name in chosen if name in free]
-
-
-def _tensorflow_gpus() -> list[str]:
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
-    return [detail.get("device_name", f"GPU {index}") for index, detail in enumerate(details)]
-
-
-def _torch_gpus() -> list[str]:
-    import torch
-
-    if torch.cuda.is_available():
-        return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    return ["Apple GPU"] if torch.backends.mps.is_available() else []
-
-
-def _jax_gpus() -> list[str]:
-    import jax
-
-    return [str(device.device_kind) for device in jax.devices() if device.platform != "cpu"]
-
-
-_BACKEND_GPUS: dict[str, Callable[[], list[Any]]] = {
-    "tensorflow": _tensorflow_gpus,
-    "torch": _torch_gpus,
-    "jax": _jax_gpus,
-}

@@ -76,7 +76,12 @@ def compute_environment(settings: ComputeSettings) -> dict[str, str | None]:
             "MKL_NUM_THREADS": count,
         }
     if settings.device == "cpu":
-        variables |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+        # Keras on PyTorch would take an Apple GPU, which no other variable hides.
+        variables |= {
+            "CUDA_VISIBLE_DEVICES": "-1",
+            "JAX_PLATFORMS": "cpu",
+            "KERAS_TORCH_DEVICE": "cpu",
+        }
     elif settings.device.startswith("gpu:"):
         variables["CUDA_VISIBLE_DEVICES"] = _visible_gpu(int(settings.device.removeprefix("gpu:")))
     if settings.interpreter:

@@ -17,6 +17,7 @@ from napari_fcn_crf.compute.child import Child
 from napari_fcn_crf.compute.devices import Device, DeviceTest, list_devices
 from napari_fcn_crf.compute.errors import ChildEndedError, ComputeError
 from napari_fcn_crf.compute.job import Job
+from napari_fcn_crf.compute.leftovers import remove_leftovers
 from napari_fcn_crf.compute.previews import read_progress
 from napari_fcn_crf.compute.shared import SharedArrays
 from napari_fcn_crf.files import remove_unfinished
@@ -277,6 +278,7 @@ class _Running:
             if self.child is None or not self.child.serves(settings):
                 if self.child is not None:
                     self.child.kill()
+                remove_leftovers()
                 self.child = Child(settings)
             return self.child
 

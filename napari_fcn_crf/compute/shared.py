@@ -5,10 +5,8 @@ from __future__ import annotations
 import errno
 import math
 import os
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -16,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from appose import NDArray, SharedMemory
 
+from napari_fcn_crf.compute.leftovers import SHARED_MEMORY, block_name
+
 _CHUNK_BYTES = 64 * 2**20
 _ALIGNMENT_BYTES = 64
-_POSIX_SHARED_MEMORY = Path("/dev/shm")
 
 Packed = dict[str, Any]
 """Arrays in one block: the block, and each one's dtype, shape and offset."""
@@ -72,7 +71,7 @@ class SharedArrays:
         for array in arrays:
             entries.append((array.dtype.str, list(array.shape), size))
             size += -(-array.nbytes // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES
-        block = create_block(size, _new_name(), self._check)
+        block = create_block(size, block_name(), self._check)
         self._blocks.append(block)
         for array, entry in zip(arrays, entries, strict=True):
             self._check()
@@ -81,7 +80,7 @@ class SharedArrays:
 
     def reserve(self) -> str:
         """Return a new name for a block that the child will make, and that is freed here."""
-        name = _new_name()
+        name = block_name()
         self._reserved.append(name)
         return name
 
@@ -121,7 +120,7 @@ def create_block(size: int, name: str, check: Callable[[], None] = lambda: None)
             raise
         raise SharedMemoryFullError(
             f"Handing the image to the compute process needs {_megabytes(size)} MB of shared "
-            f"memory, but {_POSIX_SHARED_MEMORY} has {_megabytes(_free_bytes())} MB free. Use "
+            f"memory, but {SHARED_MEMORY} has {_megabytes(_free_bytes())} MB free. Use "
             "a smaller image, or give it more (in a container: --shm-size)."
         ) from error
     return block
@@ -129,7 +128,7 @@ def create_block(size: int, name: str, check: Callable[[], None] = lambda: None)
 
 def _allocate(block: SharedMemory, size: int, check: Callable[[], None]) -> None:
     """Get a block's memory; else a full /dev/shm (64 MB in most containers) kills who writes."""
-    path = _POSIX_SHARED_MEMORY / block.name
+    path = SHARED_MEMORY / block.name
     if not path.exists() or not hasattr(os, "posix_fallocate"):
         return
     if size > _free_bytes():
@@ -170,13 +169,8 @@ def _copy(source: npt.NDArray[Any], target: npt.NDArray[Any], check: Callable[[]
         target[first : first + rows] = source[first : first + rows]
 
 
-def _new_name() -> str:
-    """Return a name that tells whose block it is; macOS allows 30 characters."""
-    return f"nfc_{os.getpid()}_{secrets.token_hex(6)}"
-
-
 def _free_bytes() -> int:
-    status = os.statvfs(_POSIX_SHARED_MEMORY)
+    status = os.statvfs(SHARED_MEMORY)
     return status.f_bavail * status.f_frsize
 
 

@@ -78,16 +78,19 @@ def _run(task: Any, function: str, request: dict[str, Any]) -> None:
 
 def hello(task: Any, device: str) -> dict[str, Any]:
     """Say what is in the way of computing here, if anything is."""
-    from napari_fcn_crf.compute.devices import backend_gpu_names
+    if _backend_problem or not device.startswith("gpu:"):
+        return {"problem": _backend_problem}
+    from napari_fcn_crf.fcn.gpus import has_gpu
 
-    problem = _backend_problem
-    if not problem and device.startswith("gpu:") and not backend_gpu_names():
-        title = BACKEND_TITLES[os.environ["KERAS_BACKEND"]]  # type: ignore[index]
-        problem = (
+    if has_gpu():
+        return {"problem": ""}
+    title = BACKEND_TITLES[os.environ["KERAS_BACKEND"]]  # type: ignore[index]
+    return {
+        "problem": (
             f"The device {device!r} was chosen, but {title} finds no such GPU. Choose 'auto' or "
             "'cpu' in the settings, or install the GPU's driver and libraries."
         )
-    return {"problem": problem}
+    }
 
 
 def train(

@@ -7,6 +7,8 @@ from typing import Any
 
 import keras
 
+from napari_fcn_crf.fcn.gpus import has_gpu
+
 # fc6 and fc7 of the full VGG-16 have 103 and 17 million weights, all others at most 2.4 million.
 _LARGE = 1 << 23
 
@@ -25,11 +27,7 @@ def speed_up_large_kernels(network: Any) -> None:
     gradients of convolutions are made for the opposite: on a CPU they take half as long again as
     the same two matrix products. With other backends, and on GPUs, convolutions stay as they are.
     """
-    if keras.backend.backend() != "tensorflow":
-        return
-    import tensorflow
-
-    if tensorflow.config.list_logical_devices("GPU"):
+    if keras.backend.backend() != "tensorflow" or has_gpu():
         return
     for layer in network.layers:
         if _is_large(layer):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import keras
 
-from napari_fcn_crf.fcn.mode import has_gpu
+from napari_fcn_crf.fcn.gpus import has_gpu
 from napari_fcn_crf.fcn.weights.layers import CONVOLUTIONS
 
 Policy = Literal["float32", "mixed_bfloat16"]
@@ -29,7 +29,7 @@ def _capability() -> tuple[int, ...]:
     if backend == "torch":
         import torch
 
-        return tuple(torch.cuda.get_device_capability())
+        return tuple(torch.cuda.get_device_capability()) if torch.cuda.is_available() else (0,)
     if backend == "jax":
         import jax
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_fcn_crf import refinement
 from napari_fcn_crf.annotations import guess_label_mode
+from napari_fcn_crf.compute.leftovers import session_folder
 from napari_fcn_crf.compute.service import ComputeService
 from napari_fcn_crf.model import ModelCard, copy_model, optimizer_path
 from napari_fcn_crf.pair_files import PairFiles
@@ -69,9 +69,7 @@ class Session(QObject):
         self.uncertainty: Image | None = None
         self.activity: Activity | None = None
         self.service = ComputeService()
-        self._folder = tempfile.TemporaryDirectory(
-            prefix="napari-fcn-crf-", ignore_cleanup_errors=True
-        )
+        self._folder = session_folder()
         self._models_made = 0
         self._announce = QTimer(self, singleShot=True, interval=0)
         self._announce.timeout.connect(self.changed)

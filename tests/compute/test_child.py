@@ -129,7 +129,9 @@ def test_the_environment_chooses_the_device(monkeypatch: pytest.MonkeyPatch) -> 
     assert compute_environment(ComputeSettings(threads=3))["TF_NUM_INTRAOP_THREADS"] == "3"
     assert auto["KERAS_BACKEND"] == "tensorflow"
     assert "CUDA_VISIBLE_DEVICES" not in auto
-    assert compute_environment(CPU)["CUDA_VISIBLE_DEVICES"] == "-1"
+    on_cpu = compute_environment(CPU)
+    assert (on_cpu["CUDA_VISIBLE_DEVICES"], on_cpu["KERAS_TORCH_DEVICE"]) == ("-1", "cpu")
+    assert "KERAS_TORCH_DEVICE" not in auto
     assert compute_environment(ComputeSettings(device="gpu:2"))["CUDA_VISIBLE_DEVICES"] == "2"
     # On a cluster, the scheduler says which GPUs are ours.
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-abc")

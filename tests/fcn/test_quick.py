@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from napari_fcn_crf.annotations import IGNORE
-from napari_fcn_crf.fcn import quick
+from napari_fcn_crf.fcn import mode, quick
 from napari_fcn_crf.fcn.bilinear_taps import Taps
 from napari_fcn_crf.fcn.example import Example, views
 from napari_fcn_crf.fcn.feed import FullFeed
 from napari_fcn_crf.fcn.frozen import freeze_backbone, frozen_boundary
 from napari_fcn_crf.fcn.hypercolumn import upsample_bilinear
-from napari_fcn_crf.fcn.mode import has_gpu, resolve_mode
+from napari_fcn_crf.fcn.mode import resolve_mode
 from napari_fcn_crf.fcn.network import build_network, copy_network
 from napari_fcn_crf.fcn.quick import QuickFeed, make_feed
 from napari_fcn_crf.fcn.quick_pixels import PixelFeed
@@ -181,11 +181,15 @@ def test_views_are_the_eight_flips_and_turns() -> None:
         )
 
 
-def test_auto_is_quick_for_learnt_weights_on_a_cpu() -> None:
+@pytest.mark.parametrize("has_gpu", [True, False])
+def test_auto_is_quick_for_learnt_weights_on_a_cpu(
+    has_gpu: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mode, "has_gpu", lambda: has_gpu)
     assert resolve_mode(TrainingSettings(weights="random")) == "full"
     assert resolve_mode(TrainingSettings(backbone="vgg16")) == "full"
     assert resolve_mode(TrainingSettings.paper("vgg16.h5")) == "full"
-    expected = "full" if has_gpu() else "quick"
+    expected = "full" if has_gpu else "quick"
     assert resolve_mode(TrainingSettings(weights="bundled")) == expected
     assert resolve_mode(TrainingSettings(mode="quick")) == "quick"
 

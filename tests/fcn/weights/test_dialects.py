@@ -218,6 +218,7 @@ def test_pytorch(
 ) -> None:
     path = tmp_path / "vgg16-397923af.pth"
     if writer == "torch":
+        pytest.importorskip("torch")
         write_pth_with_torch(path, torchvision_state(compact), as_zip=as_zip)
     else:
         with monkeypatch.context() as context:
