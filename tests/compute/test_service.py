@@ -19,9 +19,8 @@ def test_training_reports_each_step_and_returns_the_card(
     warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.keras"
-    started = time.perf_counter()
     job = warm_service.train([image], [labels], SHORT, path)
-    assert time.perf_counter() - started < 0.1
+    assert not job.done
     progress = list(job.events())
     steps = [step for step in progress if step.loss is not None]
     assert [(step.current, step.total) for step in steps] == [(1, 3), (2, 3), (3, 3)]
