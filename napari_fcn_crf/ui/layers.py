@@ -243,14 +243,19 @@ def add_result(
     layer = _renew(viewer, image, made.array, noted, place, unchanged)
     if layer is None:
         layer = Labels(
-            made.array, name=f"{image.name} {kind}", opacity=0.5, visible=visible, **place
+            made.array,
+            name=f"{image.name} {kind}",
+            opacity=0.5,
+            visible=visible,
+            # At once: each other colormap makes napari look at every pixel again.
+            colormap=colormap,
+            **place,
         )
         note_strokes(layer)
-        if colormap is not None:
-            layer.colormap = colormap
         insert_claimed(viewer, len(viewer.layers), layer, image, noted)
         return layer
-    layer.visible = visible
+    if layer.visible != visible:  # napari draws anew even what is seen already
+        layer.visible = visible
     if colormap is not None and layer.colormap != colormap:
         layer.colormap = colormap
     return layer

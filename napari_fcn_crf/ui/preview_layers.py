@@ -36,10 +36,9 @@ def add_preview(viewer: Viewer, image: Image, like: Labels | None) -> Labels:
 def add_growing(viewer: Viewer, image: Image, labels: np.ndarray, colormap: Any) -> Labels:
     """Add a stack's labels of which `grow` replaces one slice after the other."""
     active = viewer.layers.selection.active
-    layer = Labels(labels, name=f"{image.name} preview", opacity=0.5, **spatial_metadata(image))
+    place = spatial_metadata(image)
+    layer = Labels(labels, name=f"{image.name} preview", opacity=0.5, colormap=colormap, **place)
     layer.editable = False
-    if colormap is not None:
-        layer.colormap = colormap
     insert_claimed(viewer, len(viewer.layers), layer, image, _NOTED)
     viewer.layers.selection.active = active
     return layer

@@ -15,7 +15,7 @@ from napari_fcn_crf.crf import pace, tuning
 from napari_fcn_crf.images import IntensityMapping
 from napari_fcn_crf.model import CARD_MEMBER, ModelCard, read_card
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
-from napari_fcn_crf.ui import actions, layers
+from napari_fcn_crf.ui import actions, layers, refine_actions
 from napari_fcn_crf.ui.camera import camera_of
 from napari_fcn_crf.ui.panels import RefinePanel
 from napari_fcn_crf.ui.refine_step import RefineStep
@@ -175,21 +175,23 @@ def test_a_stack_grows_slice_by_slice(step, viewer, session, qtbot, stack):
 
 
 def test_cancelling_a_stack_leaves_nothing_half_refined(step, viewer, session, qtbot, stack, notes):
+    def refine_and_cancel():
+        endless = replace(SMALL, iterations=100_000, bilateral_weight=0)
+        refine_actions.refine(session, endless, step.restriction.options())
+        qtbot.waitUntil(lambda: "stack preview" in viewer.layers, timeout=60_000)
+        session.cancel()
+        wait_until_idle(qtbot, session)
+
     before = [layer.name for layer in viewer.layers]
-    ending = [True]
-    session.progressed.connect(
-        lambda latest: session.cancel() if ending and latest.partial is not None else None
-    )
-    assert _refine(step, qtbot) is None
+    refine_and_cancel()
+    assert session.refined is None
     assert [layer.name for layer in viewer.layers] == before
     assert "Refining was cancelled." in notes()
     # And an earlier result stays as it was.
-    ending.clear()
     first = _refine(step, qtbot).refined
     held = first.data.copy()
-    ending.append(True)
-    step.controls._controls["bilateral_weight"].value = 0
-    _refine(step, qtbot)
+    refine_and_cancel()
+    assert session.refined.refined is first
     assert first in viewer.layers
     np.testing.assert_array_equal(first.data, held)
 
