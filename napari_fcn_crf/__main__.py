@@ -1,6 +1,7 @@
 """`python -m napari_fcn_crf`, which is the command `napari-fcn-crf`."""
 
 import os
+import signal
 import sys
 
 from napari_fcn_crf.cli_interrupt import STOPPED, leave_on_interrupt
@@ -15,6 +16,8 @@ def run() -> None:
     if code == STOPPED:
         # No thread of a library is worth waiting for now.
         os._exit(code)
+    # All is done and said; the interpreter's own end takes a moment.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(code)
 
 
