@@ -25,7 +25,7 @@ from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.quoting import say
 from napari_fcn_crf.settings import RANDOM, TrainingSettings
 
-SETTINGS = TrainingSettings(architecture="fcn32s", weights=RANDOM, labels="mask", iterations=40)
+SETTINGS = TrainingSettings(architecture="fcn32s", weights=RANDOM, labels="mask", iterations=25)
 """Enough steps for a good cat in well under a minute on two cores."""
 
 
