@@ -239,7 +239,7 @@ class CRFSettings(_Settings):
     Parameters
     ----------
     iterations : int
-        Mean-field iterations, up to 1000; 0 returns the probabilities as they are.
+        Mean-field iterations, up to 100000; 0 returns the probabilities as they are.
     gaussian_sigma_px : float
         Standard deviation of the smoothness kernel, θγ in the paper, in pixels.
     gaussian_weight : float
@@ -277,7 +277,7 @@ class CRFSettings(_Settings):
 
     def __post_init__(self) -> None:
         self._check_literals()
-        require_between("iterations", self.iterations, 0, 1000, Integral)
+        require_between("iterations", self.iterations, 0, 100_000, Integral)
         sigmas = "gaussian_sigma_px", "bilateral_sigma_px", "bilateral_sigma_intensity"
         for name in (*sigmas, "depth_ratio"):
             require_between(name, getattr(self, name), 1e-9, 1e9)

@@ -75,7 +75,7 @@ def test_the_crfs_defaults_are_the_tutorials() -> None:
         (
             CRFSettings,
             {"iterations": -1},
-            "iterations must be a whole number from 0 to 1000",
+            "iterations must be a whole number from 0 to 100000",
         ),
         (
             CRFSettings,
