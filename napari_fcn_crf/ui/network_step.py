@@ -71,6 +71,9 @@ class NetworkStep(Step):
         self.body.addWidget(self.download_button)
         self.found = self.add_text()
         self.found.hide()
+        self.weights.currentIndexChanged.connect(
+            lambda row: self.found.setVisible(row >= len(WEIGHTS))
+        )
 
     def chosen_weights(self) -> str | Path:
         """Return "bundled", "random" or a file."""
@@ -93,7 +96,6 @@ class NetworkStep(Step):
         self.weights.setItemData(len(WEIGHTS), weights.description, _TOOLTIP)
         self.weights.setCurrentIndex(len(WEIGHTS))
         self.found.setText(f"{weights.path.name}: {weights.description}")
-        self.found.show()
         self.backbone.setCurrentIndex(self.backbone.findData("vgg16"))
 
     def _on_backbone_changed(self) -> None:

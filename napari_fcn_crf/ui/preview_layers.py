@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from napari_fcn_crf.crf.region import Region
 
-_NOTED = {"kind": "preview"}
+_OF_WORK = {"kind": "preview", "is_live": False}
+_LIVE = {"kind": "preview", "is_live": True}
 
 
 def add_preview(viewer: Viewer, image: Image, like: Labels | None) -> Labels:
@@ -29,7 +30,7 @@ def add_preview(viewer: Viewer, image: Image, like: Labels | None) -> Labels:
     )
     if like is not None:
         layer.colormap = like.colormap
-    insert_claimed(viewer, len(viewer.layers), layer, image, _NOTED)
+    insert_claimed(viewer, len(viewer.layers), layer, image, _LIVE)
     return layer
 
 
@@ -39,7 +40,7 @@ def add_growing(viewer: Viewer, image: Image, labels: np.ndarray, colormap: Any)
     place = spatial_metadata(image)
     layer = Labels(labels, name=f"{image.name} preview", opacity=0.5, colormap=colormap, **place)
     layer.editable = False
-    insert_claimed(viewer, len(viewer.layers), layer, image, _NOTED)
+    insert_claimed(viewer, len(viewer.layers), layer, image, _OF_WORK)
     viewer.layers.selection.active = active
     return layer
 
@@ -54,7 +55,7 @@ def grow(viewer: Viewer, layer: Labels, index: tuple[int, ...], labels: np.ndarr
 
 def show_prediction_preview(viewer: Viewer, image: Image, probabilities: np.ndarray) -> None:
     """Show the last class's probability in the plane that is trained on, in one layer."""
-    found = layers_where(viewer, is_preview)
+    found = layers_where(viewer, _is_of_work)
     place = spatial_metadata(image)
     picture = probabilities[-1]
     if found and found[0].data.shape == picture.shape:
@@ -76,19 +77,23 @@ def show_prediction_preview(viewer: Viewer, image: Image, probabilities: np.ndar
         units=image.units[-2:],
         axis_labels=image.axis_labels[-2:],
     )
-    insert_claimed(viewer, len(viewer.layers), layer, image, _NOTED)
+    insert_claimed(viewer, len(viewer.layers), layer, image, _OF_WORK)
     viewer.layers.selection.active = active
 
 
 def remove_preview(viewer: Viewer) -> None:
-    """Remove every preview layer."""
-    for layer in layers_where(viewer, is_preview):
+    """Remove what showed work on its way; what follows the sliders stays."""
+    for layer in layers_where(viewer, _is_of_work):
         viewer.layers.remove(layer)
 
 
 def is_preview(layer: Layer) -> bool:
     """Whether a layer shows what is on its way."""
     return is_ours(layer) and our_metadata(layer)["kind"] == "preview"
+
+
+def _is_of_work(layer: Layer) -> bool:
+    return is_preview(layer) and not our_metadata(layer)["is_live"]
 
 
 def place_region(layer: Labels, image: Image, labels: np.ndarray, region: Region) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from napari.layers import Image
 from napari.utils.key_bindings import coerce_keybinding
 
 from napari_fcn_crf import presets, refinement
@@ -15,7 +16,7 @@ from napari_fcn_crf.crf import pace, tuning
 from napari_fcn_crf.images import IntensityMapping
 from napari_fcn_crf.model import CARD_MEMBER, ModelCard, read_card
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
-from napari_fcn_crf.ui import actions, layers, refine_actions
+from napari_fcn_crf.ui import actions, layers, preview_layers, refine_actions
 from napari_fcn_crf.ui.camera import camera_of
 from napari_fcn_crf.ui.panels import RefinePanel
 from napari_fcn_crf.ui.refine_step import RefineStep
@@ -276,6 +277,23 @@ def test_the_preview_follows_sliders_and_camera(step, viewer, qtbot):
     qtbot.waitUntil(lambda: tuple(preview.data_to_world((0, 0))) == (0, 32), timeout=60_000)
     step.preview_box.setChecked(False)
     assert "squares preview" not in viewer.layers
+
+
+def test_the_live_preview_and_that_of_a_training_are_two(step, viewer, qtbot):
+    with qtbot.waitSignal(step.preview.shown, timeout=120_000):
+        step.preview_box.setChecked(True)
+    live = viewer.layers["squares preview"]
+    for value in (0.25, 0.75):
+        given = np.full((2, *live.data.shape), value, np.float32)
+        preview_layers.show_prediction_preview(viewer, viewer.layers["squares"], given)
+    (training,) = (layer for layer in viewer.layers if layer.name == "squares preview [1]")
+    assert isinstance(training, Image)
+    assert (training.data == 0.75).all()
+    preview_layers.remove_preview(viewer)
+    assert training not in viewer.layers
+    assert live in viewer.layers
+    step.preview_box.setChecked(False)
+    assert live not in viewer.layers
 
 
 def test_a_slow_frame_is_coarse_until_the_slider_rests(step, viewer, qtbot, monkeypatch):

@@ -180,8 +180,10 @@ def test_weights_fit_their_backbone(panel, session, qtbot, tmp_path):
     session.notify_changed()
     qtbot.waitUntil(lambda: step.chosen_weights() == tmp_path / "vgg16.h5")
     assert step.found.text() == "vgg16.h5: VGG-16, Keras HDF5"
+    assert not step.found.isHidden()
     step.backbone.setCurrentIndex(step.backbone.findData("vgg16-compact"))
     assert step.chosen_weights() != tmp_path / "vgg16.h5"
+    assert step.found.isHidden()
 
 
 def test_the_device_is_found_and_tested(viewer, panel, session, qtbot):
