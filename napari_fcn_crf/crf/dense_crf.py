@@ -284,23 +284,31 @@ class DenseCRF:
                 self._origin[-len(self._spatial_shape) :], self._spatial_shape, strict=True
             )
         ]
-        for name, weight in (
-            ("gaussian_sigma_px", settings.gaussian_weight),
-            ("bilateral_sigma_px", settings.bilateral_weight),
+        for sigma, name, weight in (
+            (
+                settings.gaussian_sigma_px,
+                "smoothness radius (gaussian_sigma_px)",
+                settings.gaussian_weight,
+            ),
+            (
+                settings.bilateral_sigma_px,
+                "edge radius (bilateral_sigma_px)",
+                settings.bilateral_weight,
+            ),
         ):
-            sigma = getattr(settings, name)
             sigmas = self._sigmas_px(sigma, settings)
             away = max(position / along for position, along in zip(last, sigmas, strict=True))
             if weight and away > FARTHEST:
+                is_odd = len(set(self._spacing)) > 1
                 raise ValueError(
-                    f"{name} must be at least {_rounded_up(sigma * away / FARTHEST)} for an image "
-                    f"of this size, depth and pixel size, but is {sigma:g}. Choose a larger one, "
-                    "or correct the size of a pixel."
+                    f"The {name} must be at least {_rounded_up(sigma * away / FARTHEST)} for an "
+                    f"image of this size, but is {sigma:g}. Choose a larger one"
+                    + (", or correct the size of a pixel." if is_odd else ".")
                 )
         sigma = settings.bilateral_sigma_intensity
         if settings.bilateral_weight and not self._brightest <= FARTHEST * sigma:
             raise ValueError(
-                "bilateral_sigma_intensity must be at least "
+                "The edge sensitivity (bilateral_sigma_intensity) must be at least "
                 f"{_rounded_up(self._brightest / FARTHEST)} for values up to {self._brightest:g}, "
                 f"but is {sigma:g}. Choose a larger one."
             )

@@ -165,7 +165,7 @@ def test_crf_settings_of_a_model_file_that_are_none(kept: Any) -> None:
 )
 def test_the_least_sigma_is_told_and_is_enough(changes: dict[str, float], least: float) -> None:
     ((name, value),) = changes.items()
-    with pytest.raises(ValueError, match=f"{name} must be at least") as refused:
+    with pytest.raises(ValueError, match=rf"\({name}\) must be at least") as refused:
         nfc.refine(IMAGE, GIVEN, CRFSettings(**changes))
     told = float(str(refused.value).split("at least ")[1].split()[0])
     assert least <= told < 1.2 * least
@@ -178,7 +178,7 @@ def test_the_least_sigma_is_told_and_is_enough(changes: dict[str, float], least:
 def test_parts_of_a_large_image_are_refused_before_the_first(monkeypatch) -> None:
     monkeypatch.setattr(dense_crf, "_BYTES_AT_ONCE", 200 * 200)
     small = CRFSettings(gaussian_sigma_px=30 / FARTHEST, bilateral_sigma_px=1)
-    with pytest.raises(ValueError, match="gaussian_sigma_px must be at least"):
+    with pytest.raises(ValueError, match=r"gaussian_sigma_px\) must be at least"):
         DenseCRF(IMAGE, small).infer(GIVEN, on_iteration=lambda *_: pytest.fail("too late"))
 
 
