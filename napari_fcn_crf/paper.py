@@ -75,7 +75,9 @@ def run(case: demo.Case, folder: Path, *, tensorboard: Path | None = None) -> de
         print("and its losses are others. Give VGG-16's with --weights FILE.")
     elif missing := _missing(weights):
         print(f"The file lacks {' and '.join(missing)}, which the tutorial's had: they start at")
-        print("random, scaled to what goes in; the rest of the method is the tutorial's.")
+        print(
+            "random (He), and louder than those. The method is the tutorial's, its losses are not."
+        )
     if published:
         print("This is the tutorial's cat: the losses it published stand beside.")
 

@@ -53,7 +53,7 @@ def build_network(
     channels, n_classes : int
     image : array of float32, shape `(rows, columns, channels)`, optional
         That it will be trained on, on the 0-255 scale. What a weights file does not hold is scaled
-        to it.
+        to it, if rates are fitted.
 
     Returns
     -------
@@ -91,7 +91,8 @@ def build_network(
             layer.kernel.assign(kernel)
             layer.bias.assign(bias)
         new = [name for name in FULLY_CONNECTED if name in present and name not in file.names]
-        if image is not None:
+        # Equal steps are small for large kernels only: scaled ones they would throw about.
+        if image is not None and settings.rates == "fitted":
             scale_to_inputs(network, new, image)
         return network, file.describe() + (f"; {' and '.join(new)} random" if new else "")
 

@@ -88,6 +88,9 @@ def test_what_is_new_is_scaled_to_what_goes_in(loud: Path, strokes: Example) -> 
         values = activations(network, outputs, strokes.image)
         sizes.append([float(np.sqrt(2 * np.mean(np.square(value)))) for value in values])
     assert description.endswith("; fc6 and fc7 random")
+    as_drawn, _ = build_network(replace(settings, rates="equal"), 3, 2, strokes.image)
+    (fc6,) = activations(as_drawn, [as_drawn.get_layer("fc6").output], strokes.image)
+    assert np.sqrt(2 * np.mean(np.square(fc6))) == pytest.approx(sizes[0][1], rel=1e-4)
     unscaled, scaled = sizes
     assert min(unscaled) > 30
     assert scaled[0] == unscaled[0]
