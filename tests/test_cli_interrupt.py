@@ -77,14 +77,14 @@ def test_an_interrupt_is_never_lost(program: str) -> None:
 @pytest.fixture
 def endless(tmp_path: Path, tiny_image: np.ndarray) -> dict[str, list[str]]:
     """Commands that take longer than anyone waits."""
-    tifffile.imwrite(tmp_path / "cat.tif", tiny_image)
-    given = np.full((2, 60, 70), 0.5, np.float32)
+    tifffile.imwrite(tmp_path / "cat.tif", np.tile(tiny_image, (4, 4, 1)))
+    given = np.full((2, 240, 280), 0.5, np.float32)
     image_files.write_probabilities(tmp_path / "given.tif", given, (3, 7))
     tool = tmp_path / "nvidia-smi"
     tool.write_text(FAKE_NVIDIA)
     tool.chmod(0o755)
     return {
-        "refine": ["refine", "cat.tif", "given.tif", "-o", "out", "--iterations", "100000000"],
+        "refine": ["refine", "cat.tif", "given.tif", "-o", "out", "--iterations", "100000"],
         # It has a driver's tool at hand, and so it asks the backend, which takes seconds.
         "devices": ["devices"],
     }

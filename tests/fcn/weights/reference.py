@@ -100,7 +100,7 @@ def loaded_outputs(
     path: Path, reference: Reference
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Return what pool5 and the middle of fc7 give for `image_for` in our network."""
-    settings = TrainingSettings(backbone=reference.backbone, weights=path)
+    settings = TrainingSettings(architecture="fcn32s", backbone=reference.backbone, weights=path)
     network, _ = build_network(settings, 3, 2)
     outputs = [network.get_layer("pool5").output, network.get_layer("fc7").output]
     pool5, fc7 = keras.Model(network.input, outputs).predict_on_batch(image_for(reference))
