@@ -44,11 +44,8 @@ def classifier(network: Any) -> list[Any]:
 
 def needs_last_layer(network: Any) -> bool:
     """Return whether a network ends in a linear classifier that nothing has been learnt by yet."""
-    return not any(
-        keras.ops.convert_to_numpy(weight).any()
-        for layer in classifier(network)
-        for weight in layer.weights
-    ) and bool(classifier(network))
+    weights = [weight for layer in classifier(network) for weight in layer.weights]
+    return bool(weights) and not any(keras.ops.convert_to_numpy(weight).any() for weight in weights)
 
 
 def solve_last_layer(
