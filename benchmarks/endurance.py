@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from napari_fcn_crf.compute.service import ComputeService
+from napari_fcn_crf.compute.parent.service import ComputeService
 from napari_fcn_crf.settings import ComputeSettings, TrainingSettings
 
 

@@ -27,8 +27,9 @@ import numpy.typing as npt
 
 from benchmarks.pairs import Task, data_folder, read_tasks
 from benchmarks.strokes import draw_strokes
-from napari_fcn_crf import pipeline, refinement, samples
-from napari_fcn_crf.metrics import mean_iou
+from napari_fcn_crf.data import samples
+from napari_fcn_crf.pipeline import prediction, refinement, training
+from napari_fcn_crf.results.metrics import mean_iou
 from napari_fcn_crf.settings import Architecture, CRFSettings, TrainingMode, TrainingSettings
 
 PHOTOGRAPHS = ("bsds500", "camvid", "grabcut", "voc_convcrf", "voc_lwrefinenet")
@@ -78,8 +79,8 @@ def cases(folder: Path) -> Iterator[tuple[Task, Labels]]:
 def measure(settings: TrainingSettings, weights: str, task: Task, labels: Labels) -> Result:
     """Train on an image's strokes, predict and refine it."""
     started = time.perf_counter()
-    model = pipeline.train(task.image, labels, settings)
-    probabilities = pipeline.predict(model, task.image)
+    model = training.train(task.image, labels, settings)
+    probabilities = prediction.predict(model, task.image)
     seconds = time.perf_counter() - started
     marginals = refinement.refine(task.image, probabilities, CRFSettings())
     before, after = (

@@ -17,7 +17,7 @@ import psutil
 from benchmarks.crf import inputs
 from napari_fcn_crf import refine
 from napari_fcn_crf.crf import dense_crf
-from napari_fcn_crf.demo import peak_memory_bytes
+from napari_fcn_crf.demo.sample_run import peak_memory_bytes
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf import pipeline
-from napari_fcn_crf.annotations import IGNORE
+from napari_fcn_crf.data.annotations import IGNORE
+from napari_fcn_crf.pipeline import prediction, training
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
 
 Probabilities = npt.NDArray[np.float32]
@@ -37,8 +37,8 @@ def network(settings: TrainingSettings) -> Method:
     """Return the method that trains and predicts as the plugin does."""
 
     def run(image: npt.NDArray[np.uint8], strokes: npt.NDArray[np.int32]) -> Probabilities:
-        model = pipeline.train(image, strokes + 1, settings)
-        return pipeline.predict(model, image)
+        model = training.train(image, strokes + 1, settings)
+        return prediction.predict(model, image)
 
     return run
 
@@ -47,10 +47,10 @@ def solved(settings: TrainingSettings) -> Method:
     """Return the method that solves a hypercolumn's last layer and takes no step after it."""
 
     def run(image: npt.NDArray[np.uint8], strokes: npt.NDArray[np.int32]) -> Probabilities:
-        from napari_fcn_crf.fcn.closed_form import solve_last_layer
-        from napari_fcn_crf.fcn.loss import balancing_factors
         from napari_fcn_crf.fcn.network import build_network
-        from napari_fcn_crf.fcn.prediction import predict_plane
+        from napari_fcn_crf.fcn.prediction.tiles import predict_plane
+        from napari_fcn_crf.fcn.training.last_layer import solve_last_layer
+        from napari_fcn_crf.fcn.training.loss import balancing_factors
 
         pixels = np.atleast_3d(image).astype(np.float32)
         counts = np.bincount(strokes[strokes != IGNORE])

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
 
-from napari_fcn_crf.annotations import IGNORE
+from napari_fcn_crf.data.annotations import IGNORE
 
 SMALLEST_CLASS = 0.01
 """Fraction of an image that a class must cover to be one; smaller ones are not counted."""

@@ -18,7 +18,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.crf import SETTINGS, inputs, pydensecrf, timed
-from napari_fcn_crf.crf.region import Region, RegionRefiner
+from napari_fcn_crf.crf.live.region import Region, RegionRefiner
 
 CHANGES = {
     "strength": "bilateral_weight",

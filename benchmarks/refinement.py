@@ -24,8 +24,8 @@ from benchmarks.methods import Probabilities, network
 from benchmarks.pairs import Task, data_folder, read_tasks
 from benchmarks.strokes import draw_strokes
 from napari_fcn_crf import refine
-from napari_fcn_crf.crf.tuning import tune
-from napari_fcn_crf.metrics import mean_iou
+from napari_fcn_crf.crf.tuning.edge_sensitivity import tune
+from napari_fcn_crf.results.metrics import mean_iou
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
 
 TOLERANCE = 0.005

@@ -25,7 +25,7 @@ from benchmarks.methods import Method, forest, network, solved
 from benchmarks.pairs import Task, data_folder, read_tasks
 from benchmarks.strokes import draw_strokes
 from napari_fcn_crf import refine
-from napari_fcn_crf.metrics import mean_iou
+from napari_fcn_crf.results.metrics import mean_iou
 from napari_fcn_crf.settings import (
     Architecture,
     CRFEngine,

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage.morphology import disk, erosion, skeletonize
 
-from napari_fcn_crf.annotations import IGNORE
+from napari_fcn_crf.data.annotations import IGNORE
 
 _FEWEST = 50
 

@@ -18,11 +18,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 import psutil
 
-from napari_fcn_crf import pipeline, refine, samples
+from napari_fcn_crf import refine
 from napari_fcn_crf.compute.allocation import keep_freed_memory
-from napari_fcn_crf.compute.service import ComputeService
-from napari_fcn_crf.metrics import mean_iou
+from napari_fcn_crf.compute.parent.service import ComputeService
+from napari_fcn_crf.data import samples
+from napari_fcn_crf.pipeline import prediction, training
 from napari_fcn_crf.progress import Progress
+from napari_fcn_crf.results.metrics import mean_iou
 from napari_fcn_crf.settings import Architecture, ComputeSettings, TrainingMode, TrainingSettings
 
 N_CLASSES = 2
@@ -62,8 +64,8 @@ def measure(settings: TrainingSettings) -> Result:
         if progress.loss is not None:
             times.append(time.perf_counter())
 
-    model = pipeline.train(image, scribbles, settings, note)
-    probabilities = pipeline.predict(model, image)
+    model = training.train(image, scribbles, settings, note)
+    probabilities = prediction.predict(model, image)
     before, after = (
         mean_iou(values.argmax(axis=0), truth(), N_CLASSES)
         for values in (probabilities, refine(image, probabilities))

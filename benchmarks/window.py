@@ -112,14 +112,14 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 def work(viewer: object, shape: tuple[int, ...]) -> None:
     """Do everything on one image."""
-    from napari_fcn_crf.images import IntensityMapping
-    from napari_fcn_crf.model import ModelCard
+    from napari_fcn_crf.data.images import IntensityMapping
+    from napari_fcn_crf.model.card import ModelCard
     from napari_fcn_crf.settings import CRFSettings, TrainingSettings
-    from napari_fcn_crf.ui import layers
-    from napari_fcn_crf.ui.annotate_step import AnnotateStep
     from napari_fcn_crf.ui.panels import SegmentPanel
-    from napari_fcn_crf.ui.refine_step import RefineStep
-    from napari_fcn_crf.ui.session import session_of
+    from napari_fcn_crf.ui.session.session import session_of
+    from napari_fcn_crf.ui.steps.annotate import AnnotateStep
+    from napari_fcn_crf.ui.steps.refine import RefineStep
+    from napari_fcn_crf.ui.viewer import layers
 
     size = " x ".join(map(str, shape))
     print(f"\n{size:34}" + 2 * f"{'p50':>8}{'p99':>8}{'max':>8}" + "   ms: clock, processor")

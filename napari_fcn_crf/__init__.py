@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_fcn_crf.compute.allocation import keep_freed_memory
-    from napari_fcn_crf.model import ModelCard
-    from napari_fcn_crf.pipeline import Model, load_model, predict, save_model, train
+    from napari_fcn_crf.model.card import ModelCard
+    from napari_fcn_crf.pipeline.models import Model, load_model, save_model
+    from napari_fcn_crf.pipeline.prediction import predict
+    from napari_fcn_crf.pipeline.refinement import refine
+    from napari_fcn_crf.pipeline.training import train
     from napari_fcn_crf.progress import Progress
-    from napari_fcn_crf.refinement import refine
     from napari_fcn_crf.settings import (
         ComputeSettings,
         CRFSettings,
@@ -24,17 +26,17 @@ if TYPE_CHECKING:
 _HOME = {
     "CRFSettings": "settings",
     "ComputeSettings": "settings",
-    "Model": "pipeline",
-    "ModelCard": "model",
+    "Model": "pipeline.models",
+    "ModelCard": "model.card",
     "PredictionSettings": "settings",
     "Progress": "progress",
     "TrainingSettings": "settings",
     "keep_freed_memory": "compute.allocation",
-    "load_model": "pipeline",
-    "predict": "pipeline",
-    "refine": "refinement",
-    "save_model": "pipeline",
-    "train": "pipeline",
+    "load_model": "pipeline.models",
+    "predict": "pipeline.prediction",
+    "refine": "pipeline.refinement",
+    "save_model": "pipeline.models",
+    "train": "pipeline.training",
 }
 
 __all__ = [

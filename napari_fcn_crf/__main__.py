@@ -4,13 +4,13 @@ import os
 import signal
 import sys
 
-from napari_fcn_crf.cli_interrupt import STOPPED, leave_on_interrupt
+from napari_fcn_crf.cli.interrupt import STOPPED, leave_on_interrupt
 
 
 def run() -> None:
     """Run the command and leave with its exit code."""
     leave_on_interrupt()
-    from napari_fcn_crf.cli import main
+    from napari_fcn_crf.cli.main import main
 
     code = main()
     if code == STOPPED:

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_fcn_crf.fcn.bundled import FILE, GAIN
-from napari_fcn_crf.files import atomic_path
-from napari_fcn_crf.record import file_sha256
+from napari_fcn_crf.atomic_files import atomic_path
+from napari_fcn_crf.fcn.start.bundled import FILE, GAIN
+from napari_fcn_crf.model.record import file_sha256
 
 
 def bundled_arrays(average: Any) -> dict[str, Any]:

@@ -17,12 +17,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 
-from napari_fcn_crf.fcn.hypercolumn import hypercolumn_levels, join_levels
-from napari_fcn_crf.fcn.initialisation import initialise
-from napari_fcn_crf.fcn.vgg16 import preprocess
-from napari_fcn_crf.fcn.weights.layers import CONVOLUTIONS
-from napari_fcn_crf.fcn.widths import WIDTHS
-from napari_fcn_crf.files import atomic_path
+from napari_fcn_crf.atomic_files import atomic_path
+from napari_fcn_crf.fcn.heads.hypercolumn import hypercolumn_levels, join_levels
+from napari_fcn_crf.fcn.layers.initialisation import initialise
+from napari_fcn_crf.fcn.layers.vgg16 import preprocess
+from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
+from napari_fcn_crf.weights.vgg_widths import WIDTHS
 from pretraining.data_dependent import initialise_from_images
 from pretraining.episodes import N_CLASSES, episode, recolour
 from pretraining.ridge import AtPoints, RidgeHead

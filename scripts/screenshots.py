@@ -18,12 +18,12 @@ from PIL import ImageOps
 from qtpy.QtWidgets import QApplication
 from superqt import QCollapsible
 
-from napari_fcn_crf.ui.camera import camera_of
-from napari_fcn_crf.ui.predict_step import PredictStep
-from napari_fcn_crf.ui.refine_step import RefineStep
-from napari_fcn_crf.ui.session import Session, session_of
-from napari_fcn_crf.ui.step import RunButton
-from napari_fcn_crf.ui.train_step import TrainStep
+from napari_fcn_crf.ui.session.session import Session, session_of
+from napari_fcn_crf.ui.steps.predict import PredictStep
+from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.steps.step import RunButton
+from napari_fcn_crf.ui.steps.train import TrainStep
+from napari_fcn_crf.ui.viewer.camera import camera_of
 
 PLUGIN = "napari-fcn-crf"
 DOCK = "Segment"

@@ -18,17 +18,17 @@ import safetensors.numpy
 import tifffile
 from PIL import Image
 
-from napari_fcn_crf import image_files
-from napari_fcn_crf.fcn import archive_check, model_file
-from napari_fcn_crf.fcn.weights import open_weights
-from napari_fcn_crf.fcn.weights.layers import CONVOLUTIONS
-from napari_fcn_crf.fcn.widths import WIDTHS, VGGWidths
-from napari_fcn_crf.images import IntensityMapping
+from napari_fcn_crf.data import image_files
+from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.fcn.model_file import archive_check, keras_file
 from napari_fcn_crf.input_error import InputError
-from napari_fcn_crf.model import ModelCard, read_card
+from napari_fcn_crf.model.card import ModelCard, read_card
 from napari_fcn_crf.settings import TrainingSettings
-from tests.fcn.weights.reference import Reference, keras_model
-from tests.fcn.weights.writers import (
+from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
+from napari_fcn_crf.weights.vgg_file import open_weights
+from napari_fcn_crf.weights.vgg_widths import WIDTHS, VGGWidths
+from tests.weights.reference import Reference, keras_model
+from tests.weights.writers import (
     torchvision_state,
     write_checkpoint,
     write_legacy_hdf5,
@@ -91,7 +91,7 @@ def kinds() -> list[Kind]:
         Kind("card.json", lambda path: path.write_text(CARD.to_json()), _read_card_text),
         Kind("model.keras", _write_model, _check_model),
         Kind("optimizer.keras", _write_model, _read_optimizer),
-        Kind("network.keras", _write_model, model_file.load),
+        Kind("network.keras", _write_model, keras_file.load),
     ]
 
 
@@ -196,7 +196,7 @@ def _network() -> Any:
 
 
 def _write_model(path: Path) -> None:
-    from napari_fcn_crf.fcn.optimizer_state import OptimizerState
+    from napari_fcn_crf.fcn.optimizer.optimizer_state import OptimizerState
 
     state = {
         "losses": np.array(CARD.losses),
@@ -204,7 +204,7 @@ def _write_model(path: Path) -> None:
         "optimizer/momentum": np.ones((3, 3, 3, 2), np.float32),
         "optimizer/iteration": np.int64(2),
     }
-    model_file.save(_network(), CARD, path, OptimizerState(state))
+    keras_file.save(_network(), CARD, path, OptimizerState(state))
 
 
 def _check_model(path: Path) -> None:
@@ -214,7 +214,7 @@ def _check_model(path: Path) -> None:
 
 def _read_optimizer(path: Path) -> None:
     archive_check.check_archive(path)
-    model_file.load_optimizer(path, read_card(path), _network())
+    keras_file.load_optimizer(path, read_card(path), _network())
 
 
 _EXTREMES: list[Any] = [

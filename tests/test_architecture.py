@@ -1,87 +1,138 @@
-"""Imports go one way: ui, cli -> pipeline, compute -> fcn | crf -> the modules all build on."""
+"""Imports go one way: ui, cli -> pipeline, compute -> fcn, crf, results -> model, weights, data."""
 
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
+import napari_fcn_crf
 from tests.imports import Import, imports_of
 
 PACKAGE = Path(__file__).parents[1] / "napari_fcn_crf"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-BASE = {
-    "annotations",
-    "cleanup",
-    "download",
-    "files",
-    "gain",
-    "image_files",
-    "images",
-    "input_error",
-    "label_values",
-    "metrics",
-    "model",
-    "ome_check",
-    "pair_files",
-    "partial",
-    "presets",
-    "progress",
-    "quoting",
-    "record",
-    "samples",
-    "settings",
-    "sources",
-    "strokes",
-    "training_input",
-    "uncertainty",
+GROUND = {
+    "atomic_files": {"input_error", "quoting"},
+    "input_error": set(),
+    "progress": set(),
+    "quoting": set(),
+    "settings": {"input_error"},
 }
-"""Modules that all others build on."""
+"""The modules on the ground floor, which every room may use, and what they use of each other."""
 
-MAY_USE = {
+ROOMS = {
     # The public names, imported on first use, and the version.
-    "": {"pipeline", *BASE},
-    **dict.fromkeys(BASE, BASE),
-    "fcn": {"fcn", *BASE},
-    "crf": {"crf", *BASE},
-    "refinement": {"crf", *BASE},
-    "pipeline": {"fcn", *BASE},
-    "compute": {"compute", "pipeline", "fcn", *BASE},
-    "__main__": {"cli", "cli_interrupt"},
-    "cli": {
-        "cli_interrupt",
-        "cli_options",
+    "": {"compute", "model", "pipeline"},
+    "__main__": {"cli"},
+    "cli": {"compute", "compute.child", "data", "demo", "model", "pipeline", "weights"},
+    "compute": {"fcn.devices"},
+    "compute.child": {
         "compute",
-        "demo",
-        "paper",
+        "fcn.devices",
+        "fcn.model_file",
+        "fcn.training",
         "pipeline",
-        "refinement",
-        *BASE,
+        "weights",
     },
-    "cli_interrupt": set(),
-    "cli_options": BASE,
-    "demo": {"demo_figure", "pipeline", "refinement", *BASE},
-    "demo_figure": BASE,
-    "paper": {"demo", "fcn", "pipeline", *BASE},
-    "ui": {"ui", "pipeline", "refinement", "crf", "compute", *BASE},
+    "compute.parent": {"compute", "data", "model"},
+    "crf": {"crf._kernels", "data"},
+    "crf._kernels": set(),
+    "crf.live": {"crf"},
+    "crf.tuning": {"crf", "data"},
+    "data": set(),
+    "demo": {"data", "pipeline", "results", "weights", "weights.formats"},
+    "fcn": {"fcn.heads", "fcn.layers", "fcn.start", "weights", "weights.formats"},
+    "fcn.batches": {"data", "fcn.layers"},
+    "fcn.devices": {"weights.formats"},
+    "fcn.heads": {"fcn.layers", "weights"},
+    "fcn.layers": {"weights", "weights.formats"},
+    "fcn.model_file": {"fcn.optimizer", "model", "weights.formats"},
+    "fcn.optimizer": {"fcn.devices", "model", "weights.formats"},
+    "fcn.prediction": {"fcn.batches", "fcn.layers"},
+    "fcn.start": {"fcn.heads", "fcn.layers"},
+    "fcn.tensorboard": {"fcn.optimizer", "fcn.prediction", "fcn.training"},
+    "fcn.training": {
+        "data",
+        "fcn.batches",
+        "fcn.devices",
+        "fcn.heads",
+        "fcn.layers",
+        "fcn.optimizer",
+        "fcn.prediction",
+        "fcn.start",
+        "results",
+        "weights.formats",
+    },
+    "model": {"data"},
+    "pipeline": {
+        "crf",
+        "data",
+        "fcn",
+        "fcn.devices",
+        "fcn.model_file",
+        "fcn.optimizer",
+        "fcn.prediction",
+        "fcn.start",
+        "fcn.tensorboard",
+        "fcn.training",
+        "model",
+        "weights.formats",
+    },
+    "results": {"data"},
+    "ui": {"data", "ui.session", "ui.steps"},
+    "ui.actions": {
+        "compute.parent",
+        "crf.tuning",
+        "data",
+        "model",
+        "pipeline",
+        "results",
+        "ui.session",
+        "ui.viewer",
+        "weights",
+    },
+    "ui.sections": {"crf", "crf.live", "data", "ui.actions", "ui.session", "ui.viewer"},
+    "ui.session": {"compute", "compute.parent", "data", "model", "pipeline", "ui.viewer"},
+    "ui.steps": {
+        "compute",
+        "data",
+        "pipeline",
+        "ui.actions",
+        "ui.sections",
+        "ui.session",
+        "ui.viewer",
+        "weights",
+    },
+    "ui.viewer": {"data", "model"},
+    "weights": {"weights.formats"},
+    "weights.formats": set(),
 }
-"""Which parts of the package each part may import; "" is the package itself."""
+"""Which other rooms (folders) each room may import from."""
 
 HEAVY = {"numba", "keras", "tensorflow", "torch", "jax", "h5py", "napari", "qtpy", "matplotlib"}
-NETWORK = {"keras", "tensorflow", "torch", "jax", "h5py"}
+NETWORK = {"keras", "tensorflow", "torch", "jax"}
 VIEWER = {"napari", "npe2", "qtpy", "magicgui", "superqt", "vispy", "app_model"}
 VIEWER |= {"PyQt5", "PyQt6", "PySide2", "PySide6"}
+
+LIGHT = {*GROUND, "data", "model", "results"}
+"""What all others build on."""
 
 LIMIT_LINES = 500
 
 
-def part_of(path: Path) -> str:
-    """Return which part of the package a file belongs to: a folder or a module at the top."""
+def room_of(path: Path) -> str:
+    """Return which room a file is in: its folder, or itself at the top."""
     relative = path.relative_to(PACKAGE)
-    name = relative.parts[0] if len(relative.parts) > 1 else relative.stem
+    name = ".".join(relative.parent.parts) or relative.stem
     return "" if name == "__init__" else name
+
+
+def part_of(path: Path) -> str:
+    """Return which part of the package a file belongs to: a folder at the top, or itself there."""
+    return room_of(path).partition(".")[0]
 
 
 def imports_in(path: Path) -> list[Import]:
@@ -94,10 +145,19 @@ def imports_in(path: Path) -> list[Import]:
 def own_part(module: str) -> str | None:
     """Return which part of the package a module is of, or None if it is of another package."""
     first, _, rest = module.partition(".")
+    return rest.partition(".")[0] if first == PACKAGE.name else None
+
+
+def own_room(module: str) -> str | None:
+    """Return which room an import leads to, or None if it is of another package."""
+    first, *names = module.split(".")
     if first != PACKAGE.name:
         return None
-    name = rest.partition(".")[0]
-    return name if name in MAY_USE else ""
+    while names and not PACKAGE.joinpath(*names).with_suffix(".py").exists():
+        if PACKAGE.joinpath(*names).is_dir():
+            return ".".join(names)
+        names.pop()
+    return ".".join(names[:-1]) or (names[0] if names else "")
 
 
 def told(path: Path, found: Import) -> str:
@@ -113,22 +173,35 @@ def offenders(condition) -> list[str]:
     ]
 
 
-def test_every_part_has_its_place():
-    assert {part_of(path) for path in FILES} <= set(MAY_USE), "say in MAY_USE what it may import"
+def arrows() -> dict[str, set[str]]:
+    """Return which rooms each room imports from."""
+    found: dict[str, set[str]] = {}
+    for path in FILES:
+        room = room_of(path)
+        used = {own_room(one.module) for one in imports_in(path)}
+        # The package itself gives only its version and names that are public anyway.
+        found.setdefault(room, set()).update(used - {None, "", room})
+    # It names the homes of what is public in a table.
+    for home in napari_fcn_crf._HOME.values():
+        found[""].add(own_room(f"{PACKAGE.name}.{home}"))
+    return found
 
 
 def test_imports_inside_the_package_follow_the_arrows():
-    def is_against(part: str, found: Import) -> bool:
-        used = own_part(found.module)
-        # The package itself gives only its version and names that are public anyway.
-        return used not in (None, "", part) and used not in MAY_USE[part]
+    found = arrows()
+    ground = {name: found.pop(name) for name in GROUND}
+    assert ground == GROUND
+    assert {room: used - set(GROUND) for room, used in found.items()} == ROOMS
 
-    assert offenders(is_against) == []
+
+def test_no_room_imports_itself_through_others():
+    TopologicalSorter(ROOMS).prepare()
 
 
 def test_only_the_network_and_the_compute_process_know_keras():
     def is_foreign(part: str, found: Import) -> bool:
-        allowed = part == "fcn" or (part == "compute" and found.lazy)
+        # TensorFlow itself reads its checkpoints.
+        allowed = part == "fcn" or (part in {"compute", "weights"} and found.lazy)
         return found.package in NETWORK and not allowed
 
     assert offenders(is_foreign) == []
@@ -148,26 +221,26 @@ def test_numba_is_only_for_the_refinement():
     assert offenders(lambda part, found: found.package == "numba" and part != "crf") == []
 
 
-def test_base_modules_need_numpy_at_most():
+def test_what_all_build_on_needs_numpy_at_most():
     allowed = {*sys.stdlib_module_names, PACKAGE.name, "numpy"}
 
     def is_too_much(part: str, found: Import) -> bool:
-        return part in BASE and not found.lazy and found.package not in allowed
+        return part in LIGHT and not found.lazy and found.package not in allowed
 
     assert offenders(is_too_much) == []
 
 
 def test_functions_and_commands_import_late_what_is_large():
-    """Or `import napari_fcn_crf.pipeline` would import Keras in napari's process."""
+    """Or `import napari_fcn_crf.pipeline.training` would import Keras in napari's process."""
 
     def is_early(part: str, found: Import) -> bool:
         large = found.package in HEAVY or own_part(found.module) in {"fcn", "crf"}
-        return part in {"", "pipeline", "cli", "compute", *BASE} and large and not found.lazy
+        return part in {"", "pipeline", "cli", "compute", *LIGHT} and large and not found.lazy
 
     assert offenders(is_early) == []
 
 
-@pytest.mark.parametrize("part", ["", ".pipeline", ".cli", ".compute.service"])
+@pytest.mark.parametrize("part", ["", ".pipeline.training", ".cli.main", ".compute.parent.service"])
 def test_importing_brings_nothing_large(part):
     code = f"import sys, {PACKAGE.name}{part}; print(*sys.modules)"
     run = subprocess.run(
@@ -208,7 +281,7 @@ def test_errors_are_swallowed_only_where_they_are_shown():
     assert found == []
 
 
-TOLD = {"annotations", "fcn", "images", "model", "pipeline", "settings", "training_input"}
+TOLD = {"data", "fcn", "model", "pipeline", "settings", "weights"}
 """What the compute process runs, whose parent tells the user of an `InputError` and no other."""
 
 

@@ -115,7 +115,7 @@ def missing_backends(settings: ComputeSettings) -> dict[Backend, str]:
 
 def device_in_use() -> str:
     """Return what this process computes on; for the child, as it imports the backend."""
-    from napari_fcn_crf.fcn.gpus import gpu_names
+    from napari_fcn_crf.fcn.devices.gpus import gpu_names
 
     gpus = gpu_names()
     return gpus[0] if gpus else _cpu().label
@@ -123,7 +123,7 @@ def device_in_use() -> str:
 
 def main() -> None:
     """Print the GPUs that the backend sees, for `list_devices` to read."""
-    from napari_fcn_crf.fcn.gpus import gpu_names
+    from napari_fcn_crf.fcn.devices.gpus import gpu_names
 
     print(_MARK + json.dumps(gpu_names()), flush=True)
 

@@ -11,15 +11,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
-from ..images import IntensityMapping
-from ..settings import CRFSettings
-from . import reference
-from .features import FARTHEST, Features, appearance, positions
-from .lattice import CrowdedTileError, PermutohedralLattice, tile_boxes
-from .mean_field import OnIteration, ShouldStop, mean_field
-from .parts import parts
-from .threads import available_threads
-from .unary import check_probabilities, clamp, log_odds
+from napari_fcn_crf.crf import pydensecrf
+from napari_fcn_crf.crf.features import FARTHEST, Features, appearance, positions
+from napari_fcn_crf.crf.large_images import parts
+from napari_fcn_crf.crf.lattice import CrowdedTileError, PermutohedralLattice, tile_boxes
+from napari_fcn_crf.crf.mean_field import OnIteration, ShouldStop, mean_field
+from napari_fcn_crf.crf.threads import available_threads
+from napari_fcn_crf.crf.unary import check_probabilities, clamp, log_odds
+from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.settings import CRFSettings
 
 Floats = npt.NDArray[np.float32]
 Kind = Literal["smoothness", "appearance"]
@@ -246,7 +246,7 @@ class DenseCRF:
             if (weight := _weight(kind, settings))
         ]
         flat = probabilities.reshape(len(probabilities), -1)
-        marginals = reference.infer(kernels, flat, settings.iterations)
+        marginals = pydensecrf.infer(kernels, flat, settings.iterations)
         return marginals.reshape(probabilities.shape)
 
     def _features(self, kind: Kind, settings: CRFSettings) -> Features:

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from . import _filter_kernels as filters
-from . import _lattice_kernels as kernels
-from . import _vertex_kernels as vertex_kernels
-from .features import Features
-from .threads import in_threads
+from napari_fcn_crf.crf._kernels import filtering as filters
+from napari_fcn_crf.crf._kernels import lattice_building as kernels
+from napari_fcn_crf.crf._kernels import vertices as vertex_kernels
+from napari_fcn_crf.crf.features import Features
+from napari_fcn_crf.crf.threads import in_threads
 
 Floats = npt.NDArray[np.float32]
 WorkSpace = tuple[Floats, Floats]

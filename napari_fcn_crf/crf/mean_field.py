@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _mean_field_kernels as kernels
-from ._rows import lanes
-from .lattice import Boxes, PermutohedralLattice
-from .threads import in_threads
+from napari_fcn_crf.crf._kernels import mean_field_steps as kernels
+from napari_fcn_crf.crf._kernels.rows import lanes
+from napari_fcn_crf.crf.lattice import Boxes, PermutohedralLattice
+from napari_fcn_crf.crf.threads import in_threads
 
 Floats = npt.NDArray[np.float32]
 OnIteration = Callable[[int, int], None]

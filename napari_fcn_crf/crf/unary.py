@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _mean_field_kernels as kernels
-from ._rows import lanes
-from .threads import in_threads
+from napari_fcn_crf.crf._kernels import mean_field_steps as kernels
+from napari_fcn_crf.crf._kernels.rows import lanes
+from napari_fcn_crf.crf.threads import in_threads
 
 Floats = npt.NDArray[np.float32]
 

@@ -10,22 +10,22 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.fcn import bundled
-from napari_fcn_crf.fcn.adaptation import adapt
-from napari_fcn_crf.fcn.fcn8s import fcn8s
-from napari_fcn_crf.fcn.fcn16s import fcn16s
-from napari_fcn_crf.fcn.fcn32s import fcn32s
-from napari_fcn_crf.fcn.hypercolumn import hypercolumn
-from napari_fcn_crf.fcn.initialisation import CLASS_SCORES, initialise
-from napari_fcn_crf.fcn.largefov import largefov
-from napari_fcn_crf.fcn.level_scores import level_scores
-from napari_fcn_crf.fcn.scaling import scale_to_inputs
-from napari_fcn_crf.fcn.vgg16 import IMAGENET_MEANS, preprocess
-from napari_fcn_crf.fcn.weights import VGGFile, open_weights
-from napari_fcn_crf.fcn.weights.layers import FULLY_CONNECTED
-from napari_fcn_crf.fcn.widths import WIDTHS
+from napari_fcn_crf.fcn.heads.fcn8s import fcn8s
+from napari_fcn_crf.fcn.heads.fcn16s import fcn16s
+from napari_fcn_crf.fcn.heads.fcn32s import fcn32s
+from napari_fcn_crf.fcn.heads.hypercolumn import hypercolumn
+from napari_fcn_crf.fcn.heads.largefov import largefov
+from napari_fcn_crf.fcn.heads.level_scores import level_scores
+from napari_fcn_crf.fcn.layers.initialisation import CLASS_SCORES, initialise
+from napari_fcn_crf.fcn.layers.vgg16 import IMAGENET_MEANS, preprocess
+from napari_fcn_crf.fcn.start import bundled
+from napari_fcn_crf.fcn.start.adaptation import adapt
+from napari_fcn_crf.fcn.start.scaling import scale_to_inputs
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.settings import BUNDLED, RANDOM, Architecture, TrainingSettings
+from napari_fcn_crf.weights.formats.vgg_layers import FULLY_CONNECTED
+from napari_fcn_crf.weights.vgg_file import VGGFile, open_weights
+from napari_fcn_crf.weights.vgg_widths import WIDTHS
 
 Heads = dict[Architecture, Callable[..., Any]]
 

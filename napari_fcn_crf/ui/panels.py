@@ -9,15 +9,15 @@ from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_fcn_crf.ui import shortcuts
-from napari_fcn_crf.ui.annotate_step import AnnotateStep
-from napari_fcn_crf.ui.device_step import DeviceStep
-from napari_fcn_crf.ui.image_step import ImageStep
-from napari_fcn_crf.ui.network_step import NetworkStep
-from napari_fcn_crf.ui.predict_step import PredictStep
-from napari_fcn_crf.ui.refine_step import RefineStep
-from napari_fcn_crf.ui.session import session_of
-from napari_fcn_crf.ui.step import Step
-from napari_fcn_crf.ui.train_step import TrainStep
+from napari_fcn_crf.ui.session.session import session_of
+from napari_fcn_crf.ui.steps.annotate import AnnotateStep
+from napari_fcn_crf.ui.steps.device import DeviceStep
+from napari_fcn_crf.ui.steps.image import ImageStep
+from napari_fcn_crf.ui.steps.network import NetworkStep
+from napari_fcn_crf.ui.steps.predict import PredictStep
+from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.steps.step import Step
+from napari_fcn_crf.ui.steps.train import TrainStep
 
 
 class Panel(QScrollArea):

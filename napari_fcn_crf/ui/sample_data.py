@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_fcn_crf import samples
+from napari_fcn_crf.data import samples
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 

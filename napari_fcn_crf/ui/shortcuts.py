@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari_fcn_crf.ui.step import RunButton
+from napari_fcn_crf.ui.steps.step import RunButton
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

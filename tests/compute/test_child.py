@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_fcn_crf.compute.child import Child
 from napari_fcn_crf.compute.environment import child_command, compute_environment
-from napari_fcn_crf.compute.job import Job
-from napari_fcn_crf.compute.service import ComputeError, ComputeService
+from napari_fcn_crf.compute.parent.child import Child
+from napari_fcn_crf.compute.parent.job import Job
+from napari_fcn_crf.compute.parent.service import ComputeError, ComputeService
 from napari_fcn_crf.settings import ComputeSettings
 from tests.compute.conftest import CPU, SHORT
 

@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 import pytest
 
-from napari_fcn_crf.compute.service import ComputeError, ComputeService
+from napari_fcn_crf.compute.parent.service import ComputeError, ComputeService
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
 from tests.compute.conftest import ENDLESS, SHORT, shared_blocks
@@ -146,7 +146,7 @@ _PARENT = """
 import os, sys, time
 from pathlib import Path
 import numpy as np
-from napari_fcn_crf.compute.service import ComputeService
+from napari_fcn_crf.compute.parent.service import ComputeService
 from napari_fcn_crf.settings import ComputeSettings, TrainingSettings
 
 service = ComputeService()

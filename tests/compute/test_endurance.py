@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_fcn_crf.compute.service import ComputeService
+from napari_fcn_crf.compute.parent.service import ComputeService
 from napari_fcn_crf.settings import TrainingSettings
 
 # What malloc has given out: unlike resident memory it does not depend on how it came about.

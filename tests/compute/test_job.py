@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from napari_fcn_crf.compute.job import Job
+from napari_fcn_crf.compute.parent.job import Job
 from napari_fcn_crf.progress import Cancelled, Progress
 
 

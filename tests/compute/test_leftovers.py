@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from napari_fcn_crf.compute import leftovers
-from napari_fcn_crf.compute.service import ComputeService
+from napari_fcn_crf.compute.parent.service import ComputeService
 from napari_fcn_crf.settings import ComputeSettings
 from tests.compute.conftest import SHARED_MEMORY, shared_blocks
 

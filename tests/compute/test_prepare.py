@@ -7,7 +7,7 @@ import numpy as np
 import psutil
 import pytest
 
-from napari_fcn_crf.compute.service import ComputeService
+from napari_fcn_crf.compute.parent.service import ComputeService
 from napari_fcn_crf.settings import ComputeSettings
 from tests.compute.conftest import SHORT
 

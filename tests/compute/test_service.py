@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from napari_fcn_crf.compute.service import ComputeService
-from napari_fcn_crf.model import read_card
+from napari_fcn_crf.compute.parent.service import ComputeService
+from napari_fcn_crf.model.card import read_card
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import ComputeSettings, PredictionSettings, TrainingSettings
 from tests.compute.conftest import ENDLESS, SHORT

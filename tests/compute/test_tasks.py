@@ -5,9 +5,9 @@ import errno
 import numpy as np
 import pytest
 
-from napari_fcn_crf.compute import tasks
-from napari_fcn_crf.compute.child import _unwrap
+from napari_fcn_crf.compute.child import tasks
 from napari_fcn_crf.compute.errors import ComputeError
+from napari_fcn_crf.compute.parent.child import _unwrap
 from napari_fcn_crf.compute.shared import SharedMemoryFullError
 from napari_fcn_crf.input_error import InputError, InputTypeError
 

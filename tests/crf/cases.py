@@ -11,7 +11,7 @@ import pytest
 from scipy import ndimage, sparse
 from skimage import data
 
-from napari_fcn_crf.crf._vertex_kernels import NOBODY
+from napari_fcn_crf.crf._kernels.vertices import NOBODY
 from napari_fcn_crf.crf.dense_crf import KINDS, DenseCRF
 from napari_fcn_crf.crf.lattice import PermutohedralLattice
 from napari_fcn_crf.settings import CRFSettings

@@ -11,8 +11,7 @@ import pytest
 from napari_fcn_crf.crf.dense_crf import DenseCRF
 from napari_fcn_crf.crf.lattice import CrowdedTileError, PermutohedralLattice, tile_boxes
 from napari_fcn_crf.settings import CRFSettings
-
-from .cases import (
+from tests.crf.cases import (
     by_lattice_in_float64,
     by_pydensecrf,
     by_summation,

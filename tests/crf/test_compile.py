@@ -14,9 +14,9 @@ import napari_fcn_crf
 
 RUN = """
 import numpy as np
-from napari_fcn_crf.crf import _compile, _lattice_kernels
+from napari_fcn_crf.crf._kernels import compilation, lattice_building
 from napari_fcn_crf.crf.unary import log_odds
-print(_compile.cache_folder())
+print(compilation.cache_folder())
 print(float(log_odds(np.full((2, 1, 4, 4), 0.5, np.float32), 1).max()))
 """
 

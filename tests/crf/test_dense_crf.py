@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from numba import config
 
-from napari_fcn_crf.crf import _filter_kernels, _mean_field_kernels, lattice
+from napari_fcn_crf.crf import lattice
+from napari_fcn_crf.crf._kernels import filtering, mean_field_steps
 from napari_fcn_crf.crf.dense_crf import DenseCRF, warm_up
 from napari_fcn_crf.settings import CRFSettings
-
-from .cases import noise, photograph, probabilities
+from tests.crf.cases import noise, photograph, probabilities
 
 SETTINGS = CRFSettings()
 
@@ -253,7 +253,7 @@ def test_after_warming_up_nothing_is_compiled():
     warm_up(9)
 
     def compiled() -> int:
-        kernels = [*vars(_mean_field_kernels).values(), *vars(_filter_kernels).values()]
+        kernels = [*vars(mean_field_steps).values(), *vars(filtering).values()]
         return sum(len(getattr(kernel, "signatures", ())) for kernel in kernels)
 
     before = compiled()

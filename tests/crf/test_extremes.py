@@ -12,16 +12,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import napari_fcn_crf as nfc
-from napari_fcn_crf import cli, image_files
+from napari_fcn_crf.cli import main
 from napari_fcn_crf.crf import dense_crf, lattice
-from napari_fcn_crf.crf._lattice_kernels import _rank_line
+from napari_fcn_crf.crf._kernels.lattice_building import _rank_line
 from napari_fcn_crf.crf.dense_crf import DenseCRF
 from napari_fcn_crf.crf.features import FARTHEST
-from napari_fcn_crf.images import IntensityMapping
-from napari_fcn_crf.model import ModelCard
+from napari_fcn_crf.data import image_files
+from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
-
-from .cases import noise, probabilities
+from tests.crf.cases import noise, probabilities
 
 NAMES = (
     "gaussian_sigma_px",
@@ -108,7 +108,7 @@ def test_any_options_of_the_command(
 ) -> None:
     options = [f"--{name.replace('_', '-')}={value!r}" for name, value in changes.items()]
     files = [str(folder / "image.tif"), str(folder / "given.tif"), "-o", str(folder)]
-    code = cli.main(["refine", *files, *options, "--iterations=1"])
+    code = main.main(["refine", *files, *options, "--iterations=1"])
     told = capsys.readouterr().err.removeprefix("napari-fcn-crf: ").removesuffix("\n")
     if code:
         assert code == 2

@@ -15,8 +15,8 @@ import platformdirs
 import pytest
 from numba import config
 
-from napari_fcn_crf.crf import _kernel_cache
-from napari_fcn_crf.crf._kernel_cache import KernelCache, cache_folder
+from napari_fcn_crf.crf._kernels import cache
+from napari_fcn_crf.crf._kernels.cache import KernelCache, cache_folder
 
 pytestmark = pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
 with_owners = pytest.mark.skipif(os.name != "posix", reason="files have no such owners")
@@ -126,7 +126,7 @@ def test_a_full_or_failing_disk_is_as_good_as_none(
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(_kernel_cache._CheckedFiles, failing, fail)
+    monkeypatch.setattr(cache._CheckedFiles, failing, fail)
     assert not is_read()
     assert not is_read()
     assert list(folder.rglob("*.nb?")) == []
@@ -163,7 +163,7 @@ def test_the_folder_is_the_users_alone(users: Path, monkeypatch: pytest.MonkeyPa
 def test_on_windows_only_the_profile_is_trusted(
     users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_kernel_cache, "_HAS_OWNERS", False)
+    monkeypatch.setattr(cache, "_HAS_OWNERS", False)
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "profile")
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "shared"))
     assert cache_folder().is_relative_to(users)

@@ -7,10 +7,9 @@ import pytest
 
 from napari_fcn_crf.crf import dense_crf
 from napari_fcn_crf.crf.dense_crf import DenseCRF
-from napari_fcn_crf.crf.parts import parts
+from napari_fcn_crf.crf.large_images import parts
 from napari_fcn_crf.settings import CRFSettings
-
-from .cases import photograph, probabilities
+from tests.crf.cases import photograph, probabilities
 
 
 @pytest.mark.parametrize("shape", [(100, 80), (7, 200, 90), (1, 1)])

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from napari_fcn_crf.crf.dense_crf import DenseCRF
 from napari_fcn_crf.settings import CRFSettings
-
-from .cases import noise, probabilities
+from tests.crf.cases import noise, probabilities
 
 SETTINGS = CRFSettings(gaussian_sigma_px=3, bilateral_sigma_px=8, bilateral_sigma_intensity=40)
 

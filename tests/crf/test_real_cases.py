@@ -9,8 +9,7 @@ from skimage import io, transform
 
 from napari_fcn_crf.crf.dense_crf import DenseCRF
 from napari_fcn_crf.settings import CRFSettings
-
-from .cases import by_pydensecrf
+from tests.crf.cases import by_pydensecrf
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

@@ -8,9 +8,9 @@ from itertools import count
 import numpy as np
 import pytest
 
-from napari_fcn_crf.crf import tuning
-from napari_fcn_crf.crf.tuning import FACTORS, HeldOut, tune
-from napari_fcn_crf.gain import Gain
+from napari_fcn_crf.crf.tuning import edge_sensitivity
+from napari_fcn_crf.crf.tuning.edge_sensitivity import FACTORS, HeldOut, tune
+from napari_fcn_crf.crf.tuning.gain import Gain
 from napari_fcn_crf.settings import CRFSettings
 
 SETTINGS = CRFSettings(gaussian_sigma_px=3, bilateral_sigma_px=20, bilateral_sigma_intensity=20)
@@ -69,7 +69,7 @@ def test_chance_alone_changes_settings_in_a_hundredth_of_the_cases(monkeypatch):
         def scores(self, settings):
             return generator.normal(size=8)
 
-    monkeypatch.setattr(tuning, "HeldOut", Noise)
+    monkeypatch.setattr(edge_sensitivity, "HeldOut", Noise)
     annotated = np.array([[0, 1]])
     found = [tune(annotated, annotated, annotated, SETTINGS) for _ in range(1500)]
     changed = sum(result.settings != SETTINGS for result in found)
@@ -84,11 +84,11 @@ def test_of_settings_that_gain_the_nearest_within_one_error_is_taken():
     error = Gain.of(far, weights).error
     near_enough, too_little = far - 0.9 * error, far - 1.1 * error
     unsure = np.array([9.0, -1, 9, -1, 9, -1, 9, -1, 0])
-    assert tuning.chosen(np.stack([far, near_enough]), weights, [2, 1]) == 1
-    assert tuning.chosen(np.stack([far, too_little]), weights, [2, 1]) == 0
-    assert tuning.chosen(np.stack([far, unsure]), weights, [2, 1]) == 0
-    assert tuning.chosen(unsure[None], weights, [1]) is None
-    assert tuning.chosen(np.empty((0, 9)), weights, []) is None
+    assert edge_sensitivity.chosen(np.stack([far, near_enough]), weights, [2, 1]) == 1
+    assert edge_sensitivity.chosen(np.stack([far, too_little]), weights, [2, 1]) == 0
+    assert edge_sensitivity.chosen(np.stack([far, unsure]), weights, [2, 1]) == 0
+    assert edge_sensitivity.chosen(unsure[None], weights, [1]) is None
+    assert edge_sensitivity.chosen(np.empty((0, 9)), weights, []) is None
 
 
 def test_without_time_nothing_is_tried():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_fcn_crf.crf._vertex_kernels import NOBODY, find_neighbours, group_slots
+from napari_fcn_crf.crf._kernels.vertices import NOBODY, find_neighbours, group_slots
 
 LOW, HIGH = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 

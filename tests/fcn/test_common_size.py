@@ -5,11 +5,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from napari_fcn_crf.annotations import IGNORE
-from napari_fcn_crf.fcn.common_size import to_common_size
-from napari_fcn_crf.fcn.example import Example
+from napari_fcn_crf.data.annotations import IGNORE
+from napari_fcn_crf.fcn.batches.common_size import to_common_size
+from napari_fcn_crf.fcn.batches.example import Example
 from napari_fcn_crf.fcn.network import build_network
-from napari_fcn_crf.fcn.training import fit
+from napari_fcn_crf.fcn.training.fit import fit
 from napari_fcn_crf.settings import Architecture, TrainingMode, TrainingSettings
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from napari_fcn_crf.fcn.fused_adam import FusedAdam
-from napari_fcn_crf.fcn.gradients import AdamWithGradients
+from napari_fcn_crf.fcn.optimizer.fused_adam import FusedAdam
+from napari_fcn_crf.fcn.optimizer.recording_adam import AdamWithGradients
 
 
 def test_it_is_keras_adam_up_to_rounding() -> None:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import keras
 import pytest
 
-from napari_fcn_crf.fcn import gpus
+from napari_fcn_crf.fcn.devices import gpus
 
 
 @pytest.mark.parametrize(

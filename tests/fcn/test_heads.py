@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pytest
 
-from napari_fcn_crf.fcn.adaptation import adapt, decimate
-from napari_fcn_crf.fcn.largefov import FC6_DILATION
+from napari_fcn_crf.fcn.heads.largefov import FC6_DILATION
+from napari_fcn_crf.fcn.layers.upsampling import bilinear_kernel
 from napari_fcn_crf.fcn.network import build_network
-from napari_fcn_crf.fcn.receptive_field import receptive_field_px
-from napari_fcn_crf.fcn.training import Example, fit
-from napari_fcn_crf.fcn.upsampling import bilinear_kernel
+from napari_fcn_crf.fcn.prediction.receptive_field import receptive_field_px
+from napari_fcn_crf.fcn.start.adaptation import adapt, decimate
+from napari_fcn_crf.fcn.training.fit import Example, fit
 from napari_fcn_crf.settings import Architecture, Backbone, TrainingSettings
 
 ARCHITECTURES: tuple[Architecture, ...] = ("fcn32s", "fcn16s", "fcn8s", "largefov")

@@ -9,16 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from napari_fcn_crf import pipeline
-from napari_fcn_crf.annotations import IGNORE
-from napari_fcn_crf.fcn import closed_form
-from napari_fcn_crf.fcn.closed_form import (
+from napari_fcn_crf.data.annotations import IGNORE
+from napari_fcn_crf.fcn.heads.hypercolumn import NORMALISATION, SCORE
+from napari_fcn_crf.fcn.network import build_network
+from napari_fcn_crf.fcn.training import last_layer
+from napari_fcn_crf.fcn.training.last_layer import (
     logistic_regression,
     needs_last_layer,
     solve_last_layer,
 )
-from napari_fcn_crf.fcn.hypercolumn import NORMALISATION, SCORE
-from napari_fcn_crf.fcn.network import build_network
+from napari_fcn_crf.pipeline import models, prediction, training
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import TrainingSettings
 
@@ -65,9 +65,9 @@ def test_the_last_layer_is_solved_once() -> None:
 
 
 def test_moments_are_added_up_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(closed_form, "_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(last_layer, "_ROWS_AT_ONCE", 7)
     values = np.random.default_rng(0).normal(100, 1, (5, 9, 3)).astype(np.float32)
-    moments = closed_form._Moments(3)
+    moments = last_layer._Moments(3)
     moments.add(values[:2])
     moments.add(values[2:])
     np.testing.assert_allclose(moments.mean, values.mean(axis=(0, 1), dtype=np.float64))
@@ -131,9 +131,9 @@ def test_a_pixel_that_counts_twice_is_two_pixels(
 def test_a_hypercolumn_model_is_saved_and_loaded(
     tmp_path: Path, tiny_image: npt.NDArray[np.uint8], tiny_labels: npt.NDArray[np.int32]
 ) -> None:
-    model = pipeline.train(tiny_image, tiny_labels, SETTINGS)
-    pipeline.save_model(model, tmp_path / "model.keras")
-    loaded = pipeline.load_model(tmp_path / "model.keras")
+    model = training.train(tiny_image, tiny_labels, SETTINGS)
+    models.save_model(model, tmp_path / "model.keras")
+    loaded = models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(
-        pipeline.predict(loaded, tiny_image), pipeline.predict(model, tiny_image)
+        prediction.predict(loaded, tiny_image), prediction.predict(model, tiny_image)
     )

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from napari_fcn_crf.fcn.compilation import compile_trainer
-from napari_fcn_crf.fcn.large_kernels import convolve, speed_up_large_kernels
+from napari_fcn_crf.fcn.devices.large_kernels import convolve, speed_up_large_kernels
 from napari_fcn_crf.fcn.network import build_network
+from napari_fcn_crf.fcn.optimizer.optimizer import compile_trainer
 from napari_fcn_crf.settings import TrainingSettings
 
 on_tensorflow = pytest.mark.skipif(

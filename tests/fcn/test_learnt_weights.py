@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 
 import napari_fcn_crf as nfc
-from napari_fcn_crf import pipeline
-from napari_fcn_crf.annotations import IGNORE
-from napari_fcn_crf.fcn import quick, rates
-from napari_fcn_crf.fcn.closed_form import solve_last_layer
-from napari_fcn_crf.fcn.example import Example
-from napari_fcn_crf.fcn.level_scores import STANDARD
+from napari_fcn_crf.data.annotations import IGNORE
+from napari_fcn_crf.fcn.batches.example import Example
+from napari_fcn_crf.fcn.heads.level_scores import STANDARD
 from napari_fcn_crf.fcn.network import build_network, copy_network
-from napari_fcn_crf.fcn.quick import make_feed
-from napari_fcn_crf.fcn.quick_pixels import PixelFeed
-from napari_fcn_crf.fcn.scaling import activations
-from napari_fcn_crf.fcn.training import fit
+from napari_fcn_crf.fcn.start.scaling import activations
+from napari_fcn_crf.fcn.training import frozen_features, learning_rates
+from napari_fcn_crf.fcn.training.fit import fit
+from napari_fcn_crf.fcn.training.frozen_features import make_feed
+from napari_fcn_crf.fcn.training.last_layer import solve_last_layer
+from napari_fcn_crf.fcn.training.pixel_features import PixelFeed
+from napari_fcn_crf.pipeline import models
 from napari_fcn_crf.settings import Architecture, TrainingSettings
-from tests.fcn.weights.reference import Reference, keras_model, random_reference
+from tests.weights.reference import Reference, keras_model, random_reference
 
 ARCHITECTURES = get_args(Architecture)
 
@@ -139,7 +139,7 @@ def test_pixels_alone_train_as_whole_images(
     feed, _, _ = make_feed(network, [strokes], np.ones(2), settings, lambda done, total: None)
     assert isinstance(feed, PixelFeed)
     kept = fit(network, [strokes], 2, settings)
-    monkeypatch.setattr(quick, "CACHE_LIMIT_BYTES", 0)
+    monkeypatch.setattr(frozen_features, "CACHE_LIMIT_BYTES", 0)
     anew = fit(other, [strokes], 2, settings)
     np.testing.assert_allclose(kept.losses, anew.losses, rtol=1e-4)
     for one, two in zip(network.get_weights(), other.get_weights(), strict=True):
@@ -154,7 +154,7 @@ def test_a_step_changes_no_layer_by_more_than_allowed(loud: Path, strokes: Examp
     network, _ = build_network(settings, 3, 2, strokes.image)
     names = ["block3_conv2", "block5_conv3", "fc6", "fc7"]
     variables = [network.get_layer(name).kernel for name in names]
-    found = rates.shares(network, variables, strokes.image, settings)
+    found = learning_rates.shares(network, variables, strokes.image, settings)
     assert max(found) < 1
     for name, share in zip(names, found, strict=True):
         layer = network.get_layer(name)
@@ -167,7 +167,7 @@ def test_a_step_changes_no_layer_by_more_than_allowed(loud: Path, strokes: Examp
         (after,) = activations(network, [layer.output], strokes.image)
         layer.kernel.assign(kernel)
         change = np.abs(after - before).mean() / np.sqrt(np.mean(np.square(before)))
-        assert 0.02 < change < 1.1 * rates.LARGEST_CHANGE * settings.learning_rate
+        assert 0.02 < change < 1.1 * learning_rates.LARGEST_CHANGE * settings.learning_rate
 
 
 def test_a_training_with_fitted_rates_goes_on_exactly(loud: Path, strokes: Example) -> None:
@@ -186,8 +186,8 @@ def test_a_linear_hypercolumn_is_saved_and_loaded(
 ) -> None:
     settings = TrainingSettings(weights=loud, iterations=1)
     model = nfc.train(strokes.image, strokes.indices + 1, settings)
-    pipeline.save_model(model, tmp_path / "model.keras")
-    loaded = pipeline.load_model(tmp_path / "model.keras")
+    models.save_model(model, tmp_path / "model.keras")
+    loaded = models.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(
         nfc.predict(loaded, strokes.image), nfc.predict(model, strokes.image)
     )

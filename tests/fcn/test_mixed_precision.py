@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import napari_fcn_crf as nfc
-from napari_fcn_crf.fcn import mixed_precision
+from napari_fcn_crf.fcn.devices import mixed_precision
 from napari_fcn_crf.fcn.network import build_network
 
 SETTINGS = nfc.TrainingSettings(

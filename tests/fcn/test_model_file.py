@@ -13,10 +13,10 @@ import keras
 import numpy as np
 import pytest
 
-from napari_fcn_crf.fcn import archive_check, model_file
+from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.fcn.model_file import archive_check, keras_file
 from napari_fcn_crf.fcn.network import build_network
-from napari_fcn_crf.images import IntensityMapping
-from napari_fcn_crf.model import CARD_MEMBER, ModelCard
+from napari_fcn_crf.model.card import CARD_MEMBER, ModelCard
 from napari_fcn_crf.settings import TrainingSettings
 
 
@@ -41,7 +41,7 @@ def card() -> ModelCard:
 @pytest.fixture
 def saved(network: Any, card: ModelCard, tmp_path: Path) -> Path:
     path = tmp_path / "cat.keras"
-    model_file.save(network, card, path)
+    keras_file.save(network, card, path)
     return path
 
 
@@ -49,7 +49,7 @@ IMAGE = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype(np.float
 
 
 def test_round_trip_is_exact(network: Any, card: ModelCard, saved: Path) -> None:
-    loaded, loaded_card = model_file.load(saved)
+    loaded, loaded_card = keras_file.load(saved)
     assert loaded_card == card
     np.testing.assert_array_equal(loaded.predict_on_batch(IMAGE), network.predict_on_batch(IMAGE))
 
@@ -59,7 +59,7 @@ def test_plain_keras_loads_it_without_this_package(
 ) -> None:
     """In half precision, too, where each kernel is rounded to float16."""
     half = saved.with_name("half.keras")
-    model_file.save(network, card, half, precision="half")
+    keras_file.save(network, card, half, precision="half")
     assert half.stat().st_size < 0.52 * saved.stat().st_size
     np.save(saved.with_name("image.npy"), IMAGE)
     script = """
@@ -76,7 +76,7 @@ for name in ("cat", "half"):
     logits = network.predict_on_batch(IMAGE)
     np.testing.assert_array_equal(np.load(saved.with_name("cat.npy")), logits)
 
-    loaded, _ = model_file.load(half)
+    loaded, _ = keras_file.load(half)
     with np.load(half.with_name("half.npz")) as plain:
         for name, mine, expected in zip(
             plain.files, loaded.get_weights(), network.get_weights(), strict=True
@@ -97,8 +97,8 @@ def test_what_half_precision_cannot_hold_stays(
     large.set_weights(network.get_weights())
     layer = large.get_layer("block1_conv1")
     layer.kernel.assign(layer.kernel * 1e8)
-    model_file.save(large, card, tmp_path / "large.keras", precision="half")
-    loaded, _ = model_file.load(tmp_path / "large.keras")
+    keras_file.save(large, card, tmp_path / "large.keras", precision="half")
+    loaded, _ = keras_file.load(tmp_path / "large.keras")
     np.testing.assert_array_equal(loaded.get_layer("block1_conv1").kernel, layer.kernel)
 
 
@@ -118,13 +118,13 @@ def test_nothing_in_it_is_pickled_or_an_optimizer(saved: Path) -> None:
 
 def test_another_ending_is_refused(network: Any, card: ModelCard, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"must end in \.keras, but it is 'cat\.h5'"):
-        model_file.save(network, card, tmp_path / "cat.h5")
+        keras_file.save(network, card, tmp_path / "cat.h5")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_is_not_there(network: Any, card: ModelCard, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="could not be written"):
-        model_file.save(network, card, tmp_path / "missing" / "cat.keras")
+        keras_file.save(network, card, tmp_path / "missing" / "cat.keras")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a process's files")
@@ -142,7 +142,7 @@ def test_a_full_disk_leaves_the_old_model(
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:
         with pytest.raises(ValueError, match="could not be written"):
-            model_file.save(network, card, saved)
+            keras_file.save(network, card, saved)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert saved.read_bytes() == before
@@ -166,7 +166,7 @@ def test_a_lambda_layer_is_refused_before_keras_sees_it(card: ModelCard, tmp_pat
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(CARD_MEMBER, card.to_json())
     with pytest.raises(ValueError, match="could run code from the file"):
-        model_file.load(path)
+        keras_file.load(path)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_other_classes_are_refused_wherever_they_hide(saved: Path, hostile: dict
     config["config"]["layers"][1]["config"]["offset"] = [hostile]
     rewrite(saved, config_json=json.dumps(config).encode())
     with pytest.raises(ValueError, match="could run code from the file"):
-        model_file.load(saved)
+        keras_file.load(saved)
 
 
 LAYERS = {
@@ -230,7 +230,7 @@ def test_what_would_take_memory_is_refused_before_keras_sees_it(saved: Path, kin
         convolution["class_name"] = "Functional"
     rewrite(saved, config_json=json.dumps(config).encode())
     with pytest.raises(ValueError, match=r"^cat\.keras is not opened: it") as caught:
-        model_file.load(saved)
+        keras_file.load(saved)
     assert len(str(caught.value)) <= 300
 
 
@@ -292,7 +292,7 @@ def test_weights_that_are_elsewhere_are_refused_before_keras_sees_them(
     rewrite(saved, **{"model.weights.h5": weights.read_bytes()})
     monkeypatch.setattr(keras.saving, "load_model", lambda *_, **__: pytest.fail("Keras saw it"))
     with pytest.raises(ValueError, match=r"^cat\.keras is not opened: it"):
-        model_file.load(saved)
+        keras_file.load(saved)
 
 
 def test_a_name_that_is_no_text(saved: Path) -> None:
@@ -301,41 +301,41 @@ def test_a_name_that_is_no_text(saved: Path) -> None:
     assert weights.count(b"batch_normalization") >= 1
     rewrite(saved, **{"model.weights.h5": weights.replace(b"batch_norm", b"batch\x98norm")})
     with pytest.raises(ValueError, match=r"cat\.keras cannot be read as one"):
-        model_file.load(saved)
+        keras_file.load(saved)
 
 
 def test_a_zip_bomb_is_not_unpacked(saved: Path) -> None:
     rewrite(saved, config_json=b" " * (17 * 2**20))
     with pytest.raises(ValueError, match=r"config\.json unpacks to 17825792 bytes"):
-        model_file.load(saved)
+        keras_file.load(saved)
 
 
 def test_unknown_members_are_refused(saved: Path) -> None:
     with zipfile.ZipFile(saved, "a") as archive:
         archive.writestr("assets/../../evil.py", "print()")
     with pytest.raises(ValueError, match="which no model saved here does"):
-        model_file.load(saved)
+        keras_file.load(saved)
 
 
 @pytest.mark.parametrize("config", [b"{", b"[" * 100_000, b"\xff", b"{}", b"[]", b"null"])
 def test_a_damaged_configuration(saved: Path, config: bytes) -> None:
     rewrite(saved, config_json=config)
     with pytest.raises(ValueError, match=r"damaged|cannot be read"):
-        model_file.load(saved)
+        keras_file.load(saved)
 
 
 def test_a_model_of_plain_keras_has_no_card(network: Any, tmp_path: Path) -> None:
     path = tmp_path / "plain.keras"
     network.save(path)
     with pytest.raises(ValueError, match="not one saved by napari-fcn-crf"):
-        model_file.load(path)
+        keras_file.load(path)
 
 
 def test_card_and_network_must_agree(network: Any, card: ModelCard, saved: Path) -> None:
     gray = replace(card, channels=1, intensity=IntensityMapping((0.0,), (255.0,)))
     rewrite(saved, **{CARD_MEMBER: gray.to_json().encode()})
     with pytest.raises(ValueError, match="speaks of 1 channels and 2 classes"):
-        model_file.load(saved)
+        keras_file.load(saved)
 
 
 def test_a_truncated_model(saved: Path, tmp_path: Path) -> None:
@@ -343,7 +343,7 @@ def test_a_truncated_model(saved: Path, tmp_path: Path) -> None:
     half = tmp_path / "half.keras"
     half.write_bytes(content[: len(content) // 2])
     with pytest.raises(ValueError, match="cannot be read"):
-        model_file.load(half)
+        keras_file.load(half)
 
 
 def test_limits_leave_room_for_the_full_network() -> None:

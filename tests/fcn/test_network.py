@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from napari_fcn_crf.fcn.adaptation import spread_channels
 from napari_fcn_crf.fcn.network import build_network
+from napari_fcn_crf.fcn.start.adaptation import spread_channels
 from napari_fcn_crf.settings import TrainingSettings
 
 FCN32S = TrainingSettings(architecture="fcn32s", weights="random")

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from napari_fcn_crf.fcn.layers.padding import crop, pad_image, stride_padding
 from napari_fcn_crf.fcn.network import build_network
-from napari_fcn_crf.fcn.padding import crop, pad_image, stride_padding
-from napari_fcn_crf.fcn.prediction import predict_plane, softmax, tile_margin, tile_spans
+from napari_fcn_crf.fcn.prediction.tiles import predict_plane, softmax, tile_margin, tile_spans
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import Architecture, PredictionSettings, TrainingSettings
 

@@ -8,21 +8,21 @@ import keras
 import numpy as np
 import pytest
 
-from napari_fcn_crf.annotations import IGNORE
-from napari_fcn_crf.fcn import mode, quick
-from napari_fcn_crf.fcn.bilinear_taps import Taps
-from napari_fcn_crf.fcn.example import Example, views
-from napari_fcn_crf.fcn.feed import FullFeed
-from napari_fcn_crf.fcn.frozen import freeze_backbone, frozen_boundary
-from napari_fcn_crf.fcn.hypercolumn import upsample_bilinear
-from napari_fcn_crf.fcn.mode import resolve_mode
+from napari_fcn_crf.data.annotations import IGNORE
+from napari_fcn_crf.fcn.batches.example import Example, views
+from napari_fcn_crf.fcn.heads.bilinear_taps import Taps
+from napari_fcn_crf.fcn.heads.hypercolumn import upsample_bilinear
+from napari_fcn_crf.fcn.layers.frozen_boundary import freeze_backbone, frozen_boundary
 from napari_fcn_crf.fcn.network import build_network, copy_network
-from napari_fcn_crf.fcn.quick import QuickFeed, make_feed
-from napari_fcn_crf.fcn.quick_pixels import PixelFeed
-from napari_fcn_crf.fcn.training import fit
-from napari_fcn_crf.fcn.weights.layers import CONVOLUTIONS
+from napari_fcn_crf.fcn.training import frozen_features, quick_or_full
+from napari_fcn_crf.fcn.training.fit import fit
+from napari_fcn_crf.fcn.training.frozen_features import QuickFeed, make_feed
+from napari_fcn_crf.fcn.training.pixel_features import PixelFeed
+from napari_fcn_crf.fcn.training.quick_or_full import resolve_mode
+from napari_fcn_crf.fcn.training.whole_images import FullFeed
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import Architecture, TrainingSettings
+from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
 
 ARCHITECTURES = get_args(Architecture)
 
@@ -66,7 +66,7 @@ def test_kept_features_train_as_those_computed_anew(
     other = copy_network(network)
     # The copy's dropout counts from its own seed; it must be the same one.
     quick_result = fit(network, [strokes()], 2, settings)
-    monkeypatch.setattr(quick, "CACHE_LIMIT_BYTES", 0)
+    monkeypatch.setattr(frozen_features, "CACHE_LIMIT_BYTES", 0)
     full_result = fit(other, [strokes()], 2, settings)
     assert (quick_result.mode, full_result.mode) == ("quick", "full")
     np.testing.assert_allclose(quick_result.losses, full_result.losses, rtol=1e-3)
@@ -136,7 +136,7 @@ def test_few_pixels_are_kept_alone_and_many_as_whole_images() -> None:
 
 
 def test_features_that_do_not_fit_are_computed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quick, "CACHE_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(frozen_features, "CACHE_LIMIT_BYTES", 1000)
     settings = TrainingSettings(iterations=1, mode="quick")
     network = random_network(settings)
     before = weights_of(network)
@@ -185,7 +185,7 @@ def test_views_are_the_eight_flips_and_turns() -> None:
 def test_auto_is_quick_for_learnt_weights_on_a_cpu(
     has_gpu: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mode, "has_gpu", lambda: has_gpu)
+    monkeypatch.setattr(quick_or_full, "has_gpu", lambda: has_gpu)
     assert resolve_mode(TrainingSettings(weights="random")) == "full"
     assert resolve_mode(TrainingSettings(backbone="vgg16")) == "full"
     assert resolve_mode(TrainingSettings.paper("vgg16.h5")) == "full"

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import napari_fcn_crf as nfc
-from napari_fcn_crf import pipeline
-from napari_fcn_crf.fcn import training_run
-from napari_fcn_crf.model import optimizer_path
-from napari_fcn_crf.pipeline import Model
+from napari_fcn_crf.fcn.training import run
+from napari_fcn_crf.model.card import optimizer_path
+from napari_fcn_crf.pipeline import models
+from napari_fcn_crf.pipeline.models import Model
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
 
@@ -73,9 +73,9 @@ def test_ten_steps_are_five_and_five(
     for weight, known in zip(first.network.get_weights(), before, strict=True):
         np.testing.assert_array_equal(weight, known)
 
-    beside = pipeline.load_model(tmp_path / "first.keras", optimizer=True)
-    pipeline.save_model(first, tmp_path / "one.keras", optimizer=True)
-    inside = pipeline.load_model(tmp_path / "one.keras", optimizer=True)
+    beside = models.load_model(tmp_path / "first.keras", optimizer=True)
+    models.save_model(first, tmp_path / "one.keras", optimizer=True)
+    inside = models.load_model(tmp_path / "one.keras", optimizer=True)
     assert not optimizer_path(tmp_path / "one.keras").exists()
     for loaded in (beside, inside):
         resumed = nfc.train(*pairs, half, resume=loaded)
@@ -87,10 +87,10 @@ def test_a_state_of_other_steps_is_left_alone(pairs: Any, tmp_path: Path) -> Non
     path = tmp_path / "model.keras"
     one = replace(FULL, iterations=1)
     first = nfc.train(*pairs, one, checkpoint_path=path)
-    assert pipeline.load_model(path, optimizer=True).optimizer is not None
-    assert pipeline.load_model(path).optimizer is None
-    pipeline.save_model(nfc.train(*pairs, one, resume=first), path)
-    loaded = pipeline.load_model(path, optimizer=True)
+    assert models.load_model(path, optimizer=True).optimizer is not None
+    assert models.load_model(path).optimizer is None
+    models.save_model(nfc.train(*pairs, one, resume=first), path)
+    loaded = models.load_model(path, optimizer=True)
     assert len(loaded.card.losses) == 2
     assert loaded.optimizer is None
     resumed = nfc.train(*pairs, one, resume=loaded)
@@ -104,8 +104,8 @@ def test_a_damaged_state_is_named(pairs: Any, tmp_path: Path, damage: bytes) -> 
     nfc.train(*pairs, replace(FULL, iterations=1), checkpoint_path=path)
     optimizer_path(path).write_bytes(damage)
     with pytest.raises(ValueError, match=r"optimizer in model\.optimizer\.npz.*remove it"):
-        pipeline.load_model(path, optimizer=True)
-    assert pipeline.load_model(path).optimizer is None
+        models.load_model(path, optimizer=True)
+    assert models.load_model(path).optimizer is None
 
 
 def test_a_state_with_python_objects_is_refused(pairs: Any, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_a_state_with_python_objects_is_refused(pairs: Any, tmp_path: Path) -> N
     objects = np.array([print], dtype=object)
     np.savez(optimizer_path(path), losses=objects, validation=np.zeros((0, 1)))
     with pytest.raises(ValueError, match="cannot be read as one"):
-        pipeline.load_model(path, optimizer=True)
+        models.load_model(path, optimizer=True)
 
 
 def test_a_state_of_another_network_is_refused_before_it_is_read(
@@ -138,7 +138,7 @@ def test_a_state_of_another_network_is_refused_before_it_is_read(
                 with archive.open(f"{name}.npy", "w") as file:
                     np.lib.format.write_array_header_1_0(file, header)
         with pytest.raises(ValueError, match=r"optimizer in model\.keras.*remove it"):
-            pipeline.load_model(path, optimizer=True)
+            models.load_model(path, optimizer=True)
         with zipfile.ZipFile(path) as model:
             members = {key: model.read(key) for key in model.namelist() if "optimizer" not in key}
         with zipfile.ZipFile(path, "w") as model:
@@ -149,7 +149,7 @@ def test_a_state_of_another_network_is_refused_before_it_is_read(
 def test_large_states_are_written_at_the_end_only(
     pairs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training_run, "SMALL_STATE_BYTES", 1000)
+    monkeypatch.setattr(run, "SMALL_STATE_BYTES", 1000)
     path = tmp_path / "model.keras"
     early: list[bool] = []
 

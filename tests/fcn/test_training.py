@@ -6,10 +6,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from napari_fcn_crf.annotations import IGNORE
-from napari_fcn_crf.fcn.loss import balancing_factors, make_targets
+from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.network import build_network
-from napari_fcn_crf.fcn.training import Example, TrainingResult, fit, image_order
+from napari_fcn_crf.fcn.training.fit import Example, TrainingResult, fit, image_order
+from napari_fcn_crf.fcn.training.loss import balancing_factors, make_targets
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
 

@@ -15,9 +15,9 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import napari_fcn_crf as nfc
-from napari_fcn_crf.fcn import training_log
-from napari_fcn_crf.fcn.event_file import EventFile, histogram_of
-from napari_fcn_crf.fcn.training_log import LOSS
+from napari_fcn_crf.fcn.tensorboard import training_log
+from napari_fcn_crf.fcn.tensorboard.event_file import EventFile, histogram_of
+from napari_fcn_crf.fcn.tensorboard.training_log import LOSS
 
 FULL = nfc.TrainingSettings(architecture="fcn32s", weights="random", mode="full", iterations=3)
 QUICK = nfc.TrainingSettings(architecture="fcn8s", mode="quick", iterations=3)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage.transform import rescale
 
-from napari_fcn_crf.fcn.upsampling import bilinear_kernel, upsample
+from napari_fcn_crf.fcn.layers.upsampling import bilinear_kernel, upsample
 
 
 def upsampler(factor: int, n_classes: int) -> keras.Model:

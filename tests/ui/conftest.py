@@ -8,7 +8,7 @@ import pytest
 from napari.utils.notifications import notification_manager
 
 from napari_fcn_crf.ui.panels import SegmentPanel
-from napari_fcn_crf.ui.session import Session, session_of
+from napari_fcn_crf.ui.session.session import Session, session_of
 
 JOB_TIMEOUT_MS = 180_000
 

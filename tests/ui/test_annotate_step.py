@@ -9,7 +9,7 @@ import dask.array
 import dask.config
 import numpy as np
 
-from napari_fcn_crf.ui.annotate_step import AnnotateStep
+from napari_fcn_crf.ui.steps.annotate import AnnotateStep
 
 
 def _table(step):

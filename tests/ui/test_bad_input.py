@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
-from napari_fcn_crf.ui import actions, refine_actions
-from napari_fcn_crf.ui.refine_step import RefineStep
-from napari_fcn_crf.ui.refinement_input import RefinementOptions
-from napari_fcn_crf.ui.train_step import TrainStep
+from napari_fcn_crf.ui.actions import network_actions, refine_actions
+from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions
+from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.steps.train import TrainStep
 from tests.ui.conftest import click, wait_until_idle
 
 
@@ -39,9 +39,9 @@ def test_no_layers(viewer, panel, session):
     assert not button.isEnabled()
     assert button.toolTip() == "Open an image first."
     with pytest.raises(ValueError, match="An image layer is needed"):
-        actions.train(session, TrainingSettings())
+        network_actions.train(session, TrainingSettings())
     with pytest.raises(ValueError, match="An image layer is needed"):
-        actions.predict(session)
+        network_actions.predict(session)
     with pytest.raises(ValueError, match="An image layer is needed"):
         refine_actions.refine(session, CRFSettings(), RefinementOptions())
 
@@ -120,7 +120,7 @@ def test_unfit_weights_files(viewer, panel, session, qtbot, notes, tmp_path, kin
         path.mkdir()
     else:
         path.write_bytes(b"hello" if kind == "text" else b"\x89HDF\r\n\x1a\n" + bytes(40))
-    actions.load_weights(session, path)
+    network_actions.load_weights(session, path)
     wait_until_idle(qtbot, session)
     assert len(notes()) == 1
     assert "vgg16.h5" in notes()[0]
@@ -141,7 +141,7 @@ def test_full_disk_while_saving_leaves_no_file(
         Path(target).write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("napari_fcn_crf.ui.session.copy_model", full)
+    monkeypatch.setattr("napari_fcn_crf.ui.session.session.copy_model", full)
     with pytest.raises(ValueError, match=r"could not be saved as out\.keras: No space left"):
         session.save_model(tmp_path / "out.keras")
     assert list(tmp_path.iterdir()) == []

@@ -11,13 +11,13 @@ from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_fcn_crf.settings import CRFSettings
-from napari_fcn_crf.ui import refine_actions
-from napari_fcn_crf.ui.camera import camera_of
-from napari_fcn_crf.ui.lifetime import follow, while_alive
+from napari_fcn_crf.ui.actions import refine_actions
+from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions
 from napari_fcn_crf.ui.panels import RefinePanel
-from napari_fcn_crf.ui.refine_step import RefineStep
-from napari_fcn_crf.ui.refinement_input import RefinementOptions
-from napari_fcn_crf.ui.session import session_of
+from napari_fcn_crf.ui.session.lifetime import follow, while_alive
+from napari_fcn_crf.ui.session.session import session_of
+from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.viewer.camera import camera_of
 from tests.ui.conftest import click, wait_until_idle
 
 SMALL = CRFSettings(gaussian_sigma_px=2, bilateral_sigma_px=8, iterations=3)

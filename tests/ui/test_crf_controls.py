@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from napari_fcn_crf import presets
+from napari_fcn_crf.crf import presets
 from napari_fcn_crf.settings import CRFSettings
-from napari_fcn_crf.ui.crf_controls import _SLIDERS, CRFControls
+from napari_fcn_crf.ui.sections.crf_controls import _SLIDERS, CRFControls
 
 sigmas = st.builds(lambda digits, power: digits * 10.0**power, st.floats(1, 9), st.integers(-9, 8))
 weights = st.floats(0, 10_000)

@@ -5,8 +5,8 @@ import sys
 import numpy as np
 from PIL import Image
 
-from napari_fcn_crf import image_files, samples
-from napari_fcn_crf.ui import demo_view
+from napari_fcn_crf.data import image_files, samples
+from napari_fcn_crf.ui.viewer import demo_view
 
 
 def test_the_results_are_layers_over_the_cat(make_napari_viewer, tmp_path):

@@ -16,10 +16,10 @@ import pytest
 from qtpy.QtCore import Qt, QTimer
 
 from napari_fcn_crf.settings import CRFSettings
-from napari_fcn_crf.ui.annotate_step import AnnotateStep
-from napari_fcn_crf.ui.predict_step import PredictStep
-from napari_fcn_crf.ui.refine_step import RefineStep
-from napari_fcn_crf.ui.train_step import TrainStep
+from napari_fcn_crf.ui.steps.annotate import AnnotateStep
+from napari_fcn_crf.ui.steps.predict import PredictStep
+from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.steps.train import TrainStep
 from tests.ui.conftest import click, wait_until_idle
 
 TICK_MS = 20

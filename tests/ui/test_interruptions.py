@@ -9,13 +9,13 @@ import numpy as np
 import psutil
 import pytest
 
-from napari_fcn_crf.ui import layers
-from napari_fcn_crf.ui.device_step import DeviceStep
-from napari_fcn_crf.ui.ownership import METADATA_KEY
-from napari_fcn_crf.ui.predict_step import PredictStep
-from napari_fcn_crf.ui.preferences import change_compute_settings
-from napari_fcn_crf.ui.session import session_of
-from napari_fcn_crf.ui.train_step import TrainStep
+from napari_fcn_crf.ui.session.preferences import change_compute_settings
+from napari_fcn_crf.ui.session.session import session_of
+from napari_fcn_crf.ui.steps.device import DeviceStep
+from napari_fcn_crf.ui.steps.predict import PredictStep
+from napari_fcn_crf.ui.steps.train import TrainStep
+from napari_fcn_crf.ui.viewer import layers
+from napari_fcn_crf.ui.viewer.ownership import METADATA_KEY
 from tests.ui.conftest import JOB_TIMEOUT_MS, click, compute_processes, wait_until_idle
 
 

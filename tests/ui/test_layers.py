@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_fcn_crf.images import IntensityMapping
-from napari_fcn_crf.model import ModelCard
+from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.settings import TrainingSettings
-from napari_fcn_crf.ui import layers
-from napari_fcn_crf.ui.ownership import METADATA_KEY, Made, earlier_results
+from napari_fcn_crf.ui.viewer import layers
+from napari_fcn_crf.ui.viewer.ownership import METADATA_KEY, Made, earlier_results
 
 CARD = ModelCard(
     class_values=(3, 7),

@@ -9,7 +9,7 @@ import yaml
 
 import napari_fcn_crf
 from napari_fcn_crf.settings import ComputeSettings
-from napari_fcn_crf.ui.preferences import compute_settings
+from napari_fcn_crf.ui.session.preferences import compute_settings
 
 MANIFEST = Path(napari_fcn_crf.__file__).parent.parent / "napari.yaml"
 

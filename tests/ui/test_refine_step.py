@@ -11,16 +11,19 @@ import pytest
 from napari.layers import Image
 from napari.utils.key_bindings import coerce_keybinding
 
-from napari_fcn_crf import presets, refinement
-from napari_fcn_crf.crf import pace, tuning
-from napari_fcn_crf.images import IntensityMapping
-from napari_fcn_crf.model import CARD_MEMBER, ModelCard, read_card
+from napari_fcn_crf.crf import presets
+from napari_fcn_crf.crf.live import pace
+from napari_fcn_crf.crf.tuning import edge_sensitivity
+from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.model.card import CARD_MEMBER, ModelCard, read_card
+from napari_fcn_crf.pipeline import refinement
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
-from napari_fcn_crf.ui import actions, layers, preview_layers, refine_actions
-from napari_fcn_crf.ui.camera import camera_of
+from napari_fcn_crf.ui.actions import network_actions, refine_actions
+from napari_fcn_crf.ui.actions.refinement_input import RefinementInput
 from napari_fcn_crf.ui.panels import RefinePanel
-from napari_fcn_crf.ui.refine_step import RefineStep
-from napari_fcn_crf.ui.refinement_input import RefinementInput
+from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.viewer import layers, preview_layers
+from napari_fcn_crf.ui.viewer.camera import camera_of
 from tests.ui.conftest import click, wait_until_idle
 
 CARD = ModelCard(
@@ -333,22 +336,25 @@ def test_a_frame_is_drawn_once_and_lies_in_its_image(step, viewer, qtbot):
 
 def test_tuning_shows_its_score(step, session, qtbot, monkeypatch):
     found = []
-    tune = tuning.tune
+    tune = edge_sensitivity.tune
 
     def observed(*args, **kwargs):
         found.append(tune(*args, **kwargs))
         return found[-1]
 
-    monkeypatch.setattr(tuning, "tune", observed)
+    monkeypatch.setattr(edge_sensitivity, "tune", observed)
     click(qtbot, step.tune_button)
     wait_until_idle(qtbot, session)
     (result,) = found
     assert f": {result.score_before:.3f} → {result.score_after:.3f}." in step.tuned.text()
-    assert f" of {len(tuning.FACTORS)} was clearly better: settings unchanged" in step.tuned.text()
+    assert (
+        f" of {len(edge_sensitivity.FACTORS)} was clearly better: settings unchanged"
+        in step.tuned.text()
+    )
     assert step.controls.settings() == SMALL
 
     sharper = replace(SMALL, bilateral_sigma_intensity=5)
-    step._on_tuned(tuning.TuningResult(sharper, 0.25, 0.75, 4))
+    step._on_tuned(edge_sensitivity.TuningResult(sharper, 0.25, 0.75, 4))
     assert ": 0.250 → 0.750. Edge sensitivity 20.0 → 5.0, after 4 trials." in step.tuned.text()
     assert step.controls.settings() == sharper
 
@@ -406,7 +412,7 @@ def test_a_preset_travels_with_the_model(step, session, qtbot, tmp_path):
     file = tmp_path / "m.keras"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr(CARD_MEMBER, CARD.to_json())
-    actions.open_model(session, file)
+    network_actions.open_model(session, file)
     qtbot.waitUntil(keep.isEnabled)
     choice = step.controls.preset_choice
     assert choice.findText("from the model") == -1
@@ -423,6 +429,6 @@ def test_a_preset_travels_with_the_model(step, session, qtbot, tmp_path):
     session.notify_changed()
     qtbot.waitUntil(lambda: choice.findText("from the model") == -1)
     step.controls.set_settings(CRFSettings())
-    actions.open_model(session, file)
+    network_actions.open_model(session, file)
     qtbot.waitUntil(lambda: step.controls.settings() == SMALL)
     assert choice.currentText() == "from the model"

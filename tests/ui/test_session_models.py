@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_fcn_crf.images import IntensityMapping
-from napari_fcn_crf.model import ModelCard, optimizer_path
+from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.model.card import ModelCard, optimizer_path
 from napari_fcn_crf.settings import TrainingSettings
 
 CARD = ModelCard((1, 2), ("a", "b"), 1, IntensityMapping((0.0,), (1.0,)), TrainingSettings())

@@ -10,16 +10,16 @@ import PIL.Image
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtWidgets import QFileDialog
 
-from napari_fcn_crf.model import read_card
+from napari_fcn_crf.model.card import read_card
 from napari_fcn_crf.settings import BUNDLED
-from napari_fcn_crf.ui import actions
-from napari_fcn_crf.ui.annotate_step import AnnotateStep
-from napari_fcn_crf.ui.device_step import DeviceStep
-from napari_fcn_crf.ui.network_step import NetworkStep
-from napari_fcn_crf.ui.predict_step import PredictStep
-from napari_fcn_crf.ui.refine_step import RefineStep
-from napari_fcn_crf.ui.results import WeightsChoice
-from napari_fcn_crf.ui.train_step import TrainStep
+from napari_fcn_crf.ui.actions import network_actions
+from napari_fcn_crf.ui.session.results import WeightsChoice
+from napari_fcn_crf.ui.steps.annotate import AnnotateStep
+from napari_fcn_crf.ui.steps.device import DeviceStep
+from napari_fcn_crf.ui.steps.network import NetworkStep
+from napari_fcn_crf.ui.steps.predict import PredictStep
+from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.steps.train import TrainStep
 from tests.ui.conftest import click, wait_until_idle
 
 
@@ -120,7 +120,7 @@ def test_colours_and_names_come_back_with_a_model(
     viewer.layers.clear()
     session.class_names.clear()
     viewer.add_image(image, name="another")
-    actions.open_model(session, tmp_path / "squares.keras")
+    network_actions.open_model(session, tmp_path / "squares.keras")
     assert session.class_name(7) == "nucleus"
     click(qtbot, panel.steps[PredictStep].predict_button)
     wait_until_idle(qtbot, session)
@@ -231,9 +231,9 @@ def test_weights_are_downloaded_into_the_folder_and_checked(
     import http.server
     import threading
 
-    from napari_fcn_crf import download
     from napari_fcn_crf.settings import ComputeSettings
-    from napari_fcn_crf.ui import actions
+    from napari_fcn_crf.ui.actions import network_actions
+    from napari_fcn_crf.weights import download
 
     served = tmp_path / "served"
     served.mkdir()
@@ -252,7 +252,7 @@ def test_weights_are_downloaded_into_the_folder_and_checked(
     monkeypatch.setitem(download.PUBLISHED, "vgg16", published)
     folder = tmp_path / "weights"
     monkeypatch.setattr(
-        actions, "compute_settings", lambda: ComputeSettings(weights_folder=str(folder))
+        network_actions, "compute_settings", lambda: ComputeSettings(weights_folder=str(folder))
     )
     step = panel.steps[NetworkStep]
     step.backbone.setCurrentIndex(step.backbone.findData("vgg16"))

@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 import napari_fcn_crf
-from napari_fcn_crf.model import read_card
-from napari_fcn_crf.record import array_sha256, file_sha256
-from napari_fcn_crf.ui.annotate_step import AnnotateStep
-from napari_fcn_crf.ui.predict_step import PredictStep
-from napari_fcn_crf.ui.refine_step import RefineStep
-from napari_fcn_crf.ui.session import session_of
-from napari_fcn_crf.ui.train_step import TrainStep
+from napari_fcn_crf.model.card import read_card
+from napari_fcn_crf.model.record import array_sha256, file_sha256
+from napari_fcn_crf.ui.session.session import session_of
+from napari_fcn_crf.ui.steps.annotate import AnnotateStep
+from napari_fcn_crf.ui.steps.predict import PredictStep
+from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.steps.train import TrainStep
 from tests.ui.conftest import click, wait_until_idle
 
-BUNDLED_FILE = Path(napari_fcn_crf.__file__).parent / "fcn/bundled_weights/vgg16-compact.npz"
+BUNDLED_FILE = Path(napari_fcn_crf.__file__).parent / "fcn/start/bundled_weights/vgg16-compact.npz"
 HEAVY = ("keras", "tensorflow", "torch", "jax")
 
 

@@ -1,0 +1,86 @@
+"""Loading Keras and the library it computes with, or saying what is in the way."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from napari_fcn_crf.compute.environment import BACKEND_TITLES, apply_environment
+from napari_fcn_crf.settings import ComputeSettings
+
+
+def load() -> str:
+    """Import Keras with the backend that the environment names, and wake its devices.
+
+    Returns
+    -------
+    str
+        Empty, or a sentence on what is missing and what to do.
+    """
+    name = os.environ["KERAS_BACKEND"]
+    title = BACKEND_TITLES[name]  # type: ignore[index]
+    try:
+        keras = importlib.import_module("keras")
+        # What every job needs, so that it need not wait for the imports.
+        importlib.import_module("napari_fcn_crf.fcn.model_file.keras_file")
+        importlib.import_module("napari_fcn_crf.fcn.training.fit")
+        importlib.import_module("napari_fcn_crf.pipeline.training")
+        keras.ops.zeros(())
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        return (
+            f"Computing with {title} needs the package {package!r}, but {sys.executable} does not "
+            f"have it. Install it there (python -m pip install {package}), or choose another "
+            "backend or interpreter in the settings."
+        )
+    except Exception as error:  # noqa: BLE001 - a driver's or a DLL's failure has any type
+        traceback.print_exc()
+        return (
+            f"{title} could not be loaded ({first_line(error)}). Install it anew, or choose "
+            "another backend or interpreter in the settings."
+        )
+    return ""
+
+
+def load_here(settings: ComputeSettings) -> None:
+    """Load the backend in this process, without what it tells the terminal; not for napari's.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be loaded; the message says what is missing.
+    """
+    apply_environment(settings)
+    with _silent():
+        problem = load()
+    if problem:
+        raise ValueError(problem)
+
+
+def first_line(error: Exception) -> str:
+    """Return an error's type and the beginning of its message."""
+    text = str(error).strip().partition("\n")[0][:200]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep this process's standard error to itself.
+
+    Backends write to the descriptor from C++ before any setting of theirs could stop them.
+    """
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            os.close(terminal)

@@ -1,0 +1,299 @@
+"""What the compute process does when it is asked, and how it says what went wrong."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from appose import NDArray, SharedMemory
+
+from napari_fcn_crf.compute.allocation import return_freed_memory
+from napari_fcn_crf.compute.child import backend
+from napari_fcn_crf.compute.environment import BACKEND_TITLES
+from napari_fcn_crf.compute.previews import PreviewWriter
+from napari_fcn_crf.compute.shared import Packed, SharedMemoryFullError, attached, create_block
+from napari_fcn_crf.input_error import InputError, InputTypeError
+from napari_fcn_crf.progress import Cancelled, Progress
+from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
+
+_OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
+
+_PLAIN = (str, int, float, tuple)
+_KEPT_STATE_BYTES = 64 * 2**20
+_TEST_SHAPE = (288, 448)
+
+_backend_problem = ""
+_model_cache: dict[tuple[str, int, int], Any] = {}
+_result: SharedMemory | None = None
+_previews: PreviewWriter | None = None
+
+
+def load_backend() -> None:
+    """Import Keras and its backend; what is in the way of that, `hello` tells."""
+    global _backend_problem
+    _backend_problem = backend.load()
+    # What was loaded stays: no search for what is free need look at it again.
+    gc.freeze()
+
+
+def run(task: Any, function: str, request: dict[str, Any]) -> None:
+    """Run one of the functions below as an Appose task and put its answer in the outputs.
+
+    In a thread of its own: TensorFlow keeps the calls that led to an operation, once for all that
+    are the same, and in Appose's thread they begin in code that is compiled anew for each task.
+    """
+    thread = threading.Thread(target=_run, args=(task, function, request), name=function)
+    thread.start()
+    thread.join()
+
+
+def _run(task: Any, function: str, request: dict[str, Any]) -> None:
+    release_result()
+    try:
+        task.outputs.update(kind="answer", answer=_TASKS[function](task, **request))
+    except Cancelled:
+        task.outputs.update(kind="cancelled")
+    except Exception as error:  # noqa: BLE001 - it is raised again in the parent
+        details = traceback.format_exc()
+        traceback.print_exc()
+        kind, message = _describe(error)
+        task.outputs.update(kind=kind, message=message, details=details)
+    finally:
+        # Networks and their functions hold each other: large, but too few for Python to look soon.
+        gc.collect()
+        return_freed_memory()
+
+
+def hello(task: Any, device: str) -> dict[str, Any]:
+    """Say what is in the way of computing here, if anything is."""
+    if _backend_problem or not device.startswith("gpu:"):
+        return {"problem": _backend_problem}
+    from napari_fcn_crf.fcn.devices.gpus import has_gpu
+
+    if has_gpu():
+        return {"problem": ""}
+    title = BACKEND_TITLES[os.environ["KERAS_BACKEND"]]  # type: ignore[index]
+    return {
+        "problem": (
+            f"The device {device!r} was chosen, but {title} finds no such GPU. Choose 'auto' or "
+            "'cpu' in the settings, or install the GPU's driver and libraries."
+        )
+    }
+
+
+def train(
+    task: Any,
+    images: Packed,
+    labels: Packed,
+    settings: dict[str, Any],
+    model_path: str,
+    class_names: list[tuple[int, str]],
+    resume_path: str | None,
+    tensorboard: str | None,
+    preview_names: list[str],
+) -> dict[str, Any]:
+    """Train a model, writing it to `model_path` as it gets better."""
+    global _previews
+    from napari_fcn_crf.pipeline import training
+
+    resume = None if resume_path is None else _load_to_resume(task, resume_path)
+    _model_cache.clear()
+    latest = Progress("Training")
+    report_step = _reporter(task)
+
+    def report(progress: Progress) -> None:
+        nonlocal latest
+        latest = progress
+        report_step(progress)
+
+    def tell(preview: dict[str, Any]) -> None:
+        steps = {"current": latest.current, "total": latest.total}
+        task.update(info={"phase": "Training", **steps, "preview": preview})
+
+    with ExitStack() as stack:
+        if preview_names:
+            _previews = PreviewWriter(preview_names, tell)
+            stack.callback(_previews.close)
+        model = training.train(
+            stack.enter_context(attached(images)),
+            stack.enter_context(attached(labels)),
+            TrainingSettings.from_dict(settings),
+            on_progress=report,
+            should_stop=_stopper(task),
+            checkpoint_path=Path(model_path),
+            class_names=dict(class_names),
+            resume=resume,
+            on_preview=_previews if preview_names else None,
+            tensorboard=tensorboard,
+        )
+    if model.optimizer is not None and model.optimizer.nbytes > _KEPT_STATE_BYTES:
+        model = replace(model, optimizer=None)  # its file has it
+    _model_cache[_file_key(model_path)] = model
+    return {}
+
+
+def predict(
+    task: Any,
+    image: Packed,
+    settings: dict[str, Any],
+    model_path: str,
+    result_name: str,
+) -> dict[str, Any]:
+    """Predict an image and leave the probabilities in the shared block `result_name`."""
+    from napari_fcn_crf.pipeline import prediction
+
+    with attached(image) as (pixels,):
+        probabilities = prediction.predict(
+            _load_model(task, model_path),
+            pixels,
+            PredictionSettings.from_dict(settings),
+            on_progress=_reporter(task),
+            should_stop=_stopper(task),
+        )
+    if task.cancel_requested:
+        raise Cancelled
+    return _give(probabilities, result_name)
+
+
+def describe_weights(task: Any, path: str) -> dict[str, Any]:
+    """Say in a sentence what a weights file holds."""
+    from napari_fcn_crf.weights import vgg_file
+
+    return {"text": vgg_file.describe_weights(path)}
+
+
+def test_device(task: Any) -> dict[str, Any]:
+    """Train two steps on a made-up image of usual size."""
+    from napari_fcn_crf.compute.devices import device_in_use
+    from napari_fcn_crf.pipeline import training
+
+    generator = np.random.default_rng(0)
+    rows, columns = _TEST_SHAPE
+    image = generator.integers(0, 256, (rows, columns, 3), dtype=np.uint8)
+    labels = generator.integers(1, 3, (rows, columns))
+    times = []
+
+    def report(progress: Progress) -> None:
+        times.append(time.perf_counter())
+        _reporter(task)(progress)
+
+    settings = TrainingSettings(iterations=2)
+    training.train(image, labels, settings, on_progress=report, should_stop=_stopper(task))
+    if task.cancel_requested:
+        raise Cancelled
+    first, second = np.diff(times)[-2:]
+    return {
+        "label": device_in_use(),
+        "first_step_seconds": float(first),
+        "step_seconds": float(second),
+    }
+
+
+def release_result() -> None:
+    """Let go of the last result's memory, and free it if the parent can no longer do so."""
+    global _result, _previews
+    if _result is not None:
+        _result.close()
+        with suppress(FileNotFoundError):
+            _result.unlink()
+        _result = None
+    if _previews is not None:
+        _previews.free()
+        _previews = None
+
+
+_TASKS: dict[str, Callable[..., dict[str, Any]]] = {
+    "hello": hello,
+    "train": train,
+    "predict": predict,
+    "describe_weights": describe_weights,
+    "test_device": test_device,
+}
+
+
+def _give(array: npt.NDArray[Any], name: str) -> dict[str, Any]:
+    global _result
+    _result = create_block(array.nbytes, name)
+    shape = list(array.shape)
+    NDArray(array.dtype.str, shape, _result).ndarray()[...] = array
+    # On Windows a block goes with its last user, and the parent has not opened it yet.
+    if sys.platform != "win32":
+        _result.close()
+    return {"dtype": array.dtype.str, "shape": shape}
+
+
+def _load_model(task: Any, path: str) -> Any:
+    from napari_fcn_crf.pipeline import models
+
+    key = _file_key(path)
+    if key not in _model_cache:
+        _reporter(task)(Progress("Loading the model"))
+        model = models.load_model(Path(path))
+        _model_cache.clear()
+        _model_cache[key] = model
+    return _model_cache[key]
+
+
+def _load_to_resume(task: Any, path: str) -> Any:
+    """Return a model with its optimizer's state, if that is known."""
+    from napari_fcn_crf.pipeline import models
+
+    cached = _model_cache.get(_file_key(path))
+    if cached is not None and cached.optimizer is not None:
+        return cached
+    _reporter(task)(Progress("Loading the model"))
+    return models.load_model(Path(path), optimizer=True)
+
+
+def _file_key(path: str) -> tuple[str, int, int]:
+    """Return what changes when the file is written again; zeros if there is none."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return path, 0, 0
+    return path, status.st_mtime_ns, status.st_size
+
+
+def _reporter(task: Any) -> Callable[[Progress], None]:
+    def report(progress: Progress) -> None:
+        loss = None if progress.loss is None else float(progress.loss)
+        values = vars(progress) | {"loss": loss}
+        # What is no plain value, such as a part of a result, does not go through the channel.
+        plain = {name: value for name, value in values.items() if isinstance(value, _PLAIN)}
+        task.update(info=plain)
+
+    return report
+
+
+def _stopper(task: Any) -> Callable[[], bool]:
+    return lambda: bool(task.cancel_requested)
+
+
+def _describe(error: Exception) -> tuple[str, str]:
+    """Return the kind of an error and one sentence for the user."""
+    if isinstance(error, InputError):
+        return ("type" if isinstance(error, InputTypeError) else "input"), str(error)
+    if isinstance(error, SharedMemoryFullError):
+        return "error", str(error)
+    if type(error).__name__ in _OUT_OF_MEMORY:
+        return "error", (
+            "The device ran out of memory. Choose a smaller image, smaller tiles or the compact "
+            "backbone, or the CPU in the settings."
+        )
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "error", f"The disk is full: {error.filename} could not be written. Free some space."
+    return "error", (
+        f"The compute process could not finish ({backend.first_line(error)}). Look into the log."
+    )

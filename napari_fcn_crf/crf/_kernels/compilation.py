@@ -1,0 +1,54 @@
+"""How the CRF's kernels are compiled, and where the machine code is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+from numba import config
+
+from napari_fcn_crf.crf._kernels.cache import KernelCache, cache_folder
+
+# Division follows IEEE 754 (no exceptions), and nothing that would let NaN or infinity be
+# miscompiled is on. No kernel is called from C.
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+
+
+def kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Compile a function without the GIL, on its first call, and keep the machine code on disk.
+
+    Takes `numba.njit`'s options. It is compiled anew for arguments of other types, among which are
+    tuples of other lengths.
+    """
+    if function is None:
+        return lambda decorated: kernel(decorated, **options)
+    if config.DISABLE_JIT:
+        # Hashing overflows on purpose, which numpy would report.
+        return np.errstate(over="ignore")(function)
+    dispatcher = numba.njit(**_OPTIONS, **options)(function)
+    _keep_on_disk(dispatcher)
+    return dispatcher
+
+
+def part_of_kernel(function: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """Compile a function that kernels alone call, and that is kept on disk as a part of them."""
+    if function is None:
+        return lambda decorated: part_of_kernel(decorated, **options)
+    return numba.njit(no_cpython_wrapper=True, **_OPTIONS, **options)(function)
+
+
+_folder = cache_folder()
+
+
+def _keep_on_disk(dispatcher: Any) -> None:
+    if _folder is None:
+        return
+    # The folder is looked up once, here; other packages' kernels keep their own.
+    chosen_by_user = config.CACHE_DIR
+    config.CACHE_DIR = str(_folder)
+    try:
+        dispatcher._cache = KernelCache(dispatcher.py_func)
+    finally:
+        config.CACHE_DIR = chosen_by_user

@@ -1,0 +1,1 @@
+"""The CRF on what the screen shows, while its settings change."""

@@ -1,0 +1,1 @@
+"""The CRF's settings chosen by the annotation."""

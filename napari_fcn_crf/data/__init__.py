@@ -1,0 +1,1 @@
+"""What comes in: images, annotations and the files they are in."""

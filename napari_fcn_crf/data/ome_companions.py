@@ -1,0 +1,75 @@
+"""What the OME-XML inside a TIFF file may make its reader do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from xml.etree import ElementTree
+
+from napari_fcn_crf.atomic_files import why_no_file
+from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.quoting import quoted
+
+_MOST_PLANES = 10**6
+
+
+def check_ome(path: Path, xml: str) -> None:
+    """Refuse an OME-TIFF that reads files outside of its folder, or asks for endless planes.
+
+    Parameters
+    ----------
+    path : Path
+        Of the TIFF file.
+    xml : str
+        Its OME-XML.
+
+    Raises
+    ------
+    OMEError
+        If it names a file that is not beside it.
+    ValueError
+        If its numbers are none, or none that an image has.
+    """
+    try:
+        root = ElementTree.fromstring(xml)
+    except ElementTree.ParseError:
+        # Nobody follows what cannot be read.
+        return
+    for element in root.iter():
+        kind, attributes = element.tag.rpartition("}")[2], element.attrib
+        if kind == "UUID" and "FileName" in attributes:
+            _check_companion(path, attributes["FileName"])
+        elif kind == "Pixels":
+            _check_planes(math.prod(_number(attributes, f"Size{axis}") for axis in "ZCT"))
+        elif kind == "TiffData":
+            for name in ("IFD", "NumPlanes", "PlaneCount", "FirstZ", "FirstC", "FirstT"):
+                _check_planes(_number(attributes, name))
+        elif kind.startswith("Along"):
+            start, end, step = (float(attributes.get(name, 1)) for name in ("Start", "End", "Step"))
+            _check_planes(abs((end - start) / step))
+
+
+class OMEError(InputError):
+    """An OME-TIFF that is not read; the message says why."""
+
+
+def _check_companion(path: Path, name: str) -> None:
+    if name.lower() == path.name.lower():
+        return
+    # As every operating system understands it.
+    is_plain = not set(name) & set("/\\:\0") and name not in ("", ".", "..")
+    if not is_plain or why_no_file(path.with_name(name)):
+        raise OMEError(
+            f"{quoted(path.name)} is a part of an image with {quoted(name)}, which is no file "
+            "beside it. Put its parts into one folder, or convert it to one TIFF file."
+        )
+
+
+def _number(attributes: Mapping[str, str], name: str) -> int:
+    return int(attributes.get(name, 1))
+
+
+def _check_planes(count: float) -> None:
+    if not 0 <= count <= _MOST_PLANES:
+        raise InputError(f"{count} planes")

@@ -1,0 +1,1 @@
+"""The demonstration, and the tutorial of 2016."""

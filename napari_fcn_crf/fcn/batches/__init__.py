@@ -1,0 +1,1 @@
+"""Annotated images as the batches that training takes."""

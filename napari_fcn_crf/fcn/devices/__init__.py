@@ -1,0 +1,1 @@
+"""The devices that Keras computes on, and what each of them needs."""

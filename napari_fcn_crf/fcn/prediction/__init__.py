@@ -1,0 +1,1 @@
+"""Prediction in tiles, as large as memory allows."""

@@ -1,0 +1,126 @@
+"""Inference without dropout on planes of any size, in overlapping tiles where they are large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from napari_fcn_crf.fcn.batches.common_size import is_traced_for_one_size
+from napari_fcn_crf.fcn.layers.padding import STRIDE_PX, crop, pad_image
+from napari_fcn_crf.fcn.prediction.receptive_field import receptive_field_px
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
+from napari_fcn_crf.settings import PredictionSettings
+
+
+def predict_plane(
+    network: Any,
+    image: npt.NDArray[np.float32],
+    settings: PredictionSettings,
+    *,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> npt.NDArray[np.float32]:
+    """Return the class probabilities of one plane.
+
+    Parameters
+    ----------
+    network : keras.Model
+    image : array of float32, shape `(rows, columns, channels)`
+        On the 0-255 scale.
+    settings : PredictionSettings
+    on_progress : callable, optional
+        Called after each tile.
+    should_stop : callable, optional
+        Asked before each tile.
+
+    Returns
+    -------
+    array of float32, shape `(n_classes, rows, columns)`
+        Summing to one over the classes.
+
+    Raises
+    ------
+    Cancelled
+        If `should_stop` turned true.
+    """
+    padded = pad_image(image)
+    rows, columns = padded.shape[:2]
+    margin = tile_margin(network, settings.tile_px)
+    tiles = [
+        (row_tile, column_tile)
+        for row_tile in tile_spans(rows, settings.tile_px, margin)
+        for column_tile in tile_spans(columns, settings.tile_px, margin)
+    ]
+    (row_in, _), (column_in, _) = tiles[0]
+    _prepare(network, padded[row_in, column_in].shape)
+    probabilities = np.empty((network.output_shape[-1], rows, columns), np.float32)
+    for done, ((row_in, row_out), (column_in, column_out)) in enumerate(tiles, start=1):
+        if should_stop is not None and should_stop():
+            raise Cancelled
+        tile = padded[row_in, column_in]
+        logits = keras.ops.convert_to_numpy(network.predict_on_batch(tile[np.newaxis]))[0]
+        kept = logits[
+            row_out.start - row_in.start : row_out.stop - row_in.start,
+            column_out.start - column_in.start : column_out.stop - column_in.start,
+        ]
+        probabilities[:, row_out, column_out] = softmax(kept)
+        if on_progress is not None:
+            on_progress(Progress("Predicting", done, len(tiles)))
+    cropped = crop(probabilities.transpose(1, 2, 0), (image.shape[0], image.shape[1]))
+    return np.ascontiguousarray(cropped.transpose(2, 0, 1))
+
+
+def _prepare(network: Any, shape: tuple[int, ...]) -> None:
+    # Keras would compile with XLA for every new shape of a network it has just loaded.
+    network.jit_compile = False
+    # All tiles of a plane have the same shape.
+    if is_traced_for_one_size(network) and _traced.get(network) != shape:
+        network.predict_function = None
+        _traced[network] = shape
+
+
+_traced: WeakKeyDictionary[Any, tuple[int, ...]] = WeakKeyDictionary()
+"""Shape of the tiles that each network was last asked for."""
+
+
+def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """Return probabilities `(n_classes, rows, columns)` of logits `(rows, columns, n_classes)`."""
+    scores = np.moveaxis(logits, -1, 0).astype(np.float32)
+    exponentials = np.exp(scores - scores.max(axis=0))
+    probabilities: npt.NDArray[np.float32] = exponentials / exponentials.sum(axis=0)
+    return probabilities
+
+
+def tile_margin(network: Any, tile_px: int) -> int:
+    """Return the pixels at a tile's inner edges that another tile predicts better.
+
+    Half the receptive field and one step of upsampling, so that a pixel's prediction does not
+    depend on the tiling; but no more than a quarter of the tile, so that large tiles stay cheap.
+    """
+    needed = receptive_field_px(network) // 2 + STRIDE_PX
+    return min(-(-needed // STRIDE_PX) * STRIDE_PX, tile_px // 4 // STRIDE_PX * STRIDE_PX)
+
+
+def tile_spans(side: int, tile_px: int, margin: int) -> Iterator[tuple[slice, slice]]:
+    """Iterate over the tiles of one axis: what goes in, and the part of it that is kept.
+
+    The kept parts cover the axis once; every tile starts at a multiple of 32, where the poolings
+    of the whole plane would.
+    """
+    if side <= tile_px:
+        yield slice(0, side), slice(0, side)
+        return
+    kept_from = 0
+    start = 0
+    while kept_from < side:
+        start = min(start, side - tile_px)
+        stop = start + tile_px
+        kept_to = side if stop == side else stop - margin
+        yield slice(start, stop), slice(kept_from, kept_to)
+        kept_from = kept_to
+        start = kept_to - margin

@@ -1,0 +1,1 @@
+"""What a network's weights are before its first step."""

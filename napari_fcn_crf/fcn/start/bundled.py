@@ -1,0 +1,88 @@
+"""The weights that come with the package: a compact VGG-16 of our own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from napari_fcn_crf.fcn.heads.hypercolumn import NORMALISATION
+from napari_fcn_crf.fcn.start.adaptation import adapt
+from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.settings import Backbone
+
+BACKBONE: Backbone = "vgg16-compact"
+FILE = Path(__file__).parent / "bundled_weights" / "vgg16-compact.npz"
+"""Half-precision arrays named "layer/kernel" and "layer/bias"; its provenance stands beside it."""
+
+DESCRIPTION = "VGG-16 compact, bundled, pretrained on generated scenes"
+GAIN = f"{NORMALISATION}/gain"
+
+
+def check_backbone(backbone: Backbone) -> None:
+    """Refuse a backbone that no weights are bundled for.
+
+    Raises
+    ------
+    ValueError
+        With what to choose instead.
+    """
+    if backbone != BACKBONE:
+        raise InputError(
+            f'Bundled weights are for the backbone "{BACKBONE}", but "{backbone}" was chosen. '
+            f'Choose "{BACKBONE}", or give a file with VGG-16 weights, or weights="random".'
+        )
+
+
+def read_bundled() -> dict[str, npt.NDArray[np.float32]]:
+    """Return the bundled arrays by name, as float32."""
+    with np.load(FILE, allow_pickle=False) as archive:
+        return {name: archive[name].astype(np.float32) for name in archive.files}
+
+
+def bundled_layers(arrays: dict[str, npt.NDArray[np.float32]]) -> set[str]:
+    """Return the names of the layers whose kernels are among the arrays."""
+    return {name.removesuffix("/kernel") for name in arrays if name.endswith("/kernel")}
+
+
+def assign_bundled(network: Any, arrays: dict[str, npt.NDArray[np.float32]], channels: int) -> None:
+    """Set every layer of a network on the compact backbone that the arrays have weights for.
+
+    Parameters
+    ----------
+    network : keras.Model
+    arrays : dict
+        From `read_bundled`.
+    channels : int
+        Of the images.
+    """
+    provided = bundled_layers(arrays)
+    for layer in network.layers:
+        if layer.name == NORMALISATION and GAIN in arrays:
+            layer.gamma.assign(arrays[GAIN])
+        if not isinstance(layer, keras.layers.Conv2D) or layer.name not in provided:
+            continue
+        kernel = arrays[f"{layer.name}/kernel"]
+        bias = arrays.get(f"{layer.name}/bias", np.zeros(kernel.shape[-1], np.float32))
+        if layer.name.startswith("hyper_"):
+            kernel = spread_image(kernel, channels)
+        else:
+            kernel, bias = adapt(kernel, bias, tuple(layer.kernel.shape))
+        layer.kernel.assign(kernel)
+        if layer.use_bias:
+            layer.bias.assign(bias)
+
+
+def spread_image(kernel: npt.NDArray[np.float32], channels: int) -> npt.NDArray[np.float32]:
+    """Return a projection's kernel for images of another number of channels.
+
+    Its first three inputs are red, green and blue, the others features. One channel is turned into
+    three before it gets here.
+    """
+    if channels in (1, 3):
+        return kernel
+    shared = kernel[:, :, :3].sum(axis=2, keepdims=True) / channels
+    return np.concatenate([np.repeat(shared, channels, axis=2), kernel[:, :, 3:]], axis=2)

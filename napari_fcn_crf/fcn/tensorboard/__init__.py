@@ -1,0 +1,1 @@
+"""The training as TensorBoard shows it."""

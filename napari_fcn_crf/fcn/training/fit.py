@@ -1,0 +1,185 @@
+"""Training: one image per step, Adam, pixel-wise cross-entropy."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_fcn_crf.data.annotations import IGNORE
+from napari_fcn_crf.fcn.batches.common_size import is_traced_for_one_size, to_common_size
+from napari_fcn_crf.fcn.batches.example import Example
+from napari_fcn_crf.fcn.optimizer.optimizer import compile_trainer
+from napari_fcn_crf.fcn.optimizer.optimizer_state import OptimizerState
+from napari_fcn_crf.fcn.training import learning_rates
+from napari_fcn_crf.fcn.training.frozen_features import make_feed
+from napari_fcn_crf.fcn.training.last_layer import needs_last_layer, solve_last_layer
+from napari_fcn_crf.fcn.training.loss import balancing_factors
+from napari_fcn_crf.fcn.training.preview import OnPreview, Preview
+from napari_fcn_crf.fcn.training.run import TrainingResult, TrainingRun
+from napari_fcn_crf.fcn.training.validation import VALIDATION_STEPS, held_out_classes, hold_out
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
+from napari_fcn_crf.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from napari_fcn_crf.fcn.tensorboard.training_log import TrainingLog
+
+__all__ = ["Example", "TrainingResult", "fit", "image_order"]
+
+SNAPSHOT_SECONDS = 10.0
+"""Time between two copies of the weights: what a later step that goes wrong falls back to."""
+
+_RECENT_STEPS = 20
+
+
+def image_order(n_images: int, iterations: int, seed: int) -> Iterator[int]:
+    """Iterate over the image of each step: all of them, shuffled anew, again and again."""
+    generator = np.random.default_rng(seed)
+    order: list[int] = []
+    for _ in range(iterations):
+        if not order:
+            order = generator.permutation(n_images).tolist()
+        yield order.pop()
+
+
+def fit(
+    network: Any,
+    examples: list[Example],
+    n_classes: int,
+    settings: TrainingSettings,
+    *,
+    losses: tuple[float, ...] = (),
+    state: OptimizerState | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+    on_snapshot: Callable[[TrainingResult], None] | None = None,
+    on_preview: OnPreview | None = None,
+    log: TrainingLog | None = None,
+) -> TrainingResult:
+    """Train a network in place.
+
+    Parameters
+    ----------
+    network : keras.Model
+        From `build_network`.
+    examples : list of Example
+    n_classes : int
+    settings : TrainingSettings
+    losses : tuple of float
+        Of the steps that were taken before.
+    state : OptimizerState, optional
+        Of those steps; without it Adam starts anew.
+    on_progress : callable, optional
+        Called after each step with its loss.
+    should_stop : callable, optional
+        Asked before each step; true ends the training with what was learnt so far.
+    on_snapshot : callable, optional
+        Called after the first step and then at most every `SNAPSHOT_SECONDS`, when the network's
+        weights are worth keeping.
+    on_preview : callable, optional
+        Called now and then with the first example's probabilities.
+    log : TrainingLog, optional
+        Told of every step.
+
+    Raises
+    ------
+    ValueError
+        If the loss is not finite before anything was learnt.
+    """
+    if settings.validation_fraction > 0:
+        fraction, seed = settings.validation_fraction, settings.seed
+        examples = [hold_out(example, fraction, seed) for example in examples]
+    first_image = examples[0].image
+    if is_traced_for_one_size(network):
+        examples = to_common_size(examples, square=settings.augment)
+    factors = _factors(examples, n_classes, settings)
+
+    def report(done: int, total: int) -> None:
+        if should_stop is not None and should_stop():
+            raise Cancelled
+        if on_progress is not None:
+            on_progress(Progress("Computing features", done, total))
+
+    try:
+        if needs_last_layer(network):
+            solve_last_layer(
+                network,
+                [example.image for example in examples],
+                [example.indices for example in examples],
+                factors,
+                settings.seed,
+                should_stop,
+            )
+        feed, mode, note = make_feed(network, examples, factors, settings, report)
+    except Cancelled:
+        return TrainingResult(losses, "stopped", state=state)
+    variables = feed.trainer.trainable_variables
+    shares = None if state is None else state.shares
+    if shares is None or len(shares) not in (0, len(variables)):
+        shares = learning_rates.shares(network, variables, first_image, settings)
+    compile_trainer(feed.trainer, settings.learning_rate, shares, log is not None)
+    run = TrainingRun(network, feed, mode, note, held_out_classes(examples), n_classes)
+    if losses:
+        run.go_on(list(losses), state)
+    preview = Preview(on_preview, network, first_image)
+    if log is not None:
+        log.begin(network, feed.trainer.optimizer, first_image, settings.iterations)
+    ending = "finished"
+    snapshot_time = -np.inf
+    durations: deque[float] = deque(maxlen=_RECENT_STEPS)
+    start, total = len(losses), len(losses) + settings.iterations
+    order = islice(image_order(feed.n_batches, total, settings.seed), start, None)
+    for done, index in enumerate(order, start=1):
+        if should_stop is not None and should_stop():
+            ending = "stopped"
+            break
+        began = time.monotonic()
+        if not run.step(index):
+            ending = run.fall_back()
+            break
+        if log is not None:
+            log.after_step(done, len(run.losses), run.losses[-1], should_stop)
+        iou = run.validate() if len(run.losses) % VALIDATION_STEPS == 0 else None
+        preview.offer(should_stop)
+        if on_progress is not None:
+            left = (settings.iterations - done) * float(np.mean(durations)) if durations else None
+            on_progress(
+                Progress(
+                    "Training",
+                    done,
+                    settings.iterations,
+                    run.losses[-1],
+                    validation_iou=iou,
+                    seconds_left=left,
+                )
+            )
+        if time.monotonic() - snapshot_time >= SNAPSHOT_SECONDS:
+            run.remember()
+            if on_snapshot is not None:
+                with run.best_weights():
+                    on_snapshot(run.result("running", with_state=run.has_small_state))
+            snapshot_time = time.monotonic()
+        # The first step compiles the network.
+        if done > 1:
+            durations.append(time.monotonic() - began)
+        # Whoever goes on after such an end wants that many steps at least.
+        if settings.patience and min(done, run.steps_since_best) >= settings.patience:
+            ending = f"The {run.criterion} had not improved for {settings.patience} steps."
+            break
+    run.keep_best()
+    return run.result(ending, with_state=True)
+
+
+def _factors(
+    examples: list[Example], n_classes: int, settings: TrainingSettings
+) -> npt.NDArray[np.float64]:
+    counts = np.zeros(n_classes, np.int64)
+    for example in examples:
+        annotated = example.indices[example.indices != IGNORE]
+        counts += np.bincount(annotated, minlength=n_classes)
+    return balancing_factors(counts, settings.class_weights)

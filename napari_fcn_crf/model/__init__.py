@@ -1,0 +1,1 @@
+"""What a trained model is besides its weights: its card and how it was made."""

@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: one module for each thing people do."""

@@ -1,0 +1,206 @@
+"""Refine probabilities with the dense CRF: planes, stacks and volumes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_fcn_crf.data.images import (
+    IntensityMapping,
+    check_image,
+    drop_alpha,
+    planes,
+    split_channels,
+)
+from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, part_of
+from napari_fcn_crf.settings import CRFSettings
+
+if TYPE_CHECKING:
+    from napari_fcn_crf.crf.dense_crf import DenseCRF
+
+Probabilities = npt.NDArray[np.float32]
+OnPlane = Callable[[tuple[int, ...], Probabilities], None]
+
+
+def refine(
+    image: npt.ArrayLike,
+    probabilities: npt.ArrayLike,
+    settings: CRFSettings | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+    *,
+    intensity: IntensityMapping | None = None,
+    annotated: npt.ArrayLike | None = None,
+    volume_spacing: Sequence[float] | None = None,
+    on_plane: OnPlane | None = None,
+) -> Probabilities:
+    """Return the marginals of a fully connected CRF over an image's pixels.
+
+    Parameters
+    ----------
+    image : array, shape `(*spatial)` or `(*spatial, channels)`
+    probabilities : array, shape `(n_classes, *spatial)`
+        The network's, or any other classifier's.
+    settings : CRFSettings, optional
+    on_progress : callable, optional
+        Called with a `Progress` after each mean-field iteration.
+    should_stop : callable, optional
+        Asked after each iteration.
+    intensity : IntensityMapping, optional
+        How the image, which has no alpha then, is brought to the scale of 0 to 255; by default by
+        its own range. A slice is refined as in its stack with the stack's.
+    annotated : array of int, shape `spatial`, optional
+        Class index of pixels whose class is certain and stays; negative where it is not.
+    volume_spacing : sequence of float, one an axis, optional
+        Refine a 3-D stack as one volume whose pixels have this size; by default it is refined plane
+        by plane.
+    on_plane : callable, optional
+        Called with each plane's index and marginals `(n_classes, rows, columns)` as it is done.
+
+    Returns
+    -------
+    array of float32, shape `(n_classes, *spatial)`
+        Summing to one over the classes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If image or probabilities are not what they should be; the message says why.
+    Cancelled
+        If `should_stop` turned true.
+    """
+    from napari_fcn_crf.crf.dense_crf import DenseCRF
+
+    settings = settings or CRFSettings()
+    array = check_image(image)
+    unary = check_probabilities(probabilities, array.shape)
+    channels_last, spatial = split_channels(array, unary.shape[1:])
+    if intensity is None:
+        channels_last = drop_alpha(channels_last)
+        intensity = IntensityMapping.fit(channels_last)
+    if volume_spacing is not None and len(spatial) != 3:
+        raise InputError(
+            f"A volume has three axes, but this image has {len(spatial)}. Refine it plane by plane."
+        )
+    fixed = None if annotated is None else np.asarray(annotated)
+    indices = [()] if volume_spacing is not None else list(planes(spatial))
+    marginals = unary[:0]
+    for done, index in enumerate(indices):
+        part: Any = (slice(None), *index)
+        crf = DenseCRF(channels_last[index], settings, intensity=intensity, spacing=volume_spacing)
+        refined = _infer(
+            crf,
+            unary[part],
+            settings.iterations,
+            None if fixed is None else fixed[index],
+            part_of(on_progress, done, len(indices)),
+            should_stop,
+        )
+        if not index:
+            marginals = refined
+        else:
+            marginals = marginals if done else np.empty(unary.shape, np.float32)
+            marginals[part] = refined
+        if on_plane is not None:
+            on_plane(index, marginals[part])
+    return marginals
+
+
+def limit_threads(count: int) -> None:
+    """Let refinements use so many threads from now on; 0 stands for as many as processors."""
+    from napari_fcn_crf.crf import threads
+
+    threads.limit_threads(count)
+
+
+def prepare(classes: int = 2) -> threading.Thread:
+    """Load the CRF's kernels in a thread, or compile them once on this computer.
+
+    A refinement that comes before the thread is done waits for it.
+
+    Parameters
+    ----------
+    classes : int
+        How many there will be.
+    """
+
+    def warm_up() -> None:
+        from napari_fcn_crf.crf.dense_crf import warm_up
+
+        warm_up(classes)
+
+    # A daemon: closing the program need not wait for the compiler.
+    thread = threading.Thread(target=warm_up, name="fcn-crf warm-up", daemon=True)
+    thread.start()
+    return thread
+
+
+def _infer(
+    crf: DenseCRF,
+    unary: Probabilities,
+    iterations: int,
+    annotated: npt.NDArray[np.integer] | None,
+    on_progress: OnProgress | None,
+    should_stop: ShouldStop | None,
+) -> Probabilities:
+    """Refine one plane, or a whole volume."""
+
+    def on_iteration(iteration: int, total: int) -> None:
+        if on_progress is not None:
+            on_progress(Progress("Refining", iteration, total))
+
+    on_iteration(0, iterations)
+    refined = crf.infer(
+        unary, on_iteration=on_iteration, should_stop=should_stop, clamped=annotated
+    )
+    if should_stop is not None and should_stop():
+        raise Cancelled
+    return refined
+
+
+def check_probabilities(
+    probabilities: npt.ArrayLike, image_shape: tuple[int, ...]
+) -> npt.NDArray[np.float32]:
+    """Return probabilities as float32 `(n_classes, *spatial)`, or say what is wrong with them.
+
+    Parameters
+    ----------
+    probabilities : array
+    image_shape : tuple of int
+        `(*spatial)` or `(*spatial, channels)`.
+
+    Raises
+    ------
+    ValueError
+        If they are not finite, negative, or of another shape than the image.
+    """
+    array = np.asarray(probabilities)
+    expected = "Expected probabilities, one plane a class on the first axis, but "
+    remedy = " Choose the layer that Predict made from this image."
+    if array.dtype.kind not in "buif":
+        raise InputError(f"{expected}the type is {array.dtype}.{remedy}")
+    spatial = array.shape[1:]
+    if not array.size or len(spatial) < 2 or spatial not in (image_shape, image_shape[:-1]):
+        raise InputError(
+            f"{expected}their shape is {array.shape} and the image's is {image_shape}.{remedy}"
+        )
+    if not np.isfinite(array).all():
+        raise InputError(f"{expected}some values are NaN or infinite.{remedy}")
+    if array.min() < 0:
+        raise InputError(f"{expected}the lowest value is {array.min():.3g}, below 0.{remedy}")
+    lowest, highest = np.inf, -np.inf
+    # Plane by plane, or row by row: the sums of a large image are large, too.
+    for first in range(array.shape[1]):
+        total = array[:, first].sum(axis=0, dtype=np.float64)
+        lowest, highest = min(lowest, float(total.min())), max(highest, float(total.max()))
+    if not np.allclose([lowest, highest], 1, atol=1e-2):
+        raise InputError(
+            f"{expected}their sum over the classes goes from {lowest:.3g} to {highest:.3g} instead "
+            f"of being 1.{remedy}"
+        )
+    return np.asarray(array, np.float32)

@@ -1,0 +1,270 @@
+"""Train: from annotated images to a model.
+
+Keras is imported when it is needed, not with this module.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_fcn_crf.data.annotations import IGNORE, class_indices
+from napari_fcn_crf.data.images import (
+    IntensityMapping,
+    planes,
+)
+from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.model import record
+from napari_fcn_crf.model.card import ModelCard
+from napari_fcn_crf.pipeline.models import Model
+from napari_fcn_crf.pipeline.training_input import (
+    Arrays,
+    Pair,
+    check_continues,
+    check_training_input,
+    common_channels,
+    fit_intensity,
+    names_of_classes,
+)
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
+from napari_fcn_crf.settings import (
+    BUNDLED,
+    RANDOM,
+    TrainingSettings,
+)
+
+if TYPE_CHECKING:
+    from napari_fcn_crf.fcn.tensorboard.training_log import TrainingLog
+    from napari_fcn_crf.fcn.training.fit import Example, TrainingResult
+
+__all__ = ["check_training_input", "train"]
+
+
+def train(
+    images: Arrays,
+    labels: Arrays,
+    settings: TrainingSettings | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+    *,
+    checkpoint_path: str | Path | None = None,
+    class_names: Mapping[int, str] | None = None,
+    resume: Model | None = None,
+    on_preview: Callable[[npt.NDArray[np.float32]], None] | None = None,
+    tensorboard: str | Path | None = None,
+) -> Model:
+    """Train a network on annotated images.
+
+    Parameters
+    ----------
+    images : array or list of arrays, each `(*spatial)` or `(*spatial, channels)`
+        Of any real type; RGBA loses its alpha.
+    labels : array of int or list of such, each `spatial`
+        Any values; what 0 means is `settings.labels`.
+    settings : TrainingSettings, optional
+    on_progress : callable, optional
+        Called with a `Progress` before the network is built and after each step.
+    should_stop : callable, optional
+        Asked before each step; true returns the model with what was learnt so far.
+    checkpoint_path : path, optional
+        Where to write the model after the first step, every ten seconds and at the end, for a
+        process that may be killed. The optimizer's state goes beside it, to
+        `<stem>.optimizer.npz`; a large one at the end only.
+    class_names : mapping of int to str, optional
+        Names of label values.
+    resume : Model, optional
+        Go on with this model, which is left as it is: as many steps more as the settings say. With
+        the same images, labels and settings, and its optimizer's state, the result is that of one
+        longer training.
+    on_preview : callable, optional
+        Called with the probabilities `(n_classes, rows, columns)` of the first annotated plane, at
+        most once a second and in at most a fifth of the time; not for planes above two million
+        pixels.
+    tensorboard : path, optional
+        A folder to write an event file to, for `tensorboard --logdir`: the loss before each step,
+        a histogram of every gradient, and each class's probabilities in the first annotated plane,
+        if that has at most two million pixels. Gradients are written a hundred times and
+        probabilities ten times, evenly spread, or at every step of a shorter training. TensorBoard
+        shows a folder as one run.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If images or labels cannot be trained on; the message says why and what to do.
+    Cancelled
+        If `should_stop` turned true before the first step.
+    """
+    settings = settings or TrainingSettings()
+    pairs, counts = check_training_input(images, labels, settings)
+    channels = common_channels(pairs)
+    if resume is not None:
+        check_continues(resume.card, channels, counts, settings)
+    run_record = _start_record(pairs, counts)
+    started = time.perf_counter()
+
+    from napari_fcn_crf.fcn.devices import mixed_precision
+    from napari_fcn_crf.fcn.model_file import keras_file
+    from napari_fcn_crf.fcn.optimizer import optimizer_state, traced_gradients
+    from napari_fcn_crf.fcn.training import fit
+
+    if on_progress is not None:
+        on_progress(Progress("Building the network"))
+    built, card = _begin(pairs, counts, settings, class_names, run_record, resume)
+
+    def finished(result: TrainingResult) -> Model:
+        model = Model(built, replace(card, losses=result.losses), result.state)
+        if checkpoint_path is not None:
+            with mixed_precision.computing_in(built, "float32"):
+                keras_file.save(model.network, model.card, checkpoint_path)
+            if model.optimizer is not None:
+                optimizer_state.write_sidecar(model.optimizer, checkpoint_path)
+        return model
+
+    def checkpoint(result: TrainingResult) -> None:
+        if checkpoint_path is not None:
+            run_record.update(_describe(result))
+            finished(result)
+
+    policy = mixed_precision.policy_of_device()
+    run_record["precision"] = policy
+    with (
+        _log(tensorboard, card.class_names) as log,
+        mixed_precision.computing_in(built, policy),
+        traced_gradients.forgotten(),
+    ):
+        result = fit.fit(
+            built,
+            list(_examples(pairs, card.class_values, card.intensity, settings)),
+            card.n_classes,
+            settings,
+            losses=card.losses,
+            state=None if resume is None else resume.optimizer,
+            on_progress=on_progress,
+            should_stop=should_stop,
+            on_snapshot=checkpoint,
+            on_preview=on_preview,
+            log=log,
+        )
+    if result.ending == "stopped" and result.losses == card.losses:
+        raise Cancelled
+    run_record.update(_describe(result))
+    run_record["seconds"] = round(time.perf_counter() - started, 3)
+    return finished(result)
+
+
+def _start_record(pairs: list[Pair], counts: dict[int, int]) -> dict[str, Any]:
+    run_record = record.start_record()
+    run_record["images_sha256"] = [record.array_sha256(image) for image, _ in pairs]
+    run_record["labels_sha256"] = [record.array_sha256(pair_labels) for _, pair_labels in pairs]
+    run_record["class_pixels"] = {str(value): count for value, count in counts.items()}
+    return run_record
+
+
+def _begin(
+    pairs: list[Pair],
+    counts: dict[int, int],
+    settings: TrainingSettings,
+    class_names: Mapping[int, str] | None,
+    run_record: dict[str, Any],
+    resume: Model | None,
+) -> tuple[Any, ModelCard]:
+    """Return a new network or a copy of the one to go on with, and its card."""
+    from napari_fcn_crf.fcn import network
+    from napari_fcn_crf.fcn.start import bundled
+    from napari_fcn_crf.weights.formats.checkpoint import weight_files
+
+    if resume is not None:
+        before = resume.card
+        for key in ("weights", "weights_sha256"):
+            if key in before.record:
+                run_record[key] = before.record[key]
+        run_record["resumed_at_step"] = len(before.losses)
+        run_record["resumed_exactly"] = resume.optimizer is not None
+        card = replace(
+            before,
+            class_names=names_of_classes(before.class_values, class_names, before),
+            # What the network was built with.
+            training=replace(
+                settings, weights=before.training.weights, dropout=before.training.dropout
+            ),
+            record=run_record,
+        )
+        return network.copy_network(resume.network), card
+    class_values = tuple(counts)
+    channels = common_channels(pairs)
+    intensity = fit_intensity([image for image, _ in pairs])
+    first = next(_examples(pairs, class_values, intensity, settings)).image
+    built, run_record["weights"] = network.build_network(
+        settings, channels, len(class_values), first
+    )
+    weights = settings.starting_weights
+    weights_file = bundled.FILE if weights == BUNDLED else weights
+    if weights_file != RANDOM:
+        run_record["weights_sha256"] = record.file_sha256(*weight_files(weights_file))
+    return built, ModelCard(
+        class_values=class_values,
+        class_names=names_of_classes(class_values, class_names, None),
+        channels=channels,
+        intensity=intensity,
+        training=settings,
+        record=run_record,
+    )
+
+
+@contextmanager
+def _log(folder: str | Path | None, class_names: tuple[str, ...]) -> Iterator[TrainingLog | None]:
+    """Give what writes for TensorBoard, if a folder was chosen for that."""
+    if folder is None:
+        yield None
+        return
+    try:
+        from napari_fcn_crf.fcn.tensorboard.event_file import EventFile
+        from napari_fcn_crf.fcn.tensorboard.training_log import TrainingLog
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"Writing for TensorBoard needs the package {error.name!r}, but it is not installed "
+            "where the network runs. Install tensorboard there, or train without it."
+        ) from error
+    with closing(EventFile(folder)) as events:
+        yield TrainingLog(events, class_names)
+
+
+def _describe(result: TrainingResult) -> dict[str, Any]:
+    """Return what a run record says about the training."""
+    said: dict[str, Any] = {
+        "ending": result.ending,
+        "mode": result.mode,
+        "kept_step": result.kept_step,
+    }
+    if result.note:
+        said["note"] = result.note
+    if result.validation:
+        said["validation_iou"] = [
+            # JSON knows no NaN.
+            [step, [None if np.isnan(value) else value for value in iou]]
+            for step, iou in result.validation
+        ]
+    return said
+
+
+def _examples(
+    pairs: list[Pair],
+    class_values: tuple[int, ...],
+    intensity: IntensityMapping,
+    settings: TrainingSettings,
+) -> Iterator[Example]:
+    """Iterate over the annotated planes of all images."""
+    from napari_fcn_crf.fcn.training.fit import Example
+
+    for image, labels in pairs:
+        for index in planes(labels.shape):
+            indices = class_indices(labels[index], class_values, settings.labels)
+            if (indices != IGNORE).any():
+                yield Example(intensity.apply(image[index]), indices)

@@ -1,0 +1,1 @@
+"""What is made of probabilities and labels afterwards."""

@@ -1,0 +1,182 @@
+"""What the buttons do: from the session's layers to a job, and from its result to layers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QTimer
+
+from napari_fcn_crf.compute.parent.job import Job
+from napari_fcn_crf.model import record
+from napari_fcn_crf.model.card import ModelCard, read_card
+from napari_fcn_crf.pipeline import prediction, training
+from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
+from napari_fcn_crf.ui.session.preferences import compute_settings
+from napari_fcn_crf.ui.session.results import TrainedModel, WeightsChoice
+from napari_fcn_crf.ui.session.session import Session, require_image
+from napari_fcn_crf.ui.viewer import layers, preview_layers
+from napari_fcn_crf.weights import download
+
+
+def load_weights(session: Session, path: Path) -> None:
+    """Check a weights file in the compute process and use it for the next training."""
+
+    def keep(description: str) -> None:
+        session.weights = WeightsChoice(path, description)
+
+    session.run_job(
+        "weights", "Reading the weights", lambda: session.service.describe_weights(path), keep
+    )
+
+
+def download_weights(session: Session) -> None:
+    """Download ImageNet weights into the weights folder, and use them for the next training."""
+    folder = download.weights_folder(compute_settings().weights_folder)
+    stop = threading.Event()
+    session.run(
+        "download",
+        "Downloading",
+        lambda on_progress: download.fetch(
+            download.PUBLISHED["vgg16"], folder, on_progress, stop.is_set
+        ),
+        stop.set,
+        # One piece of work has to be over before the next can start.
+        lambda path: QTimer.singleShot(0, lambda: load_weights(session, path)),
+    )
+
+
+def train(
+    session: Session,
+    settings: TrainingSettings,
+    *,
+    preview: bool = False,
+    tensorboard: Path | None = None,
+) -> None:
+    """Train a network on the chosen image and labels, and on the pairs added to them."""
+    _train(session, settings, None, preview, tensorboard)
+
+
+def go_on_training(
+    session: Session,
+    settings: TrainingSettings,
+    *,
+    preview: bool = False,
+    tensorboard: Path | None = None,
+) -> None:
+    """Train the current model for more iterations, exactly where it stopped."""
+    if session.model is None:
+        raise ValueError("There is no model to go on with yet. Press Train first.")
+    known = session.model.card.training
+    same = replace(
+        settings, architecture=known.architecture, backbone=known.backbone, weights=known.weights
+    )
+    _train(session, same, session.model, preview, tensorboard)
+
+
+def _train(
+    session: Session,
+    settings: TrainingSettings,
+    resumed: TrainedModel | None,
+    preview: bool,
+    tensorboard: Path | None,
+) -> None:
+    pairs = session.training_pairs()
+    for image, labels in pairs:
+        layers.check_same_place(image, labels)
+    pixels = [layers.layer_array(image) for image, _ in pairs]
+    # Copies, since the user may go on painting while the network trains.
+    annotations = [np.array(layers.layer_array(labels)) for _, labels in pairs]
+    files = session.file_pairs
+    name = pairs[0][0].name if pairs else files[0].image.parent.name
+    model_path = session.new_model_path()
+    before = 0 if resumed is None else len(resumed.card.losses)
+
+    def start() -> Job[ModelCard]:
+        read = [pair.read() for pair in files]
+        arrays = [*(np.asarray(lazy) for lazy in pixels), *(image for image, _ in read)]
+        labels = [*annotations, *(found for _, found in read)]
+        training.check_training_input(arrays, labels, settings)
+        return session.service.train(
+            arrays,
+            labels,
+            settings,
+            model_path,
+            class_names={value: name for value, name in session.class_names.items() if name},
+            resume_path=None if resumed is None else resumed.path,
+            preview=preview,
+            tensorboard=tensorboard,
+        )
+
+    def show(probabilities: np.ndarray) -> None:
+        if pairs and pairs[0][0] in session.viewer.layers:
+            preview_layers.show_prediction_preview(session.viewer, pairs[0][0], probabilities)
+
+    def keep(card: ModelCard) -> Iterator[None]:
+        if resumed is not None:
+            card = replace(card, crf=resumed.card.crf)
+        if pairs:
+            card = replace(card, class_colours=layers.class_colours(pairs[0][1], card.class_values))
+        session.keep_model(model_path, card, f"{name}.keras", is_saved=False)
+        done = len(card.losses) - before
+        if done < settings.iterations:
+            ending = card.record.get("ending", "")
+            why = f" {ending}" if ending.endswith(".") else ""
+            show_info(f"Training stopped after {done} of {settings.iterations} iterations.{why}")
+        yield
+        preview_layers.remove_preview(session.viewer)
+
+    session.run_job("train", "Training", start, keep, show)
+
+
+def predict(session: Session) -> None:
+    """Predict the chosen image with the current model and add the probabilities."""
+    image = require_image(session)
+    model = session.model
+    if model is None:
+        raise ValueError("Predicting needs a model, but there is none yet. Press Train first.")
+    pixels = layers.layer_array(image)
+    run_record: dict[str, Any] = {}
+    began = time.perf_counter()
+
+    def keep(probabilities: np.ndarray) -> None:
+        if image not in session.viewer.layers:
+            show_info(f"'{image.name}' was closed; its prediction is not shown.")
+            return
+        run_record["seconds"] = round(time.perf_counter() - began, 3)
+        note = session.activity.latest.note if session.activity is not None else ""
+        if note:
+            run_record["note"] = note
+            show_info(note)
+        card = replace(model.card, record=model.card.record | {"prediction": run_record})
+        layer = layers.add_probabilities(session.viewer, image, probabilities, card)
+        session.sources = (layer,)
+        session.refined = None
+
+    def start() -> Job[np.ndarray]:
+        array = np.asarray(pixels)
+        prediction.check_prediction_input(model.card, array)
+        run_record.update(record.start_record())
+        run_record["model"] = model.name
+        run_record["model_sha256"] = record.file_sha256(model.path)
+        run_record["image_sha256"] = record.array_sha256(array)
+        run_record["settings"] = PredictionSettings().to_dict()
+        run_record["training"] = model.card.training.to_dict()
+        return session.service.predict(model.path, array)
+
+    session.run_job("predict", "Predicting", start, keep)
+
+
+def open_model(session: Session, path: Path) -> None:
+    """Make a saved model the one that Predict uses."""
+    card = read_card(path)
+    session.keep_model(path, card, path.name, is_saved=True)
+    for value, name in zip(card.class_values, card.class_names, strict=True):
+        session.class_names.setdefault(value, name)
+    session.prepare()

@@ -1,0 +1,290 @@
+"""What the refinement's buttons do."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.utils.notifications import show_info
+
+from napari_fcn_crf.data.images import planes
+from napari_fcn_crf.model import record
+from napari_fcn_crf.pipeline import refinement
+from napari_fcn_crf.progress import OnProgress, Progress
+from napari_fcn_crf.results import cleanup, uncertainty
+from napari_fcn_crf.results.metrics import changed_fraction
+from napari_fcn_crf.settings import CRFSettings
+from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
+from napari_fcn_crf.ui.session.results import Refined
+from napari_fcn_crf.ui.session.session import Session, require_image
+from napari_fcn_crf.ui.viewer import layers, preview_layers
+from napari_fcn_crf.ui.viewer.camera import camera_of
+from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, our_metadata
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    before: Made
+    after: Made
+    differs: np.ndarray
+    changed: float
+    areas_before: dict[int, float]
+    areas_after: dict[int, float]
+    record: dict[str, Any]
+
+
+def refine(session: Session, settings: CRFSettings, options: RefinementOptions) -> None:
+    """Refine the chosen source with the dense CRF and add the labels."""
+    given = gather(session, options)
+    image = given.image
+    colormap = layers.result_colormap(session.annotation, session.sources[0])
+    stop = threading.Event()
+    earlier = {
+        kind: earlier_results(session.viewer, image, kind) for kind in ("predicted", "refined")
+    }
+
+    def work(on_progress: OnProgress) -> _Outcome:
+        on_progress(Progress("Preparing"))
+        run_record, began = record.start_record(), time.perf_counter()
+        arrays = given.arrays()
+        run_record["image_sha256"] = record.array_sha256(arrays.pixels)
+        if arrays.annotated is not None:
+            run_record["annotated_sha256"] = record.array_sha256(arrays.annotated)
+        before = _most_probable(arrays.whole)
+        after = before.copy()
+        by_slice = image.ndim > 2 and given.spacing is None and not given.index
+
+        def on_plane(index: tuple[int, ...], marginals: np.ndarray) -> None:
+            if by_slice:
+                plane = arrays.values[marginals.argmax(axis=0)]
+                on_progress(Progress("Refining", partial=(index, plane)))
+
+        if by_slice:
+            on_progress(Progress("Refining", partial=((), arrays.values[before])))
+        marginals = refinement.refine(
+            arrays.image,
+            arrays.probabilities,
+            settings,
+            intensity=arrays.intensity,
+            on_progress=on_progress,
+            should_stop=stop.is_set,
+            annotated=arrays.annotated,
+            volume_spacing=given.spacing,
+            on_plane=on_plane,
+        )
+        allowed = given.restrict(arrays.probabilities, marginals, arrays.values)
+        after[given.index] = _most_probable(allowed)
+        before, after = arrays.values[before], arrays.values[after]
+        changed = changed_fraction(before, after)
+        run_record["seconds"] = round(time.perf_counter() - began, 3)
+        return _Outcome(
+            Made.of(before, earlier["predicted"]),
+            Made.of(after, earlier["refined"]),
+            (before != after).view(np.uint8),
+            changed,
+            _areas(before, arrays.values),
+            _areas(after, arrays.values),
+            given.record
+            | {"crf": settings.to_dict(), "changed": changed, "refinement": run_record},
+        )
+
+    growing: list[Labels] = []
+
+    def grow(part: tuple[tuple[int, ...], np.ndarray]) -> None:
+        index, labels = part
+        if not index:
+            growing.append(preview_layers.add_growing(session.viewer, image, labels, colormap))
+        elif growing and growing[0] in session.viewer.layers:
+            preview_layers.grow(session.viewer, growing[0], index, labels)
+
+    def keep(outcome: _Outcome) -> Iterator[None]:
+        preview_layers.remove_preview(session.viewer)
+        if image not in session.viewer.layers:
+            show_info(f"'{image.name}' was closed; its refinement is not shown.")
+            return
+        predicted = layers.add_predicted(
+            session.viewer, image, outcome.before, colormap, given.record
+        )
+        yield
+        if image not in session.viewer.layers or predicted not in session.viewer.layers:
+            return
+        refined = layers.add_refined(session.viewer, image, outcome.after, colormap, outcome.record)
+        session.refined = Refined(
+            image,
+            predicted,
+            refined,
+            outcome.differs,
+            outcome.changed,
+            outcome.areas_before,
+            outcome.areas_after,
+        )
+
+    session.run("refine", "Refining", work, stop.set, keep, grow)
+
+
+def tune(
+    session: Session,
+    settings: CRFSettings,
+    options: RefinementOptions,
+    budget_s: float,
+    on_tuned: Callable[[object], None],
+) -> None:
+    """Search the CRF settings that find held-out strokes best."""
+    if session.annotation is None:
+        raise ValueError("Tuning needs a labels layer with strokes of each class. Paint some.")
+    layers.check_same_place(require_image(session), session.annotation)
+    slice_options = RefinementOptions(
+        keep_annotated=True,
+        extent="slice",
+        confidence=options.confidence,
+        zero=options.zero,
+    )
+    given = gather(session, slice_options)
+    annotation, mode = layers.layer_array(session.annotation), session.label_mode
+    stop = threading.Event()
+
+    def work(on_progress: OnProgress) -> object:
+        from napari_fcn_crf.crf.tuning.edge_sensitivity import tune as search
+        from napari_fcn_crf.data.annotations import class_indices
+
+        on_progress(Progress("Preparing"))
+        arrays = given.arrays()
+        values = tuple(arrays.values.tolist())
+        annotated = class_indices(np.array(annotation[given.index]), values, mode)
+
+        def on_trial(used: float, budget: float, score: float) -> None:
+            phase = f"Tuning, best score on held-out strokes {score:.3f}"
+            on_progress(Progress(phase, round(used), round(budget), unit="s"))
+
+        return search(
+            arrays.mapped(),
+            arrays.probabilities,
+            annotated,
+            settings,
+            budget_s=budget_s,
+            on_trial=on_trial,
+            should_stop=stop.is_set,
+        )
+
+    session.run("tune", "Tuning", work, stop.set, on_tuned)
+
+
+def show_uncertainty(session: Session) -> None:
+    """Add a layer with each pixel's entropy."""
+    given = gather(session, RefinementOptions())
+
+    def keep(entropy: np.ndarray) -> None:
+        if given.image in session.viewer.layers:
+            session.uncertainty = layers.add_uncertainty(
+                session.viewer, given.image, entropy, given.record
+            )
+
+    session.run(
+        "uncertainty",
+        "Measuring uncertainty",
+        lambda on_progress: uncertainty.entropy(given.arrays().whole),
+        lambda: None,
+        keep,
+    )
+
+
+def go_to_most_uncertain(session: Session) -> None:
+    """Move the camera where one more stroke helps most, and take the brush."""
+    image = require_image(session)
+    if session.uncertainty is None:
+        raise ValueError("There is no uncertainty layer yet. Press Show uncertainty first.")
+    annotation, viewer = session.annotation, session.viewer
+    entropy = session.uncertainty.data
+    strokes = None
+    if annotation is not None and session.label_mode == "scribbles":
+        strokes = layers.layer_array(annotation)
+
+    def search(on_progress: OnProgress) -> tuple[int, ...]:
+        annotated = None
+        if strokes is not None and strokes.shape == entropy.shape:
+            annotated = np.asarray(strokes) != 0
+        return uncertainty.most_uncertain_position(entropy, annotated)
+
+    def go(position: tuple[int, ...]) -> None:
+        world = image.data_to_world(position)
+        offset = viewer.dims.ndim - image.ndim
+        for axis, coordinate in enumerate(world[:-2]):
+            viewer.dims.set_point(axis + offset, coordinate)
+        camera_of(viewer).center = (0.0, *world[-2:])
+        if annotation is not None and annotation in viewer.layers:
+            viewer.layers.selection.active = annotation
+            annotation.mode = "paint"
+
+    session.run("uncertainty", "Searching the most uncertain region", search, lambda: None, go)
+
+
+def remove_small(session: Session, minimum_px: int) -> None:
+    """Add the refined labels without regions below a size."""
+    _tidy(
+        session,
+        "Cleaning up",
+        "cleaned",
+        lambda labels: cleanup.remove_small_regions(labels, minimum_px),
+        {"smallest_region_px": minimum_px},
+    )
+
+
+def split_instances(session: Session, value: int, minimum_distance_px: int) -> None:
+    """Add a layer in which the objects of one class are numbered."""
+    _tidy(
+        session,
+        "Splitting objects",
+        "instances",
+        lambda labels: cleanup.split_instances(labels, value, minimum_distance_px),
+        {"objects_of_label": value, "smallest_distance_px": minimum_distance_px},
+    )
+
+
+def _tidy(
+    session: Session,
+    title: str,
+    kind: str,
+    tidied: Callable[[np.ndarray], np.ndarray],
+    settings: dict[str, Any],
+) -> None:
+    """Add a result that is made of the refined labels."""
+    image, source = _refined_to_tidy(session)
+    earlier = earlier_results(session.viewer, image, kind)
+    labels = source.data
+
+    def keep(made: Made) -> None:
+        colormap = source.colormap if kind == "cleaned" else None
+        record = our_metadata(source).get("record", {}) | settings
+        layers.add_result(session.viewer, image, made, kind, colormap, record)
+
+    session.run(
+        "cleanup",
+        title,
+        lambda on_progress: Made.of(tidied(np.array(labels)), earlier),
+        lambda: None,
+        keep,
+    )
+
+
+def _refined_to_tidy(session: Session) -> tuple[Image, Labels]:
+    refined = session.refined
+    if refined is None or refined.refined not in session.viewer.layers:
+        raise ValueError("There is nothing to clean up yet. Press Refine first.")
+    return refined.image, refined.refined
+
+
+def _most_probable(probabilities: np.ndarray) -> np.ndarray:
+    """Return each pixel's class index, plane by plane: `argmax` takes eight bytes a pixel."""
+    found = np.empty(probabilities.shape[1:], np.min_scalar_type(len(probabilities)))
+    for index in planes(found.shape):
+        found[index] = probabilities[(slice(None), *index)].argmax(axis=0)
+    return found
+
+
+def _areas(labels: np.ndarray, values: np.ndarray) -> dict[int, float]:
+    return {int(value): float(np.mean(labels == value)) for value in values}

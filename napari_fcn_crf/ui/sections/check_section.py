@@ -1,0 +1,99 @@
+"""After the refinement: where it is unsure, and tidying it up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
+
+from napari_fcn_crf.ui.actions import refine_actions
+from napari_fcn_crf.ui.session.session import Session
+
+
+class UncertaintySection(QWidget):
+    """Show the entropy, and go where one more stroke helps most."""
+
+    def __init__(self, session: Session, attempt: Callable[[Callable[[], None]], None]) -> None:
+        super().__init__()
+        self._session = session
+        self.show_button = QPushButton("Show uncertainty")
+        self.show_button.setToolTip("Add a layer that is bright where the classes are alike.")
+        self.show_button.clicked.connect(
+            lambda: attempt(lambda: refine_actions.show_uncertainty(session))
+        )
+        self.go_button = QPushButton("Go to the most uncertain region")
+        self.go_button.clicked.connect(
+            lambda: attempt(lambda: refine_actions.go_to_most_uncertain(session))
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.show_button)
+        layout.addWidget(self.go_button)
+        session.changed.connect(self.update_controls)
+        self.update_controls()
+
+    def update_controls(self) -> None:
+        """Enable what can work."""
+        session = self._session
+        self.show_button.setEnabled(bool(session.sources) and session.activity is None)
+        can_go = session.uncertainty is not None
+        self.go_button.setEnabled(can_go)
+        self.go_button.setToolTip(
+            "Move there and take the brush: the next stroke is where it helps most."
+            if can_go
+            else "Press Show uncertainty first."
+        )
+
+
+class CleanupSection(QWidget):
+    """Remove small regions from the refined labels, or tell their objects apart."""
+
+    def __init__(self, session: Session, attempt: Callable[[Callable[[], None]], None]) -> None:
+        super().__init__()
+        self._session = session
+        self.minimum_px = _spin_box(50, "Smaller regions and holes take their surroundings' label.")
+        self.remove_button = QPushButton("Remove small regions, below")
+        self.remove_button.clicked.connect(
+            lambda: attempt(lambda: refine_actions.remove_small(session, self.minimum_px.value()))
+        )
+        self.distance_px = _spin_box(5, "Least distance between the centres of two objects.")
+        self.split_button = QPushButton("Split objects, apart by")
+        self.split_button.setToolTip("Number the objects of the label chosen in the labels layer.")
+        self.split_button.clicked.connect(lambda: attempt(self._split))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for button, box in (
+            (self.remove_button, self.minimum_px),
+            (self.split_button, self.distance_px),
+        ):
+            row = QHBoxLayout()
+            row.addWidget(button, 1)
+            row.addWidget(box)
+            layout.addLayout(row)
+        session.changed.connect(self.update_controls)
+        self.update_controls()
+
+    def update_controls(self) -> None:
+        """Enable what can work."""
+        possible = self._session.refined is not None and self._session.activity is None
+        for button in (self.remove_button, self.split_button):
+            button.setEnabled(possible)
+
+    def _split(self) -> None:
+        session = self._session
+        if session.refined is None:
+            return
+        chosen = session.refined.refined.selected_label
+        values = list(session.refined.areas_after)
+        if chosen not in values:
+            chosen = values[-1]
+        refine_actions.split_instances(session, chosen, self.distance_px.value())
+
+
+def _spin_box(value: int, tooltip: str) -> QSpinBox:
+    box = QSpinBox()
+    box.setRange(1, 1_000_000)
+    box.setValue(value)
+    box.setSuffix(" px")
+    box.setToolTip(tooltip)
+    return box

@@ -1,0 +1,100 @@
+"""Before and after: one key, the changed pixels, the areas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_fcn_crf.ui.session.results import Refined
+from napari_fcn_crf.ui.session.session import Session
+from napari_fcn_crf.ui.viewer import layers
+from napari_fcn_crf.ui.viewer.ownership import is_ours, our_metadata
+
+KEY = "b"
+
+
+class Compare(QWidget):
+    """Toggles between the prediction and its refinement, and says how they differ."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self.toggle_button = QPushButton("Before / after [B]")
+        self.toggle_button.setToolTip("Show the labels before the CRF, or after it (key B).")
+        self.toggle_button.clicked.connect(self.toggle)
+        self.changed_box = QCheckBox("Mark changes")
+        self.changed_box.setToolTip("Mark the pixels that the CRF has changed.")
+        self.changed_box.toggled.connect(self._on_changed_toggled)
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        row = QHBoxLayout()
+        row.addWidget(self.toggle_button, 1)
+        row.addWidget(self.changed_box)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(row)
+        layout.addWidget(self.text)
+        session.viewer.bind_key(KEY, self._on_key, overwrite=True)
+        session.changed.connect(self.update_text)
+        self.update_text()
+
+    def toggle(self) -> None:
+        """Show the other one of the two."""
+        refined = self._pair()
+        if refined is not None:
+            show_refined = not refined.refined.visible
+            refined.refined.visible = show_refined
+            refined.predicted.visible = not show_refined
+
+    def update_text(self) -> None:
+        """Show the last refinement's figures."""
+        refined = self._session.refined
+        self.setVisible(refined is not None)
+        if refined is None:
+            return
+        lines = [f"{refined.changed:.1%} of the pixels changed."]
+        lines += [
+            f"{self._session.class_name(value)}: {before:.1%} → {refined.areas_after[value]:.1%} "
+            "of the image"
+            for value, before in refined.areas_before.items()
+        ]
+        self.text.setText("\n".join(lines))
+        if not self._is_marked() and self.changed_box.isChecked():
+            self._mark(refined)
+
+    def _on_key(self, viewer: Any) -> None:
+        self.toggle()
+
+    def _on_changed_toggled(self, checked: bool) -> None:
+        refined = self._pair()
+        if checked and refined is not None:
+            self._mark(refined)
+        else:
+            for layer in self._marks():
+                self._session.viewer.layers.remove(layer)
+
+    def _mark(self, refined: Refined) -> None:
+        if self._pair() is not None:
+            record = our_metadata(refined.refined).get("record", {})
+            layers.add_changed(self._session.viewer, refined.image, refined.differs, record)
+
+    def _is_marked(self) -> bool:
+        return bool(self._marks())
+
+    def _marks(self) -> list[Any]:
+        return layers.layers_where(
+            self._session.viewer,
+            lambda layer: (
+                is_ours(layer)
+                and our_metadata(layer)["kind"] == "changed"
+                and not our_metadata(layer).get("painted")
+            ),
+        )
+
+    def _pair(self) -> Refined | None:
+        refined = self._session.refined
+        viewer = self._session.viewer
+        if refined is None or refined.predicted not in viewer.layers:
+            return None
+        return refined

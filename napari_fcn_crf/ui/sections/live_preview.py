@@ -1,0 +1,266 @@
+"""The refinement of what is on the screen, following the sliders."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtWidgets import QWidget
+
+from napari_fcn_crf.settings import CRFSettings
+from napari_fcn_crf.ui.actions.refinement_input import (
+    Arrays,
+    RefinementInput,
+    RefinementOptions,
+    Whole,
+    gather,
+)
+from napari_fcn_crf.ui.session.lifetime import at_end_of, emit, follow
+from napari_fcn_crf.ui.session.session import Session
+from napari_fcn_crf.ui.viewer import preview_layers
+from napari_fcn_crf.ui.viewer.camera import camera_of
+
+if TYPE_CHECKING:
+    from napari_fcn_crf.crf.live.region import Region, RegionRefiner
+
+_DELAY_MS = 10
+_REST_MS = 200
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A request: what to refine, where, how, and whether nothing moves any more.
+
+    `version` is another one after each change of the layers or options.
+    """
+
+    given: RefinementInput
+    version: int
+    corners: np.ndarray
+    settings: CRFSettings
+    at_rest: bool
+
+
+@dataclass(frozen=True)
+class _Picture:
+    """An answer: labels of a region."""
+
+    frame: _Frame
+    region: Region
+    labels: np.ndarray
+
+
+class _Source:
+    """What the thread keeps between frames: the whole of a stack, and the slice that is shown."""
+
+    def __init__(self) -> None:
+        self._frame: _Frame | None = None
+        self._whole: Whole | None = None
+        self._slice: Arrays | None = None
+        self.refiner: RegionRefiner | None = None
+
+    def turn_to(self, frame: _Frame) -> bool:
+        """Read what a frame needs and is not there; return whether anything was."""
+        from napari_fcn_crf.crf.live.region import RegionRefiner
+
+        last, self._frame = self._frame, None
+        is_same_version = last is not None and last.version == frame.version
+        if not is_same_version and not frame.given.has_whole_of(last and last.given):
+            self._whole, self._slice = frame.given.whole(), None
+        is_same_slice = last is not None and last.given.index == frame.given.index
+        before, self._frame = self._slice, frame
+        if before is not None and is_same_slice and is_same_version:
+            return False
+        self._slice = frame.given.arrays(self._whole)
+        if before is not None and is_same_slice:
+            ours, theirs = self._slice.annotated, before.annotated
+            # Two that are not there are alike as well.
+            if np.array_equal(ours, theirs):
+                return False
+        arrays = self._slice
+        self.refiner = RegionRefiner(arrays.mapped(), arrays.probabilities, arrays.annotated)
+        return True
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the slice."""
+        rows, columns = self._slice.probabilities.shape[-2:]
+        return rows, columns
+
+    @property
+    def values(self) -> np.ndarray:
+        """Label value of each class, in what napari shows without converting it if it can be."""
+        values = self._slice.values
+        return values.astype(np.uint8) if values.min() >= 0 and values.max() < 256 else values
+
+
+class LivePreview(QObject):
+    """Refines the visible region in a thread.
+
+    While something moves, frames are as coarse as they must be to follow it, and the last position
+    is the next frame. When it rests, a frame at full resolution follows, which the next movement
+    cancels.
+
+    Parameters
+    ----------
+    session : Session
+    settings : callable
+        Returns the CRF settings of this moment.
+    options : callable
+        Returns the `RefinementOptions` of this moment.
+    owner : QWidget
+        With which it ends.
+    """
+
+    _done = Signal(object)
+    _failed = Signal(object)
+    shown = Signal()
+
+    def __init__(
+        self,
+        session: Session,
+        settings: Callable[[], CRFSettings],
+        options: Callable[[], RefinementOptions],
+        owner: QWidget,
+    ) -> None:
+        super().__init__(owner)
+        self._session = session
+        self._settings = settings
+        self._options = options
+        self._enabled = False
+        self._layer: Labels | None = None
+        self._version = 0
+        self._wanted: _Frame | None = None
+        self._condition = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._follows = False
+        self._soon = QTimer(self, singleShot=True, interval=_DELAY_MS)
+        self._soon.timeout.connect(self._send_moving)
+        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
+        self._rest.timeout.connect(lambda: self._send(at_rest=True))
+        self._done.connect(self._show)
+        self._failed.connect(self._on_failed)
+        follow(camera_of(session.viewer).events, self.request)
+        follow(session.viewer.dims.events.point, self.request)
+        at_end_of(self, self._end)
+
+    def set_enabled(self, enabled: bool) -> None:
+        """Start or stop following; a preview that is stopped is removed."""
+        if enabled == self._enabled:
+            return
+        self._enabled = enabled
+        if enabled:
+            self.source_changed()
+        else:
+            self._remove_layer()
+
+    def source_changed(self) -> None:
+        """Read the layers anew: image, source, annotation or options are others."""
+        self._version += 1
+        self.request()
+
+    def request(self, event: Any = None) -> None:
+        """Ask for a new picture, soon."""
+        if self._enabled and self._session.activity is None:
+            self._rest.start()
+            # Not begun anew: a slider that never stops would never be followed.
+            if not self._soon.isActive():
+                self._soon.start()
+
+    def _send_moving(self) -> None:
+        if self._follows:
+            self._soon.start()
+        else:
+            self._send(at_rest=False)
+
+    def _send(self, *, at_rest: bool) -> None:
+        image, idle = self._session.image, self._session.activity is None
+        if not self._enabled or not idle or image is None or not self._session.sources:
+            return
+        try:
+            options = replace(self._options(), extent="slice", within=None)
+            given = gather(self._session, options)
+        except ValueError as error:
+            _log.debug("no preview: %s", error)
+            return
+        with self._condition:
+            corners, settings = image.corner_pixels.copy(), self._settings()
+            self._wanted = _Frame(given, self._version, corners, settings, at_rest)
+            self._follows = not at_rest
+            self._condition.notify()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="fcn-crf preview", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        from napari_fcn_crf.crf.live.pace import Pace
+        from napari_fcn_crf.crf.live.region import Region
+
+        source, pace = _Source(), Pace()
+        shown: tuple[Region, CRFSettings, int] | None = None
+        while (frame := self._next()) is not None:
+            try:
+                if source.turn_to(frame):
+                    shown = None
+                low, high = frame.corners[:, -2:]
+                full = Region.visible(tuple(low), tuple(high + 1), source.shape)
+                region = full if frame.at_rest else full.coarser(pace.coarser(full.pixels))
+                if shown == (region, frame.settings, frame.version):
+                    continue
+                started = time.perf_counter()
+                stop = self._is_something_wanted if frame.at_rest else None
+                classes = source.refiner.refine(region, frame.settings, stop)
+                if not frame.at_rest or self._wanted is None:
+                    pace.took(region.pixels, time.perf_counter() - started)
+                    shown = region, frame.settings, frame.version
+                    emit(self, "_done", _Picture(frame, region, source.values[classes]))
+            except Exception as error:  # noqa: BLE001  shown to the user on the main thread
+                shown = None
+                emit(self, "_failed", error)
+            finally:
+                self._follows = False
+
+    def _next(self) -> _Frame | None:
+        with self._condition:
+            while self._wanted is None and not self._closed:
+                self._condition.wait()
+            frame, self._wanted = self._wanted, None
+            return None if self._closed else frame
+
+    def _is_something_wanted(self) -> bool:
+        return self._wanted is not None
+
+    def _show(self, picture: _Picture) -> None:
+        image = picture.frame.given.image
+        if not self._enabled or image not in self._session.viewer.layers:
+            return
+        viewer = self._session.viewer
+        if self._layer is None or self._layer not in viewer.layers:
+            active = viewer.layers.selection.active
+            self._layer = preview_layers.add_preview(viewer, image, self._session.annotation)
+            viewer.layers.selection.active = active
+        preview_layers.place_region(self._layer, image, picture.labels, picture.region)
+        self.shown.emit()
+
+    def _end(self) -> None:
+        with self._condition:
+            self._closed = True
+            self._condition.notify()
+
+    def _on_failed(self, error: Exception) -> None:
+        show_error(str(error) or type(error).__name__)
+
+    def _remove_layer(self) -> None:
+        layer, self._layer = self._layer, None
+        if layer is not None and layer in self._session.viewer.layers:
+            self._session.viewer.layers.remove(layer)

@@ -1,0 +1,94 @@
+"""Training on several images: the list of image and labels pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QListWidget,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_fcn_crf.data.labelled_folder import find_pairs
+from napari_fcn_crf.ui.session.session import Session
+from napari_fcn_crf.ui.viewer import layers
+
+_ROWS_SHOWN = 4
+
+
+class PairsSection(QWidget):
+    """Pairs that are trained on together with the one chosen above."""
+
+    def __init__(self, session: Session, attempt: Callable[[Callable[[], None]], None]) -> None:
+        super().__init__()
+        self._session = session
+        self._attempt = attempt
+        self.list = QListWidget()
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.setToolTip("Trained on together with the image and labels chosen above.")
+        self.add_button = QPushButton("Add the pair")
+        self.add_button.clicked.connect(lambda: attempt(self._add))
+        self.remove_button = QPushButton("Remove")
+        self.remove_button.clicked.connect(self._on_remove_clicked)
+        self.folder_button = QPushButton("Add a folder…")
+        self.folder_button.setToolTip(
+            "Images and labels in files, matched by name: cell.tif and cell_labels.tif, or "
+            "images/cell.tif and labels/cell.tif."
+        )
+        self.folder_button.clicked.connect(self._on_folder_clicked)
+        row = QHBoxLayout()
+        row.addWidget(self.add_button, 1)
+        row.addWidget(self.folder_button, 1)
+        row.addWidget(self.remove_button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(row)
+        layout.addWidget(self.list)
+        session.changed.connect(self.update_controls)
+        self.list.currentRowChanged.connect(lambda _: self._update_remove_button())
+        self.update_controls()
+
+    def update_controls(self) -> None:
+        """Show the pairs there are now."""
+        session = self._session
+        chosen = self.list.currentRow()
+        self.list.clear()
+        self.list.addItems([f"{image.name} — {labels.name}" for image, labels in session.pairs])
+        for pair in session.file_pairs:
+            self.list.addItem(f"{pair.image.name} — {pair.labels.name}")
+            self.list.item(self.list.count() - 1).setToolTip(f"{pair.image}\n{pair.labels}")
+        n_pairs = self.list.count()
+        self.list.setCurrentRow(min(chosen, n_pairs - 1))
+        height = self.list.sizeHintForRow(0) * min(n_pairs, _ROWS_SHOWN) + 6
+        self.list.setFixedHeight(height)
+        self.list.setVisible(bool(n_pairs))
+        possible = session.image is not None and session.annotation is not None
+        self.add_button.setEnabled(possible)
+        self.add_button.setToolTip(
+            "Keep this pair for training, then choose the next image above."
+            if possible
+            else "Choose an image and its labels above."
+        )
+        self._update_remove_button()
+
+    def _update_remove_button(self) -> None:
+        self.remove_button.setEnabled(self.list.currentRow() >= 0)
+
+    def _add(self) -> None:
+        session = self._session
+        if session.image is not None and session.annotation is not None:
+            layers.check_same_place(session.image, session.annotation)
+            session.add_pair(session.image, session.annotation)
+
+    def _on_folder_clicked(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Images and labels")
+        if folder:
+            self._attempt(lambda: self._session.add_files(find_pairs(folder)))
+
+    def _on_remove_clicked(self) -> None:
+        self._session.remove_pair(self.list.currentRow())

@@ -1,0 +1,130 @@
+"""The training as curves, while it goes on: loss, and IoU where annotation is held out."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+from matplotlib.figure import Figure
+from napari.utils.theme import get_theme
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QResizeEvent
+
+from napari_fcn_crf.progress import Progress
+from napari_fcn_crf.ui.session.lifetime import follow
+from napari_fcn_crf.ui.session.session import Session
+
+_HEIGHT_PX = 130
+_REDRAW_MS = 500
+_TICKS = 4
+
+# Fixed, in points: to measure all texts at each redraw takes longer than to draw them.
+_LEFT, _RIGHT, _BOTTOM, _TOP = 40, 32, 26, 6
+
+
+class TrainingCurve(FigureCanvasQTAgg):
+    """Loss, and each class's held-out IoU in its label's colour, against iteration."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(Figure())
+        self._session = session
+        self._steps: list[int] = []
+        self._losses: list[float] = []
+        self._measured: dict[int, tuple[float, ...]] = {}
+        self.setFixedHeight(_HEIGHT_PX)
+        self.setMinimumWidth(100)
+        self._axes = self.figure.add_subplot()
+        self._iou_axes = self._axes.twinx()
+        self._iou_axes.set_ylim(0, 1)
+        self._iou_axes.set_yticks([0, 0.5, 1])
+        self._iou_axes.set_visible(False)
+        self._axes.locator_params(nbins=_TICKS)
+        self._shown: tuple[object, ...] = ()
+        (self._line,) = self._axes.plot([], [], linewidth=1.5)
+        self._redraw = QTimer(self, singleShot=True, interval=_REDRAW_MS)
+        self._redraw.timeout.connect(self._draw)
+        self._apply_theme()
+        follow(session.viewer.events.theme, self._apply_theme)
+        self.hide()
+
+    def clear(self) -> None:
+        """Forget the last run."""
+        self._steps, self._losses, self._measured = [], [], {}
+
+    def append(self, latest: Progress) -> None:
+        """Add what one iteration told."""
+        if latest.loss is None:
+            return
+        self._steps.append(len(self._steps) + 1)
+        self._losses.append(latest.loss)
+        if latest.validation_iou is not None:
+            self._measured[len(self._steps)] = latest.validation_iou
+        if not self._redraw.isActive():
+            self._redraw.start()
+
+    def update_curve(self) -> None:
+        """Show the current model's losses where no run is under way."""
+        model = self._session.model
+        if self._session.activity is None and model is not None:
+            self._losses = list(model.card.losses)
+            self._steps = list(range(1, len(self._losses) + 1))
+            if self._shown != self._content():
+                self._draw()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave the texts their room, whatever the width."""
+        super().resizeEvent(event)
+        width, height = (72 * inches for inches in self.figure.get_size_inches())
+        if width > _LEFT + _RIGHT and height > _BOTTOM + _TOP:
+            self.figure.subplots_adjust(
+                left=_LEFT / width,
+                right=1 - _RIGHT / width,
+                bottom=_BOTTOM / height,
+                top=1 - _TOP / height,
+            )
+
+    def _content(self) -> tuple[object, ...]:
+        return tuple(self._losses), tuple(self._measured.items())
+
+    def _draw(self) -> None:
+        self._shown = self._content()
+        self.setVisible(len(self._losses) > 1)
+        self._line.set_data(self._steps, self._losses)
+        self._axes.relim()
+        self._axes.autoscale_view()
+        self._axes.set_ylim(bottom=0)
+        self._draw_iou()
+        self.draw_idle()
+
+    def _draw_iou(self) -> None:
+        for line in list(self._iou_axes.lines):
+            line.remove()
+        self._iou_axes.set_visible(bool(self._measured))
+        if not self._measured:
+            return
+        steps = list(self._measured)
+        table = np.array([self._measured[step] for step in steps])
+        for column, colour in zip(table.T, self._class_colours(table.shape[1]), strict=True):
+            self._iou_axes.plot(steps, column, linewidth=1, color=colour)
+
+    def _class_colours(self, n_classes: int) -> list[object]:
+        annotation, model = self._session.annotation, self._session.model
+        values = model.card.class_values if model is not None else ()
+        if annotation is None or len(values) != n_classes:
+            return [f"C{index + 1}" for index in range(n_classes)]
+        colours = [annotation.get_color(value) for value in values]
+        return ["gray" if colour is None else tuple(colour) for colour in colours]
+
+    def _apply_theme(self, event: object = None) -> None:
+        theme = get_theme(self._session.viewer.theme)
+        background, text = theme.background.as_hex(), theme.text.as_hex()
+        self.figure.set_facecolor(background)
+        self._axes.set_facecolor(background)
+        self._axes.set_xlabel("iteration", color=text, fontsize=8)
+        self._axes.set_ylabel("loss", color=text, fontsize=8)
+        self._iou_axes.set_ylabel("IoU", color=text, fontsize=8)
+        for axes in (self._axes, self._iou_axes):
+            axes.tick_params(colors=text, labelsize=7)
+            for spine in axes.spines.values():
+                spine.set_color(theme.foreground.as_hex())
+        self._line.set_color(theme.current.as_hex())
+        self.draw_idle()

@@ -1,0 +1,111 @@
+"""Long work in a thread, told in signals that arrive on the main thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from napari.utils import progress
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
+from napari_fcn_crf.ui.session.lifetime import emit
+
+_SHOW_MS = 100
+_log = logging.getLogger(__name__)
+
+
+class Activity(QObject):
+    """One piece of long work, with its bar in napari's activity dock.
+
+    Parameters
+    ----------
+    kind : str
+        Which step it belongs to: "weights", "train", "predict" or "refine".
+    title : str
+        Shown beside the bar.
+    work : callable
+        Runs in a thread of its own; is given a function to report `Progress` to, and returns the
+        result. It must not touch layers or widgets.
+    cancel : callable
+        Makes `work` end soon; called on the main thread, returns at once.
+    owner : QObject
+        With which it ends, unheard.
+
+    Notes
+    -----
+    `progressed` tells of every report, `shown` of the latest, as often as people can read it: a
+    fast training reports a hundred times a second, and each bar that is drawn takes a millisecond.
+    """
+
+    progressed = Signal(object)
+    shown = Signal(object)
+    returned = Signal(object)
+    failed = Signal(object)
+
+    def __init__(
+        self,
+        kind: str,
+        title: str,
+        work: Callable[[OnProgress], Any],
+        cancel: Callable[[], None],
+        owner: QObject,
+    ) -> None:
+        super().__init__(owner)
+        self.kind = kind
+        self.title = title
+        self.latest = Progress(title)
+        self.is_cancelling = False
+        self._work = work
+        self._cancel = cancel
+        # A daemon: napari must be able to close whatever the work is waiting for.
+        self._thread = threading.Thread(target=self._run, name=f"fcn-crf {kind}", daemon=True)
+        self._bar: progress | None = None
+        self._show = QTimer(self, singleShot=True, interval=_SHOW_MS)
+        self._show.timeout.connect(self._show_latest)
+        self.progressed.connect(self._on_progressed)
+        self.returned.connect(self._close_bar)
+        self.failed.connect(self._close_bar)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._bar = progress(total=0, desc=self.title)
+        self._thread.start()
+
+    def cancel(self) -> None:
+        """Ask the work to end."""
+        if not self.is_cancelling:
+            self.is_cancelling = True
+            self._cancel()
+
+    def _run(self) -> None:
+        try:
+            result = self._work(lambda latest: emit(self, "progressed", latest))
+        except Exception as error:  # noqa: BLE001  shown to the user on the main thread
+            if not isinstance(error, Cancelled | ValueError | TypeError):
+                _log.warning("%s failed", self.title, exc_info=error)
+            emit(self, "failed", error)
+        else:
+            emit(self, "returned", result)
+
+    def _on_progressed(self, latest: Progress) -> None:
+        self.latest = latest
+        if not self._show.isActive():
+            self._show.start()
+
+    def _show_latest(self) -> None:
+        latest, bar = self.latest, self._bar
+        if bar is not None:
+            # Each of these may run other Qt events, the end of the work among them.
+            bar.total = latest.total
+            bar.update(latest.current - bar.n)
+            bar.set_description(f"{self.title}: {latest.phase}")
+            self.shown.emit(latest)
+
+    def _close_bar(self, _: object = None) -> None:
+        self._show.stop()
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

@@ -1,0 +1,122 @@
+"""How many pixels each label has, counted in a thread a little after every stroke."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_fcn_crf.data.annotations import count_values
+from napari_fcn_crf.data.image_files import read_labels
+from napari_fcn_crf.progress import Cancelled
+from napari_fcn_crf.ui.session.lifetime import at_end_of, emit
+from napari_fcn_crf.ui.viewer.layers import layer_array
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_DELAY_MS = 300
+
+
+class LabelCounts(QObject):
+    """Counts one labels layer, again whenever it is painted on.
+
+    The array is read as it is, without a copy: a stroke that falls into the counting is followed by
+    another one.
+
+    Attributes
+    ----------
+    latest : dict of int to int, optional
+        Pixels of each label value, 0 among them; None before the first counting is done.
+    is_current : bool
+        Whether nothing was painted since.
+    """
+
+    counted = Signal()
+    failed = Signal(object)
+    _done = Signal(object, object)
+
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+        super().__init__(parent)
+        self.latest: dict[int, int] | None = None
+        self.is_current = False
+        self._viewer = viewer
+        self._layer: Labels | None = None
+        self._drawn_at: tuple[float, ...] = ()
+        self._stop = threading.Event()
+        self._later = QTimer(self, singleShot=True, interval=_DELAY_MS)
+        self._later.timeout.connect(self._count_layer)
+        self._done.connect(self._on_done)
+        at_end_of(self, self._forget)
+
+    def watch(self, layer: Labels | None) -> None:
+        """Count a layer, now and after every stroke."""
+        self._later.stop()
+        self._forget()
+        self._layer = layer
+        if layer is not None:
+            layer.events.paint.connect(self._on_painted)
+            layer.events.data.connect(self._on_painted)
+            layer.events.labels_update.connect(self._on_painted)
+            layer.events.set_data.connect(self._on_drawn)
+            self._drawn_at = tuple(self._viewer.dims.point)
+            self._count_layer()
+
+    def read(self, path: Path) -> None:
+        """Count the labels in a file."""
+        self.watch(None)
+        self._count(lambda: read_labels(path))
+
+    def _forget(self) -> None:
+        self._stop.set()
+        self.latest, self.is_current = None, False
+        layer, self._layer = self._layer, None
+        if layer is not None:
+            layer.events.paint.disconnect(self._on_painted)
+            layer.events.data.disconnect(self._on_painted)
+            layer.events.labels_update.disconnect(self._on_painted)
+            layer.events.set_data.disconnect(self._on_drawn)
+
+    def _on_painted(self, event: Any = None) -> None:
+        self.is_current = False
+        self._later.start()
+
+    def _on_drawn(self, event: Any = None) -> None:
+        """Tell an undone stroke, of which there is no other word, from another slice."""
+        before, self._drawn_at = self._drawn_at, tuple(self._viewer.dims.point)
+        if self._drawn_at == before:
+            self._on_painted()
+
+    def _count_layer(self) -> None:
+        if self._layer is not None:
+            array = layer_array(self._layer)
+            self._count(lambda: array)
+
+    def _count(self, read: Callable[[], Any]) -> None:
+        self._stop.set()
+        self._stop = stop = threading.Event()
+
+        def work() -> None:
+            try:
+                counts = count_values(read(), stop.is_set)
+            except Cancelled:
+                return
+            except Exception as error:  # noqa: BLE001  shown to the user on the main thread
+                emit(self, "_done", stop, error)
+            else:
+                emit(self, "_done", stop, counts)
+
+        threading.Thread(target=work, name="fcn-crf label counts", daemon=True).start()
+
+    def _on_done(self, stop: threading.Event, found: dict[int, int] | Exception) -> None:
+        if stop is not self._stop or stop.is_set():
+            return
+        if isinstance(found, Exception):
+            self.failed.emit(found)
+            return
+        self.latest, self.is_current = found, not self._later.isActive()
+        self.counted.emit()

@@ -1,0 +1,1 @@
+"""The steps of the dock, from the image to the refined labels."""

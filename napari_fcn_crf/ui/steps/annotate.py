@@ -1,0 +1,171 @@
+"""Step 1: which image, which labels, what they mean, and how much is painted."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from napari.layers import Labels
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QFormLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QPushButton,
+    QRadioButton,
+    QTableWidget,
+    QTableWidgetItem,
+)
+
+from napari_fcn_crf.data.annotations import AnnotationSummary, summarize
+from napari_fcn_crf.ui.sections.collapsible import collapsible
+from napari_fcn_crf.ui.sections.layer_choice import LayerChoice
+from napari_fcn_crf.ui.sections.pairs_section import PairsSection
+from napari_fcn_crf.ui.steps.image import image_choice
+from napari_fcn_crf.ui.steps.step import Step
+from napari_fcn_crf.ui.viewer import layers
+
+_ROWS_SHOWN = 6
+
+
+class AnnotateStep(Step):
+    """Choose image and labels, and see what a training would learn from."""
+
+    title: ClassVar[str] = "Annotate"
+
+    def build(self) -> None:
+        session = self.session
+        self.image_choice = image_choice(session)
+        self.labels_choice = LayerChoice(
+            session,
+            layers.is_source_labels,
+            lambda: session.annotation,
+            session.choose_annotation,
+            "no labels open",
+        )
+        self.new_labels_button = QPushButton("New labels")
+        self.new_labels_button.clicked.connect(self._on_new_labels_clicked)
+        labels_row = QHBoxLayout()
+        labels_row.addWidget(self.labels_choice)
+        labels_row.addWidget(self.new_labels_button)
+
+        self.scribbles_button = QRadioButton("not annotated")
+        self.scribbles_button.setToolTip("Scribbles: pixels labelled 0 are left out of training.")
+        self.mask_button = QRadioButton("background")
+        self.mask_button.setToolTip("A full mask: 0 is a class of its own.")
+        self._modes = QButtonGroup(self)
+        self._modes.addButton(self.scribbles_button)
+        self._modes.addButton(self.mask_button)
+        self._modes.buttonClicked.connect(self._on_mode_clicked)
+        mode_row = QHBoxLayout()
+        mode_row.addWidget(self.scribbles_button)
+        mode_row.addWidget(self.mask_button)
+        mode_row.addStretch()
+
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Image", self.image_choice)
+        form.addRow("Labels", labels_row)
+        form.addRow("0 means", mode_row)
+        self.body.addLayout(form)
+
+        self.table = QTableWidget(0, 3)
+        self.table.setHorizontalHeaderLabels(["Label", "Class", "Pixels"])
+        self.table.verticalHeader().hide()
+        self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
+        self.table.setToolTip("Double-click a class to name it; the name is kept in the model.")
+        self.table.itemChanged.connect(self._on_item_changed)
+        header = self.table.horizontalHeader()
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
+        self.body.addWidget(self.table)
+        self.verdict: QLabel = self.add_text()
+        self.pairs = PairsSection(self.session, self.attempt)
+        more = collapsible("More images")
+        more.addWidget(self.pairs)
+        self.body.addWidget(more)
+
+    def update_controls(self) -> None:
+        self.new_labels_button.setEnabled(self.session.image is not None)
+        self.new_labels_button.setToolTip(
+            "Add an empty labels layer on this image and take the brush."
+            if self.session.image is not None
+            else "Open an image first."
+        )
+        has_labels = self.session.annotation is not None or bool(self.session.file_pairs)
+        self.scribbles_button.setEnabled(has_labels)
+        self.mask_button.setEnabled(has_labels)
+        self.scribbles_button.setChecked(self.session.label_mode == "scribbles")
+        self.mask_button.setChecked(self.session.label_mode == "mask")
+        self._show_counts()
+
+    def _show_counts(self) -> None:
+        labels = self.session.annotation
+        if labels is None:
+            self.table.hide()
+            self.verdict.setText(
+                "Press New labels, choose the brush, and paint a few strokes of each class, each "
+                "with a label of its own."
+                if self.session.image is not None
+                else "Open an image, or try File > Open Sample > FCN-CRF."
+            )
+            return
+        counts = self.session.counts.latest
+        if counts is None:
+            self.table.hide()
+            self.verdict.setText("Counting the labels…")
+            return
+        summary = summarize(counts, self.session.label_mode)
+        self._fill_table(labels, summary)
+        self.verdict.setText(_verdict(summary))
+        if not summary.problem:
+            self.session.prepare()
+
+    def _fill_table(self, labels: Labels, summary: AnnotationSummary) -> None:
+        if self.table.state() == QTableWidget.State.EditingState:
+            return
+        self.table.blockSignals(True)
+        self.table.setVisible(bool(summary.counts))
+        self.table.setRowCount(len(summary.counts))
+        for row, (value, count) in enumerate(summary.counts.items()):
+            swatch = QPixmap(12, 12)
+            colour = labels.get_color(value)
+            swatch.fill(
+                QColor.fromRgbF(*map(float, colour)) if colour is not None else QColor("gray")
+            )
+            name = self.session.class_name(value)
+            number = QTableWidgetItem(QIcon(swatch), str(value))
+            pixels = QTableWidgetItem(f"{count:,}".replace(",", " "))
+            pixels.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            for item in (number, pixels):
+                item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
+            for column, item in enumerate((number, QTableWidgetItem(name), pixels)):
+                self.table.setItem(row, column, item)
+        self.table.blockSignals(False)
+        rows = min(len(summary.counts), _ROWS_SHOWN)
+        height = self.table.horizontalHeader().height() + 4
+        height += sum(self.table.rowHeight(row) for row in range(rows))
+        self.table.setFixedHeight(height)
+
+    def _on_item_changed(self, item: QTableWidgetItem) -> None:
+        value = int(self.table.item(item.row(), 0).text())
+        self.session.name_class(value, item.text())
+
+    def _on_mode_clicked(self) -> None:
+        self.session.choose_label_mode("scribbles" if self.scribbles_button.isChecked() else "mask")
+
+    def _on_new_labels_clicked(self) -> None:
+        image = self.session.image
+        if image is not None:
+            self.session.choose_annotation(layers.new_labels(self.session.viewer, image))
+
+
+def _verdict(summary: AnnotationSummary) -> str:
+    if summary.problem:
+        return summary.problem
+    return (
+        f"Ready: {len(summary.counts)} classes, {summary.annotated_fraction:.1%} of the pixels "
+        "annotated."
+    )

@@ -1,0 +1,35 @@
+"""The image to work on, where there is nothing to annotate."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from qtpy.QtWidgets import QFormLayout
+
+from napari_fcn_crf.ui.sections.layer_choice import LayerChoice
+from napari_fcn_crf.ui.session.session import Session
+from napari_fcn_crf.ui.steps.step import Step
+from napari_fcn_crf.ui.viewer.layers import is_source_image
+
+
+def image_choice(session: Session) -> LayerChoice:
+    """Return a combo box of the images that can be segmented."""
+    return LayerChoice(
+        session, is_source_image, lambda: session.image, session.choose_image, "no image open"
+    )
+
+
+class ImageStep(Step):
+    """Choose an image."""
+
+    title: ClassVar[str] = "Image"
+
+    def build(self) -> None:
+        self.choice = image_choice(self.session)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Image", self.choice)
+        self.body.addLayout(form)
+
+    def update_controls(self) -> None:
+        self.choice.update_choices()

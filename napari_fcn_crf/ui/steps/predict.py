@@ -1,0 +1,64 @@
+"""Step 4: probabilities for the image, and the model as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from qtpy.QtWidgets import QFileDialog, QPushButton
+
+from napari_fcn_crf.ui.actions import network_actions
+from napari_fcn_crf.ui.steps.step import RunButton, Step
+
+_MODEL_FILES = "Models (*.keras)"
+
+
+class PredictStep(Step):
+    """Predict the chosen image with the trained or opened model."""
+
+    title: ClassVar[str] = "Predict"
+
+    def build(self) -> None:
+        self.model_text = self.add_text()
+        self.open_button = QPushButton("Open model…")
+        self.open_button.setToolTip("Use a model that was trained and saved before.")
+        self.open_button.clicked.connect(self._on_open_clicked)
+        self.save_button = QPushButton("Save model…")
+        self.save_button.clicked.connect(self._on_save_clicked)
+        self.add_row(self.open_button, self.save_button)
+        self.predict_button = RunButton(
+            self.session, "predict", "Predict", lambda: network_actions.predict(self.session)
+        )
+        self.body.addWidget(self.predict_button)
+
+    def update_controls(self) -> None:
+        session = self.session
+        model = session.model
+        if model is None:
+            self.model_text.setText("Model: none yet.")
+            problem = "Train a model first, or open one."
+        else:
+            saved = "" if model.is_saved else " (not saved)"
+            self.model_text.setText(f"Model: {model.name}{saved}, {model.card.n_classes} classes")
+            problem = "" if session.image is not None else "Open an image first."
+        self.save_button.setEnabled(model is not None)
+        self.save_button.setToolTip(
+            "Keep this model in a file." if model is not None else "There is no model to save yet."
+        )
+        self.predict_button.show_state(
+            problem,
+            "Add a layer with each class's probability at every pixel.",
+            is_next=model is not None and not session.sources,
+        )
+
+    def _on_open_clicked(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Open model", "", _MODEL_FILES)
+        if name:
+            self.attempt(lambda: network_actions.open_model(self.session, Path(name)))
+
+    def _on_save_clicked(self) -> None:
+        model = self.session.model
+        suggested = "" if model is None else model.name
+        name, _ = QFileDialog.getSaveFileName(self, "Save model", suggested, _MODEL_FILES)
+        if name:
+            self.attempt(lambda: self.session.save_model(Path(name).with_suffix(".keras")))

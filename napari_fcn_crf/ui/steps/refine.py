@@ -1,0 +1,148 @@
+"""Step 5: from probabilities to clean labels with the dense CRF."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from qtpy.QtGui import QHideEvent, QShowEvent
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QSpinBox
+
+from napari_fcn_crf.pipeline import refinement
+from napari_fcn_crf.ui.actions import refine_actions
+from napari_fcn_crf.ui.sections.check_section import CleanupSection, UncertaintySection
+from napari_fcn_crf.ui.sections.collapsible import collapsible
+from napari_fcn_crf.ui.sections.compare import Compare
+from napari_fcn_crf.ui.sections.crf_controls import CRFControls
+from napari_fcn_crf.ui.sections.live_preview import LivePreview
+from napari_fcn_crf.ui.sections.restriction import Restriction
+from napari_fcn_crf.ui.sections.source_choice import SourceChoice
+from napari_fcn_crf.ui.session.lifetime import while_alive
+from napari_fcn_crf.ui.steps.step import RunButton, Step
+
+_TUNING_SECONDS = 20
+
+
+class RefineStep(Step):
+    """Refine probabilities with a fully connected CRF, tune it, compare, correct."""
+
+    title: ClassVar[str] = "Refine (CRF)"
+
+    def build(self) -> None:
+        session = self.session
+        self.source_choice = SourceChoice(session)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Source", self.source_choice)
+        self.body.addLayout(form)
+
+        self.refine_button = RunButton(session, "refine", "Refine", self._on_refine_clicked)
+        self.body.addWidget(self.refine_button)
+        self.compare = Compare(session)
+        self.body.addWidget(self.compare)
+
+        self.controls = CRFControls()
+        self.restriction = Restriction(session)
+        self.preview = LivePreview(session, self.controls.settings, self.restriction.options, self)
+        self.preview_box = QCheckBox("Live preview of what is on the screen")
+        self.preview_box.setToolTip("Follow the sliders; Refine then does the whole image.")
+        self.tune_button = RunButton(session, "tune", "Tune on annotations", self._on_tune_clicked)
+        self.budget_s = QSpinBox()
+        self.budget_s.setRange(2, 600)
+        self.budget_s.setValue(_TUNING_SECONDS)
+        self.budget_s.setSuffix(" s")
+        self.budget_s.setToolTip("How long to search.")
+        tune = collapsible("Tune")
+        tune.addWidget(self.preview_box)
+        tune.addWidget(self.controls)
+        row = QHBoxLayout()
+        row.addWidget(self.tune_button, 1)
+        row.addWidget(self.budget_s)
+        tune.content().layout().addLayout(row)
+        self.body.addWidget(tune)
+        self.tuned = self.add_text()
+        self.tuned.hide()
+
+        for title, widget in (
+            ("Restrict", self.restriction),
+            ("Uncertainty", UncertaintySection(session, self.attempt)),
+            ("Clean up", CleanupSection(session, self.attempt)),
+        ):
+            section = collapsible(title)
+            section.addWidget(widget)
+            self.body.addWidget(section)
+        self.uncertainty, self.cleanup = (
+            self.findChild(UncertaintySection),
+            self.findChild(CleanupSection),
+        )
+
+        self.preview_box.toggled.connect(self.preview.set_enabled)
+        self.controls.changed.connect(self.preview.request)
+        self.controls.keep_with_model.connect(
+            lambda settings: self.attempt(lambda: session.keep_with_model(settings))
+        )
+        self.restriction.changed.connect(self.preview.source_changed)
+        session.changed.connect(self.preview.source_changed)
+        # Compiling takes a while on a computer's first use; not on the first click.
+        refinement.prepare()
+
+    def update_controls(self) -> None:
+        session = self.session
+        self.controls.offer_of_model(None if session.model is None else session.model.card.crf)
+        problem = "The labels are still being counted." if session.is_guessing else ""
+        if session.image is None:
+            problem = "Open an image first."
+        elif not session.sources:
+            problem = "Press Predict first, or choose a source."
+        self.refine_button.show_state(
+            problem,
+            "Add a labels layer whose outlines follow the image's edges.",
+            is_next=session.refined is None,
+        )
+        if not problem and session.annotation is None:
+            problem = "Paint some strokes of each class first."
+        self.tune_button.show_state(
+            problem,
+            "Find the edge sensitivity under which strokes that are held out are found best.",
+            False,
+        )
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Preview again what was previewed when the dock was hidden."""
+        super().showEvent(event)
+        self.preview.set_enabled(self.preview_box.isChecked())
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Preview nothing that no control is seen of; a window that is minimised keeps it."""
+        super().hideEvent(event)
+        if not event.spontaneous():
+            self.leave()
+
+    def leave(self) -> None:
+        self.preview.set_enabled(False)
+
+    def _on_refine_clicked(self) -> None:
+        self.preview_box.setChecked(False)
+        refine_actions.refine(self.session, self.controls.settings(), self.restriction.options())
+
+    def _on_tune_clicked(self) -> None:
+        refine_actions.tune(
+            self.session,
+            self.controls.settings(),
+            self.restriction.options(),
+            self.budget_s.value(),
+            while_alive(self._on_tuned),
+        )
+
+    def _on_tuned(self, result: Any) -> None:
+        before = self.controls.settings().bilateral_sigma_intensity
+        after = result.settings.bilateral_sigma_intensity
+        self.controls.set_settings(result.settings)
+        if result.score_after == result.score_before:
+            outcome = f"Nothing tried of {result.trials} was clearly better: settings unchanged."
+        else:
+            outcome = f"Edge sensitivity {before:.1f} → {after:.1f}, after {result.trials} trials."
+        self.tuned.setText(
+            f"Score on held-out strokes (1 is perfect): {result.score_before:.3f} → "
+            f"{result.score_after:.3f}. {outcome}"
+        )
+        self.tuned.show()

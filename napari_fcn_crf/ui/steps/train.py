@@ -1,0 +1,101 @@
+"""Step 3: train, watch it, stop at any time, go on."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from qtpy.QtWidgets import QCheckBox, QPushButton
+
+from napari_fcn_crf.progress import Progress
+from napari_fcn_crf.settings import TrainingSettings
+from napari_fcn_crf.ui.actions import network_actions
+from napari_fcn_crf.ui.sections.training_controls import TrainingControls
+from napari_fcn_crf.ui.sections.training_curve import TrainingCurve
+from napari_fcn_crf.ui.session.session import Session
+from napari_fcn_crf.ui.steps.network import NetworkStep
+from napari_fcn_crf.ui.steps.step import RunButton, Step
+
+
+class TrainStep(Step):
+    """Train the network chosen in step 2 on what was annotated in step 1."""
+
+    title: ClassVar[str] = "Train"
+
+    def __init__(self, session: Session, network: NetworkStep, number: int = 0) -> None:
+        self._network = network
+        super().__init__(session, number)
+
+    def build(self) -> None:
+        self.controls = TrainingControls()
+        self.body.addWidget(self.controls)
+        self.preview_box = QCheckBox("Show a preview while training")
+        self.preview_box.setToolTip("What the network would predict now, once a second at most.")
+        self.preview_box.setChecked(True)
+        self.body.addWidget(self.preview_box)
+        self.train_button = RunButton(self.session, "train", "Train", self._on_train_clicked)
+        self.body.addWidget(self.train_button)
+        self.continue_button = QPushButton("Continue")
+        self.continue_button.clicked.connect(self._on_continue_clicked)
+        self.body.addWidget(self.continue_button)
+        self.curve = TrainingCurve(self.session)
+        self.body.addWidget(self.curve)
+        self.verdict = self.add_text()
+        self.session.progressed.connect(self._on_progressed)
+
+    def settings(self) -> TrainingSettings:
+        """Return what the controls of steps 2 and 3 say."""
+        return TrainingSettings(
+            architecture=self._network.architecture.currentData(),
+            backbone=self._network.backbone.currentData(),
+            weights=self._network.chosen_weights(),
+            labels=self.session.label_mode,
+            **self.controls.values(),
+        )
+
+    def update_controls(self) -> None:
+        session = self.session
+        problem = "The labels are still being counted." if session.is_guessing else ""
+        if not session.pairs and not session.file_pairs:
+            if session.image is None:
+                problem = "Open an image first."
+            elif session.annotation is None:
+                problem = "Paint a labels layer first."
+        self.train_button.show_state(
+            problem, "Train on the labels of step 1.", is_next=session.model is None
+        )
+        model = session.model
+        self.continue_button.setVisible(model is not None and session.activity is None)
+        self.continue_button.setEnabled(not problem)
+        self.continue_button.setToolTip(
+            problem or "Train the current model for as many iterations more."
+        )
+        self.curve.update_curve()
+        self.verdict.setVisible(model is not None)
+        if model is not None and model.card.losses:
+            losses = model.card.losses
+            self.verdict.setText(
+                f"Trained for {len(losses)} iterations, loss {losses[0]:.3g} → {losses[-1]:.3g}."
+            )
+
+    def _on_train_clicked(self) -> None:
+        self.curve.clear()
+        network_actions.train(
+            self.session,
+            self.settings(),
+            preview=self.preview_box.isChecked(),
+            tensorboard=self.controls.tensorboard.run_folder(),
+        )
+
+    def _on_continue_clicked(self) -> None:
+        self.attempt(
+            lambda: network_actions.go_on_training(
+                self.session,
+                self.settings(),
+                preview=self.preview_box.isChecked(),
+                tensorboard=self.controls.tensorboard.run_folder(),
+            )
+        )
+
+    def _on_progressed(self, latest: Progress) -> None:
+        if latest.loss is not None:
+            self.curve.append(latest)

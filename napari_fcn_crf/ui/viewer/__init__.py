@@ -1,0 +1,1 @@
+"""Layers, camera and canvas of napari's viewer."""

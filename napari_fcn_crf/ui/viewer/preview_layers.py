@@ -1,0 +1,121 @@
+"""Layers that show what is on its way: they come and go, and cannot be painted on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+
+from napari_fcn_crf.ui.viewer.layers import layers_where, shown_index, spatial_metadata
+from napari_fcn_crf.ui.viewer.ownership import insert_claimed, is_ours, our_metadata
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_fcn_crf.crf.live.region import Region
+
+_OF_WORK = {"kind": "preview", "is_live": False}
+_LIVE = {"kind": "preview", "is_live": True}
+
+
+def add_preview(viewer: Viewer, image: Image, like: Labels | None) -> Labels:
+    """Add an empty layer for what `place_region` shows; it cannot be painted on."""
+    layer = Labels(
+        np.zeros((1, 1), np.uint8),
+        name=f"{image.name} preview",
+        opacity=0.5,
+        units=image.units[-2:],
+        axis_labels=image.axis_labels[-2:],
+    )
+    if like is not None:
+        layer.colormap = like.colormap
+    insert_claimed(viewer, len(viewer.layers), layer, image, _LIVE)
+    return layer
+
+
+def add_growing(viewer: Viewer, image: Image, labels: np.ndarray, colormap: Any) -> Labels:
+    """Add a stack's labels of which `grow` replaces one slice after the other."""
+    active = viewer.layers.selection.active
+    place = spatial_metadata(image)
+    layer = Labels(labels, name=f"{image.name} preview", opacity=0.5, colormap=colormap, **place)
+    layer.editable = False
+    insert_claimed(viewer, len(viewer.layers), layer, image, _OF_WORK)
+    viewer.layers.selection.active = active
+    return layer
+
+
+def grow(viewer: Viewer, layer: Labels, index: tuple[int, ...], labels: np.ndarray) -> None:
+    """Show another slice of what `add_growing` added."""
+    layer.data[index] = labels
+    # Where it is seen: to draw a volume anew for each of its slices keeps the window waiting.
+    if viewer.dims.ndisplay == 2 and index == shown_index(viewer, layer):
+        layer.refresh()
+
+
+def show_prediction_preview(viewer: Viewer, image: Image, probabilities: np.ndarray) -> None:
+    """Show the last class's probability in the plane that is trained on, in one layer."""
+    found = layers_where(viewer, _is_of_work)
+    place = spatial_metadata(image)
+    picture = probabilities[-1]
+    if found and found[0].data.shape == picture.shape:
+        found[0].data = picture
+        return
+    remove_preview(viewer)
+    active = viewer.layers.selection.active
+    layer = Image(
+        picture,
+        name=f"{image.name} preview",
+        colormap="viridis",
+        contrast_limits=(0, 1),
+        opacity=0.6,
+        scale=place["scale"][-2:],
+        translate=place["translate"][-2:],
+        rotate=place["rotate"][-2:, -2:],
+        shear=place["shear"][-1:],
+        affine=place["affine"][-3:, -3:],
+        units=image.units[-2:],
+        axis_labels=image.axis_labels[-2:],
+    )
+    insert_claimed(viewer, len(viewer.layers), layer, image, _OF_WORK)
+    viewer.layers.selection.active = active
+
+
+def remove_preview(viewer: Viewer) -> None:
+    """Remove what showed work on its way; what follows the sliders stays."""
+    for layer in layers_where(viewer, _is_of_work):
+        viewer.layers.remove(layer)
+
+
+def is_preview(layer: Layer) -> bool:
+    """Whether a layer shows what is on its way."""
+    return is_ours(layer) and our_metadata(layer)["kind"] == "preview"
+
+
+def _is_of_work(layer: Layer) -> bool:
+    return is_preview(layer) and not our_metadata(layer)["is_live"]
+
+
+def place_region(layer: Labels, image: Image, labels: np.ndarray, region: Region) -> None:
+    """Show labels of a region, sampled or not, where it lies in the image."""
+    place = spatial_metadata(image)
+    affine = place["affine"]
+    corner = np.zeros(image.ndim)
+    corner[-2:] = region.rows[0], region.columns[0]
+    moved = np.subtract(image.data_to_world(corner), image.data_to_world(np.zeros(image.ndim)))
+    layer.data = labels
+    # New data makes a layer editable again.
+    layer.editable = False
+    wanted = {
+        "scale": place["scale"][-2:] * region.step,
+        "rotate": place["rotate"][-2:, -2:],
+        # Of a stack's shear only what lies in the plane: its last element.
+        "shear": place["shear"][-1:],
+        "translate": (place["translate"] + np.linalg.solve(affine[:-1, :-1], moved))[-2:],
+        "affine": affine[-3:, -3:],
+    }
+    present = spatial_metadata(layer)
+    for name, value in wanted.items():
+        # Each of them draws everything anew, and most frames are where the last one was.
+        if not np.array_equal(present[name], value):
+            setattr(layer, name, value)

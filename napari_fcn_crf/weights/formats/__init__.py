@@ -1,0 +1,1 @@
+"""The file formats that weights of VGG-16 are published in, one module each."""
