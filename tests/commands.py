@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from napari_fcn_crf.cli import main
+from napari_fcn_crf.cli.main import main
 
 
 def refusal(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:
     """Run a command that must end with exit code 2 and one line; return the line."""
     try:
-        code = main.main(list(arguments))
+        code = main(list(arguments))
     except SystemExit as ended:
         code = ended.code
     out, error = capsys.readouterr()

@@ -1,4 +1,4 @@
-"""Command line options made from the settings: names, choices, defaults and help stand there."""
+"""Command line options; those made from the settings have names, choices and help from there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
+from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -67,6 +68,28 @@ def read_settings(arguments: argparse.Namespace, settings: type[S], base: S | No
     values = {} if base is None else {name: getattr(base, name) for name in names}
     given = {name: getattr(arguments, name) for name in names if hasattr(arguments, name)}
     return settings(**(values | given))
+
+
+def add_tensorboard(parser: argparse.ArgumentParser) -> None:
+    """Add the option for TensorBoard's files."""
+    parser.add_argument(
+        "--tensorboard",
+        type=Path,
+        metavar="FOLDER",
+        help="write loss, gradients and predictions for `tensorboard --logdir FOLDER`",
+    )
+
+
+def add_output_folder(parser: argparse.ArgumentParser, files: str) -> None:
+    """Add the option for the folder that results go to."""
+    parser.add_argument(
+        "--output",
+        "-o",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help=f"where {files} go; made if there is none",
+    )
 
 
 def _documented(settings: type[Any]) -> dict[str, str]:

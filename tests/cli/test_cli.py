@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_fcn_crf.cli import main
+from napari_fcn_crf.cli.main import main
 from napari_fcn_crf.cli.options import add_settings, read_settings
 from napari_fcn_crf.data import image_files
 from napari_fcn_crf.data.images import IntensityMapping
@@ -81,7 +81,7 @@ def test_options_override_the_base_and_only_that() -> None:
 def test_help_tells_of_every_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in (["--help"], [command, "--help"]):
         with pytest.raises(SystemExit) as ended:
-            main.main(arguments)
+            main(arguments)
         assert ended.value.code == 0
         assert command in capsys.readouterr().out
 
@@ -152,7 +152,7 @@ def test_refines_labels_of_any_size(files: Path, capsys: pytest.CaptureFixture[s
     image_files.write_probabilities(files / "given.tif", given, (3, 2**40))
     arguments = ["refine", "cat.tif", "given.tif", "-o", "results", "--iterations", "0"]
     with contextlib.chdir(files):
-        assert main.main(arguments) == 0
+        assert main(arguments) == 0
     labels = image_files.read_labels(files / "results" / "cat_refined.tif")
     np.testing.assert_array_equal(labels, np.array([3, 2**40])[given.argmax(axis=0)])
 
@@ -172,7 +172,7 @@ def test_nothing_moves_the_cursor(
     ):
         assert refusal(arguments, capsys).removesuffix("\n").isprintable()
     done = ["refine", "cat.tif", "cat_probabilities.tif", "-o", hostile, "--iterations", "0"]
-    assert main.main(done) == 0
+    assert main(done) == 0
     out, error = capsys.readouterr()
     assert out.removesuffix("\n").isprintable()
     assert error == ""
@@ -234,7 +234,7 @@ def test_a_backend_that_is_not_installed_is_named(files: Path) -> None:
 
 
 def test_devices_names_the_processor(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.main(["devices"]) == 0
+    assert main(["devices"]) == 0
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith("cpu")
     assert "GiB free" in first
@@ -273,10 +273,10 @@ def test_weights_are_fetched_once(
     )
     monkeypatch.setitem(PUBLISHED, "vgg16", published)
     (tmp_path / "a.h5").write_bytes(content)
-    assert main.main(["weights", "fetch", "vgg16", "--folder", str(tmp_path)]) == 0
+    assert main(["weights", "fetch", "vgg16", "--folder", str(tmp_path)]) == 0
     assert capsys.readouterr().out.strip() == f"Test (CC0). Wrote {tmp_path / 'a.h5'}"
     (tmp_path / "a.h5").write_bytes(b"")
-    assert main.main(["weights", "fetch", "vgg16", "--folder", str(tmp_path)]) == 2
+    assert main(["weights", "fetch", "vgg16", "--folder", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert "http://127.0.0.1:9/a.h5" in error
     assert error.count("\n") == 1

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import napari_fcn_crf as nfc
-from napari_fcn_crf.cli import main
+from napari_fcn_crf.cli.main import main
 from napari_fcn_crf.crf import dense_crf, lattice
 from napari_fcn_crf.crf._kernels.lattice_building import _rank_line
 from napari_fcn_crf.crf.dense_crf import DenseCRF
@@ -108,7 +108,7 @@ def test_any_options_of_the_command(
 ) -> None:
     options = [f"--{name.replace('_', '-')}={value!r}" for name, value in changes.items()]
     files = [str(folder / "image.tif"), str(folder / "given.tif"), "-o", str(folder)]
-    code = main.main(["refine", *files, *options, "--iterations=1"])
+    code = main(["refine", *files, *options, "--iterations=1"])
     told = capsys.readouterr().err.removeprefix("napari-fcn-crf: ").removesuffix("\n")
     if code:
         assert code == 2

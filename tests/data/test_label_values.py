@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_fcn_crf.cli import main
+from napari_fcn_crf.cli.main import main
 from napari_fcn_crf.data import image_files
 from napari_fcn_crf.data.annotations import IGNORE, class_counts, class_indices
 from napari_fcn_crf.data.label_values import as_label_values
@@ -64,7 +64,7 @@ def test_refine_writes_the_values_of_its_source(
     for index, part in enumerate(np.array_split(np.arange(60), len(values))):
         given[index, part] = 1
     image_files.write_probabilities("given.tif", given, values)
-    assert main.main(["refine", "cat.png", "given.tif", "-o", ".", "--iterations", "0"]) == 0
+    assert main(["refine", "cat.png", "given.tif", "-o", ".", "--iterations", "0"]) == 0
     refined = image_files.read_labels("cat_refined.tif")
     assert refined.dtype == kind
     np.testing.assert_array_equal(refined, np.array(values, kind)[given.argmax(axis=0)])
