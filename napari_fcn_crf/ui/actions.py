@@ -16,6 +16,7 @@ from qtpy.QtCore import QTimer
 from napari_fcn_crf import download, pipeline, record
 from napari_fcn_crf.compute.job import Job
 from napari_fcn_crf.model import ModelCard, read_card
+from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
 from napari_fcn_crf.ui import layers, preview_layers
 from napari_fcn_crf.ui.preferences import compute_settings
@@ -30,7 +31,7 @@ def load_weights(session: Session, path: Path) -> None:
         session.weights = WeightsChoice(path, description)
 
     session.run_job(
-        "weights", "Reading the weights", lambda: session.service.describe_weights(path), keep
+        "weights", "Reading the weights", lambda _: session.service.describe_weights(path), keep
     )
 
 
@@ -96,11 +97,15 @@ def _train(
     model_path = session.new_model_path()
     before = 0 if resumed is None else len(resumed.card.losses)
 
-    def start() -> Job[ModelCard]:
-        read = [pair.read() for pair in files]
-        arrays = [*(np.asarray(lazy) for lazy in pixels), *(image for image, _ in read)]
-        labels = [*annotations, *(found for _, found in read)]
+    def start(on_progress: OnProgress) -> Job[ModelCard]:
+        arrays, labels = [np.asarray(lazy) for lazy in pixels], list(annotations)
+        for done, pair in enumerate(files):
+            on_progress(Progress("Reading files", done, len(files)))
+            image, found = pair.read()
+            arrays.append(image)
+            labels.append(found)
         pipeline.check_training_input(arrays, labels, settings)
+        on_progress(Progress("Preparing"))
         return session.service.train(
             arrays,
             labels,
@@ -157,7 +162,8 @@ def predict(session: Session) -> None:
         session.sources = (layer,)
         session.refined = None
 
-    def start() -> Job[np.ndarray]:
+    def start(on_progress: OnProgress) -> Job[np.ndarray]:
+        on_progress(Progress("Preparing"))
         array = np.asarray(pixels)
         pipeline.check_prediction_input(model.card, array)
         run_record.update(record.start_record())
@@ -166,6 +172,7 @@ def predict(session: Session) -> None:
         run_record["image_sha256"] = record.array_sha256(array)
         run_record["settings"] = PredictionSettings().to_dict()
         run_record["training"] = model.card.training.to_dict()
+        on_progress(Progress("Preparing"))
         return session.service.predict(model.path, array)
 
     session.run_job("predict", "Predicting", start, keep)
