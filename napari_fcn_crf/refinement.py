@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Probabilities = npt.NDArray[np.float32]
 OnPlane = Callable[[tuple[int, ...], Probabilities], None]
 
+_SUM_TOLERANCE = 1e-2
+
 
 def refine(
     image: npt.ArrayLike,
@@ -192,12 +194,14 @@ def check_probabilities(
         raise ValueError(f"{expected}some values are NaN or infinite.{remedy}")
     if array.min() < 0:
         raise ValueError(f"{expected}the lowest value is {array.min():.3g}, below 0.{remedy}")
+    if array.max() > 1 + _SUM_TOLERANCE:
+        raise ValueError(f"{expected}the highest value is {array.max():.3g}, above 1.{remedy}")
     lowest, highest = np.inf, -np.inf
     # Plane by plane, or row by row: the sums of a large image are large, too.
     for first in range(array.shape[1]):
         total = array[:, first].sum(axis=0, dtype=np.float64)
         lowest, highest = min(lowest, float(total.min())), max(highest, float(total.max()))
-    if not np.allclose([lowest, highest], 1, atol=1e-2):
+    if not np.allclose([lowest, highest], 1, atol=_SUM_TOLERANCE):
         raise ValueError(
             f"{expected}their sum over the classes goes from {lowest:.3g} to {highest:.3g} instead "
             f"of being 1.{remedy}"

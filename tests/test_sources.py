@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_fcn_crf.refinement import check_probabilities
 from napari_fcn_crf.sources import class_axis_first, from_labels, from_single_classes
 
 LABELS = np.array([[0, 3, 3], [8, 8, 0]])
@@ -60,3 +61,10 @@ def test_values_that_are_no_probabilities_are_refused():
         from_single_classes([np.array([[0.0, 255.0]])])
     with pytest.raises(ValueError, match="layers of one shape"):
         from_single_classes([np.zeros((2, 2)), np.zeros((2, 3))])
+
+
+def test_numbers_too_large_for_probabilities_are_told_as_they_are():
+    with pytest.raises(ValueError, match=r"these go from -1e\+300 to 1e\+308"):
+        from_single_classes([np.array([[1e308, -1e300]])])
+    with pytest.raises(ValueError, match="infinite"):
+        check_probabilities(class_axis_first(np.full((2, 5, 7), 1e308), (5, 7)), (5, 7))
