@@ -16,7 +16,7 @@ from napari_fcn_crf.images import (
     planes,
     split_channels,
 )
-from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, part_of
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, slice_of
 from napari_fcn_crf.settings import CRFSettings
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def refine(
             unary[part],
             settings.iterations,
             None if fixed is None else fixed[index],
-            part_of(on_progress, done, len(indices)),
+            slice_of(on_progress, done, len(indices)),
             should_stop,
         )
         if not index:
