@@ -106,6 +106,7 @@ NESTED = "NESTED"
         {"channels": 1},
         {"intensity": {"low": [0, 0], "high": [1, INFINITY]}},
         {"intensity": {"low": [0, 0], "high": [0, 1]}},
+        {"intensity": {"low": [0, 0], "high": [1e-310, 1]}},
         {"intensity": {"low": [0], "high": [1]}},
         {"intensity": [0, 1]},
         {"training": []},

@@ -5,10 +5,13 @@ from __future__ import annotations
 import sys
 import time
 
+import dask.array as da
 import numpy as np
 import psutil
 import pytest
+from PIL import Image
 
+from napari_fcn_crf.data.labelled_folder import PairFiles
 from napari_fcn_crf.ui.session.preferences import change_compute_settings
 from napari_fcn_crf.ui.session.session import session_of
 from napari_fcn_crf.ui.steps.device import DeviceStep
@@ -59,6 +62,51 @@ def test_cancel_while_the_process_starts(viewer, panel, session, squares, qtbot,
     assert _cancel(qtbot, session) < 5
     assert session.model is None
     assert "Training was cancelled." in notes()
+
+
+def _slowly(block):
+    time.sleep(0.5)
+    return block
+
+
+@pytest.mark.parametrize("kind", ["files", "layer"])
+def test_cancel_while_images_are_read(
+    viewer, panel, session, squares, qtbot, notes, tmp_path, kind
+):
+    image, labels = squares
+    if kind == "files":
+        # The same file by two hundred names: twenty seconds of reading.
+        noise = np.random.default_rng(0).integers(0, 255, (1600, 1600, 3), np.uint8)
+        Image.fromarray(noise).save(tmp_path / "first.png")
+        Image.fromarray(np.zeros((1600, 1600), np.uint8)).save(tmp_path / "labels.png")
+        found = []
+        for number in range(200):
+            path = tmp_path / f"image{number}.png"
+            path.hardlink_to(tmp_path / "first.png")
+            found.append(PairFiles(path, tmp_path / "labels.png"))
+        session.add_files(found)
+    else:
+        planes = da.from_array(np.stack([image.data] * 60), chunks=(1, -1, -1))
+        strokes = viewer.add_labels(np.stack([labels.data] * 60))
+        slow = viewer.add_image(
+            planes.map_blocks(_slowly, dtype=np.uint8), contrast_limits=(0, 255)
+        )
+        session.choose_image(slow)
+        session.choose_annotation(strokes)
+    click(qtbot, panel.steps[TrainStep].train_button)
+    qtbot.wait(500)
+    assert session.activity is not None
+    assert _cancel(qtbot, session) < 1
+    assert session.model is None
+    assert "Training was cancelled." in notes()
+    # What was still being read starts nothing when it is there, and the next training can begin.
+    session.file_pairs = ()
+    session.choose_image(image)
+    session.choose_annotation(labels)
+    panel.steps[TrainStep].controls.iterations.value = 1
+    click(qtbot, panel.steps[TrainStep].train_button)
+    wait_until_idle(qtbot, session)
+    assert len(session.model.card.losses) == 1
 
 
 def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qtbot, notes):

@@ -282,6 +282,25 @@ def test_the_preview_follows_sliders_and_camera(step, viewer, qtbot):
     assert "squares preview" not in viewer.layers
 
 
+def test_the_preview_tells_once_of_settings_that_are_refused(step, viewer, qtbot, notes):
+    with qtbot.waitSignal(step.preview.shown, timeout=120_000):
+        step.preview_box.setChecked(True)
+    refused = replace(SMALL, bilateral_sigma_intensity=1e-6)
+    for times in (1, 2):
+        failed = []
+        step.preview._failed.connect(lambda *_, seen=failed: seen.append(1))
+        step.controls.set_settings(refused)
+        for move in range(8):
+            camera_of(viewer).center = (0, 8, 8 + move)
+            qtbot.wait(60)
+        qtbot.waitUntil(lambda seen=failed: len(seen) > 2, timeout=10_000)
+        told = [note for note in notes() if "bilateral_sigma_intensity" in note]
+        assert len(told) == times
+        with qtbot.waitSignal(step.preview.shown, timeout=60_000):
+            step.controls.set_settings(SMALL)
+    step.preview_box.setChecked(False)
+
+
 def test_the_live_preview_and_that_of_a_training_are_two(step, viewer, qtbot):
     with qtbot.waitSignal(step.preview.shown, timeout=120_000):
         step.preview_box.setChecked(True)
