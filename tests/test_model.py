@@ -22,6 +22,7 @@ CARD = ModelCard(
     crf=CRFSettings(bilateral_weight=0.1 + 0.2),
     losses=(1.0, 1 / 3),
     record={"seed": 1, "nested": {"a": [1, 2]}},
+    class_colours=((0.1, 0.2, 1 / 3, 1.0), (0.0, 0.0, 0.0, 0.0), (1.0, 0.5, 0.25, 0.75)),
 )
 
 
