@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partialmethod
 from pathlib import Path
 
@@ -71,6 +72,21 @@ def service() -> Iterator[ComputeService]:
     service.configure(CPU)
     yield service
     service.close()
+
+
+@pytest.fixture
+def suspend() -> Iterator[Callable[[int], None]]:
+    """Stop a process where it is; it ends with the test at the latest."""
+    stopped = []
+
+    def suspend(pid: int) -> None:
+        stopped.append(psutil.Process(pid))
+        stopped[-1].suspend()
+
+    yield suspend
+    for process in stopped:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
 """The compute process ends when it must, however that comes, and a dead one is replaced."""
 
+import os
 import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,11 @@ from tests.compute.conftest import (
 
 
 def test_cancel_while_the_backend_loads(
-    service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+    service: ComputeService,
+    suspend: Callable[[int], None],
+    image: np.ndarray,
+    labels: np.ndarray,
+    tmp_path: Path,
 ) -> None:
     job = service.train([image], [labels], SHORT, tmp_path / "model.keras")
     events = job.events()
@@ -33,7 +39,7 @@ def test_cancel_while_the_backend_loads(
     process = psutil.Process(pid)
     # In the midst of the import; and it never comes to its end.
     wait_until(lambda: process.memory_info().rss > 100 * 2**20)
-    process.suspend()
+    suspend(pid)
     job.cancel()
     with pytest.raises(Cancelled):
         job.result(PATIENCE_S)
@@ -43,12 +49,16 @@ def test_cancel_while_the_backend_loads(
 
 
 def test_cancel_when_the_process_hangs_keeps_the_last_checkpoint(
-    service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+    service: ComputeService,
+    suspend: Callable[[int], None],
+    image: np.ndarray,
+    labels: np.ndarray,
+    tmp_path: Path,
 ) -> None:
     job = service.train([image], [labels], ENDLESS, tmp_path / "model.keras")
     for progress in job.events():
         if progress.loss is not None and progress.current == 3:
-            psutil.Process(service.pid).suspend()
+            suspend(service.pid)
             job.cancel()
             break
     assert len(job.result(PATIENCE_S).losses) >= 1
@@ -57,12 +67,16 @@ def test_cancel_when_the_process_hangs_keeps_the_last_checkpoint(
 
 
 def test_cancel_while_the_process_does_not_read(
-    service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+    service: ComputeService,
+    suspend: Callable[[int], None],
+    image: np.ndarray,
+    labels: np.ndarray,
+    tmp_path: Path,
 ) -> None:
     """A pipe takes 64 kB; what is more waits for the one who reads."""
     service.prepare()
     wait_until(lambda: service.is_warm)
-    psutil.Process(service.pid).suspend()
+    suspend(service.pid)
     names = dict.fromkeys(range(2000), "a long name" * 20)
     path = tmp_path / "model.keras"
     job = service.train([image], [labels], SHORT, path, class_names=names)
@@ -166,6 +180,29 @@ def test_a_killed_parent_leaves_no_process(tmp_path: Path, phase: str) -> None:
     parent.communicate()
     wait_until(lambda: is_gone(child))
     # The parent's resource tracker, which outlives it, frees what it shared.
+    wait_until(lambda: shared_blocks(parent.pid) == [])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows does not fork")
+def test_a_killed_parent_leaves_no_process_whoever_holds_the_channel(tmp_path: Path) -> None:
+    """What the parent has forked has its pipes, too."""
+    code = "os.fork()\ntime.sleep(600)"
+    parent, child = start_parent(code, tmp_path / "model.keras", "Starting")
+    family = psutil.Process(parent.pid)
+
+    def forks() -> list[psutil.Process]:
+        return [one for one in family.children() if one.cmdline() == family.cmdline()]
+
+    wait_until(lambda: len(forks()) == 1)
+    (holder,) = forks()
+    try:
+        parent.kill()
+        parent.wait()
+        wait_until(lambda: is_gone(child))
+        assert not is_gone(holder.pid)
+    finally:
+        holder.kill()
+    parent.communicate()
     wait_until(lambda: shared_blocks(parent.pid) == [])
 
 
