@@ -20,7 +20,7 @@ CPU = ComputeSettings(device="cpu")
 SHORT = TrainingSettings(iterations=3)
 ENDLESS = TrainingSettings(iterations=1_000_000)
 
-PATIENCE_S = 120
+PATIENCE_S = 60
 """Within which anything comes that comes at all, on a busy machine too."""
 
 FAKE_NVIDIA = """#!/bin/sh
