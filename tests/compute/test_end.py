@@ -187,7 +187,7 @@ def test_a_killed_parent_leaves_no_process(tmp_path: Path, phase: str) -> None:
 def test_a_killed_parent_leaves_no_process_whoever_holds_the_channel(tmp_path: Path) -> None:
     """What the parent has forked has its pipes, too."""
     code = "os.fork()\ntime.sleep(600)"
-    parent, child = start_parent(code, tmp_path / "model.keras", "Starting")
+    parent, child = start_parent(code, tmp_path / "model.keras", "Training")
     family = psutil.Process(parent.pid)
 
     def forks() -> list[psutil.Process]:
