@@ -28,7 +28,9 @@ def test_lazy_arrays_are_computed() -> None:
         def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
             return np.ones((3, 4))
 
-    assert isinstance(check_image(Lazy()), np.ndarray)
+    computed = check_image(Lazy())
+    assert isinstance(computed, np.ndarray)
+    np.testing.assert_array_equal(computed, np.ones((3, 4)))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

@@ -114,6 +114,8 @@ def test_stacks_plane_by_plane(
     check_distribution(probabilities, (2, 3, 60, 70))
     assert [(progress.current, progress.total) for progress in seen] == [(1, 3), (2, 3), (3, 3)]
     np.testing.assert_array_equal(probabilities[:, 0], probabilities[:, 2])
+    np.testing.assert_array_equal(probabilities[:, 1], nfc.predict(trained, stack[1]))
+    assert (probabilities[:, 0] != probabilities[:, 1]).any()
     marginals = nfc.refine(stack, probabilities, nfc.CRFSettings(iterations=1))
     check_distribution(marginals, (2, 3, 60, 70))
     np.testing.assert_array_equal(marginals[:, 0], marginals[:, 2])

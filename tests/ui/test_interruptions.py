@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 
 import dask.array as da
 import numpy as np
@@ -36,11 +37,9 @@ def _wait_for_loss(qtbot, session):
     )
 
 
-def _cancel(qtbot, session) -> float:
-    start = time.perf_counter()
+def _cancel(qtbot, session):
     session.cancel()
-    qtbot.waitUntil(lambda: session.activity is None, timeout=10_000)
-    return time.perf_counter() - start
+    wait_until_idle(qtbot, session, 60_000)
 
 
 def test_cancel_keeps_what_was_learnt(viewer, panel, session, squares, qtbot):
@@ -48,8 +47,7 @@ def test_cancel_keeps_what_was_learnt(viewer, panel, session, squares, qtbot):
     train.controls.iterations.value = 5000
     click(qtbot, train.train_button)
     _wait_for_loss(qtbot, session)
-    qtbot.wait(500)
-    assert _cancel(qtbot, session) < 5
+    _cancel(qtbot, session)
     assert 1 <= len(session.model.card.losses) < 5000
     click(qtbot, panel.steps[PredictStep].predict_button)
     wait_until_idle(qtbot, session)
@@ -57,10 +55,21 @@ def test_cancel_keeps_what_was_learnt(viewer, panel, session, squares, qtbot):
 
 
 def test_cancel_while_the_process_starts(viewer, panel, session, squares, qtbot, notes):
+    losses = []
+    session.progressed.connect(lambda latest: losses.append(latest.loss))
     click(qtbot, panel.steps[TrainStep].train_button)
-    qtbot.wait(200)
-    assert _cancel(qtbot, session) < 5
-    assert session.model is None
+    qtbot.waitUntil(lambda: bool(losses), timeout=60_000)
+    (process,) = compute_processes()
+    process.suspend()  # it is never ready
+    try:
+        _cancel(qtbot, session)
+        assert set(losses) == {None}
+        assert session.model is None
+        _, alive = psutil.wait_procs([process], timeout=60)
+        assert not alive
+    finally:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     assert "Training was cancelled." in notes()
 
 
@@ -162,7 +171,7 @@ def test_closing_the_viewer_while_training_ends_the_process(make_napari_viewer, 
     assert processes
     viewer.close()
     qtbot.wait(100)
-    _, alive = psutil.wait_procs(processes, timeout=5)
+    _, alive = psutil.wait_procs(processes, timeout=60)
     assert not alive
 
 
@@ -254,7 +263,7 @@ def test_a_second_click_while_training_cancels_and_starts_nothing(
     click(qtbot, train.train_button)
     _wait_for_loss(qtbot, session)
     train.train_button.button.click()
-    wait_until_idle(qtbot, session, 10_000)
+    wait_until_idle(qtbot, session, 60_000)
     assert any(note.startswith("Training stopped after") for note in notes())
     assert len(compute_processes()) == 1
     assert session.activity is None

@@ -85,6 +85,7 @@ def test_changes_are_marked(step, viewer, qtbot):
     refined = _refine(step, qtbot)
     step.compare.changed_box.setChecked(True)
     marked = viewer.layers["squares changed"].data.astype(bool)
+    assert marked.any()
     np.testing.assert_array_equal(marked, refined.predicted.data != refined.refined.data)
     colours = {tuple(refined.refined.get_color(value)) for value in (3, 7)}
     assert tuple(viewer.layers["squares changed"].get_color(1)) not in colours
@@ -118,6 +119,18 @@ def test_from_labels_alone(step, viewer, session, qtbot, two_squares):
     truth = np.where(two_squares[0] > 120, 9, 4)
     np.testing.assert_array_equal(refined.predicted.data, coarse)
     assert (refined.refined.data == truth).mean() > (coarse == truth).mean() + 0.02
+
+
+def test_the_chosen_source_is_refined(step, viewer, session, qtbot, two_squares):
+    viewer.add_labels(np.where(two_squares[0] > 120, 9, 4), name="coarse")
+    choice = step.source_choice
+    qtbot.waitUntil(lambda: choice.findText("coarse (labels)") >= 0)
+    for text in ("coarse (labels)", "squares probabilities", "strokes (labels)"):
+        index = choice.findText(text)
+        choice.setCurrentIndex(index)
+        choice.activated.emit(index)
+        assert session.sources == (viewer.layers[text.removesuffix(" (labels)")],)
+        assert choice.currentText() == text
 
 
 def test_from_another_tools_probabilities_with_the_class_axis_last(step, viewer, session, qtbot):
