@@ -34,6 +34,9 @@ def check_image(image: Any) -> npt.NDArray[Any]:
             f"{array.shape}. Choose another layer."
         )
     if array.dtype.kind == "f":
+        if array.dtype.itemsize > 8:
+            with np.errstate(over="ignore"):  # to infinity, which is told
+                array = array.astype(np.float64)
         bad = int(np.count_nonzero(np.isinf(array)))
         if bad:
             raise InputError(

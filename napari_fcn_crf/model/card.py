@@ -195,9 +195,9 @@ def _check(card: ModelCard) -> None:
         "whole numbers": all(type(number) is int and abs(number) < 2**63 for number in numbers),
         "channels": card.channels >= 1 and len(low) == len(high) == card.channels,
         "intensity": all(
-            math.isfinite(one) and math.isfinite(two) and one != two
-            for one, two in zip(low, high, strict=True)
+            math.isfinite(one) and math.isfinite(two) for one, two in zip(low, high, strict=True)
         )
+        and card.intensity.is_sane
         and card.intensity.dtype in _TYPES
         and len(seen) in (0, card.channels)
         and all(map(math.isfinite, (number for pair in seen for number in pair))),

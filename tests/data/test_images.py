@@ -17,7 +17,9 @@ def test_lazy_arrays_are_computed() -> None:
         def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
             return np.ones((3, 4))
 
-    assert isinstance(check_image(Lazy()), np.ndarray)
+    computed = check_image(Lazy())
+    assert isinstance(computed, np.ndarray)
+    np.testing.assert_array_equal(computed, np.ones((3, 4)))
 
 
 @pytest.mark.parametrize("bad", [np.inf, -np.inf])
@@ -34,6 +36,17 @@ def test_some_values_may_be_missing_but_not_all() -> None:
     assert check_image(array) is array
     with pytest.raises(ValueError, match="all of them are NaN"):
         check_image(np.full((4, 5), np.nan))
+
+
+@pytest.mark.skipif(
+    np.finfo(np.longdouble).max == np.finfo(np.float64).max, reason="no longer type"
+)
+def test_values_beyond_double_precision_are_told_as_infinite() -> None:
+    array = np.zeros((4, 5), np.longdouble)
+    array[1] = np.longdouble("1e4000")
+    with pytest.raises(ValueError, match="5 of 20 are"):
+        check_image(array)
+    assert check_image(0 * array).dtype == np.float64
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (0, 5), (5, 5, 0)])

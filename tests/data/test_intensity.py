@@ -10,6 +10,8 @@ from hypothesis.extra import numpy as hnp
 
 from napari_fcn_crf.data.intensity import IntensityMapping
 
+LARGEST = float(np.finfo(np.float64).max)
+
 
 def test_eight_bit_passes_through() -> None:
     image = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
@@ -93,8 +95,8 @@ def test_the_same_scene_in_another_type_is_mapped_to_the_same(trained: str, pred
     image = CONVERSIONS[predicted](scene())
     mapping, note = model.for_image(image)
     np.testing.assert_allclose(mapping.apply(image), expected, atol=1.5)
-    # Of eight bits as floating point numbers, nothing need be said.
-    same = {trained, predicted} in ({"uint8", "float of 255"}, {"twelve bits", "int16"})
+    # Of eight bits as floating point numbers there is nothing to say.
+    same = {trained, predicted} == {"uint8", "float of 255"}
     if trained == predicted:
         assert note == ""
     elif not same:
@@ -152,3 +154,42 @@ def test_a_blank_image_is_mapped() -> None:
     blank = np.full((40, 40, 1), 1000, np.uint16)
     mapping, _ = model.for_image(blank)
     assert np.isfinite(mapping.apply(blank)).all()
+
+
+@pytest.mark.parametrize(
+    ("darkest", "brightest", "dtype"),
+    [
+        (-LARGEST, LARGEST, np.float64),
+        (-1e308, 1.2e308, np.float64),
+        (1e308, 1.1e308, np.float64),
+        (-3.4e38, 3.4e38, np.float32),
+        (-6e4, 6.5e4, np.float16),
+        (0, 1e-44, np.float32),
+        (0, 1e-299, np.float64),
+        (-(2.0**63), 2.0**62, np.int64),
+    ],
+)
+def test_values_at_the_ends_of_their_type_are_mapped_like_any_others(
+    darkest: float, brightest: float, dtype: type
+) -> None:
+    image = np.full((8, 8, 1), darkest, dtype)
+    image[2:6] = brightest
+    expected = np.zeros((8, 8, 1))
+    expected[2:6] = 255
+    np.testing.assert_allclose(IntensityMapping.fit(image).apply(image), expected, atol=1e-3)
+
+
+@given(hnp.arrays(np.float64, (4, 5, 2), elements=st.floats(allow_nan=False, allow_infinity=False)))
+def test_any_finite_values_are_mapped_to_numbers(image: np.ndarray) -> None:
+    mapping = IntensityMapping.fit(image)
+    assert mapping.is_sane
+    mapped = mapping.apply(image)
+    assert np.abs(mapped).max() <= IntensityMapping.FARTHEST
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, 1e20, -LARGEST, LARGEST, 5e-324])
+def test_a_constant_channel_of_any_size_is_mapped_to_a_constant(value: float) -> None:
+    image = np.full((4, 4, 1), value)
+    mapped = IntensityMapping.fit(image).apply(image)
+    assert np.isfinite(mapped).all()
+    assert np.ptp(mapped) == 0

@@ -38,7 +38,7 @@ def test_a_small_rotation_shows_at_the_far_corner() -> None:
 
 def test_other_units_are_refused_unless_one_has_none_and_numbers_are_alike() -> None:
     one, two = Place(NANO, ("meter",) * 2), Place(NANO, ("pixel",) * 2)
-    assert one.distance_px(two, (9, 9)) == 0
+    assert one.distance_px(two, (9, 9)) == pytest.approx(0, abs=1e-9)
     with pytest.raises(ValueError, match="meter against pixel"):
         one.distance_px(Place(2 * NANO, ("pixel",) * 2), (9, 9))
     with pytest.raises(ValueError, match="meter against second"):
