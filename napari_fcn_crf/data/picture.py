@@ -15,7 +15,6 @@ from napari_fcn_crf.input_error import InputError
 MINIMUM_SIDE_PX = 32
 """Rows and columns that five poolings need."""
 
-_MOST_CHANNELS = 4
 _NAMES = {"t": "frame", "z": "plane", "c": "channel", "y": "row", "x": "column"}
 
 
@@ -145,7 +144,7 @@ def as_picture(
 
     Notes
     -----
-    Without these, a last axis of at most four behind at least two others is channels, since the
+    Without these, a last axis of fewer than 32 behind at least two others is channels, since the
     network needs 32 columns; all others are planes, rows and columns. No channel is dropped.
     """
     if isinstance(image, Picture):
@@ -221,7 +220,7 @@ def _guess_axes(
             return _planes(ndim - 1) + "c"
         if same_spatial_shape(shape[1:], spatial_shape):
             return "c" + _planes(ndim - 1)
-    if shape[-1] <= _MOST_CHANNELS or ((channels or 0) > 1 and shape[-1] == channels):
+    if shape[-1] < MINIMUM_SIDE_PX or ((channels or 0) > 1 and shape[-1] == channels):
         return _planes(ndim - 1) + "c"
     if (channels or 0) > 1 and shape[0] == channels:
         return "c" + _planes(ndim - 1)

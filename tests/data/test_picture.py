@@ -15,6 +15,8 @@ from napari_fcn_crf.data.picture import Picture, as_picture, check_same_shape
         ((40, 50, 3), {}, "yxc", 3),
         ((40, 50, 4), {}, "yxc", 4),
         ((40, 50, 2), {}, "yxc", 2),
+        ((40, 50, 31), {}, "yxc", 31),
+        ((40, 50, 32), {}, "zyx", 1),
         ((9, 40, 50), {}, "zyx", 1),
         ((5, 9, 40, 50), {}, "tzyx", 1),
         ((7, 5, 9, 40, 50), {}, "atzyx", 1),
