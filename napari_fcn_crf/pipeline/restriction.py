@@ -74,8 +74,8 @@ def region_mask(
         fixed = [axis for axis in range(outline.shape[1]) if axis not in across]
         if any(spread[axis] > _SAME_SLICE_PX for axis in fixed):
             raise InputError(
-                "A region must lie on a slice of the image, but one crosses several. Draw it on the "
-                "slice that is to change."
+                "A region must lie on a slice of the image, but one crosses several. Draw it on "
+                "the slice that is to change."
             )
         where: list[slice | int] = [slice(None)] * len(shape)
         for axis in fixed:
