@@ -28,15 +28,17 @@ def squares(viewer, two_squares):
 
 def _wait_for_loss(qtbot, session):
     qtbot.waitUntil(
-        lambda: session.activity is not None and session.activity.latest.loss is not None,
+        lambda: (
+            session.runner.activity is not None and session.runner.activity.latest.loss is not None
+        ),
         timeout=JOB_TIMEOUT_MS,
     )
 
 
 def _cancel(qtbot, session) -> float:
     start = time.perf_counter()
-    session.cancel()
-    qtbot.waitUntil(lambda: session.activity is None, timeout=10_000)
+    session.runner.cancel()
+    qtbot.waitUntil(lambda: session.runner.activity is None, timeout=10_000)
     return time.perf_counter() - start
 
 
@@ -47,7 +49,7 @@ def test_cancel_keeps_what_was_learnt(viewer, panel, session, squares, qtbot):
     _wait_for_loss(qtbot, session)
     qtbot.wait(500)
     assert _cancel(qtbot, session) < 5
-    assert 1 <= len(session.model.card.losses) < 5000
+    assert 1 <= len(session.models.model.card.losses) < 5000
     click(qtbot, panel.steps[PredictStep].predict_button)
     wait_until_idle(qtbot, session)
     assert viewer.layers["squares probabilities"].data.shape == (2, 64, 64)
@@ -57,7 +59,7 @@ def test_cancel_while_the_process_starts(viewer, panel, session, squares, qtbot,
     click(qtbot, panel.steps[TrainStep].train_button)
     qtbot.wait(200)
     assert _cancel(qtbot, session) < 5
-    assert session.model is None
+    assert session.models.model is None
     assert "Training was cancelled." in notes()
 
 
@@ -74,7 +76,7 @@ def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qt
     train.controls.iterations.value = 2
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
-    assert len(session.model.card.losses) == 2
+    assert len(session.models.model.card.losses) == 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory so")
@@ -83,7 +85,7 @@ def test_memory_too_short_for_the_image_is_told(viewer, panel, session, squares,
     click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
     large = viewer.add_image(np.tile(squares[0].data, (11, 11)), name="large")
-    session.choose_image(large)
+    session.selection.choose_image(large)
     (process,) = compute_processes()
     limit = process.memory_info().vms + 900 * 2**20
     process.rlimit(psutil.RLIMIT_AS, (limit, limit))
@@ -124,7 +126,7 @@ def test_second_start_is_refused(viewer, panel, session, squares, qtbot):
     click(qtbot, train.train_button)
     assert not panel.steps[PredictStep].predict_button.button.isEnabled()
     with pytest.raises(ValueError, match="still running"):
-        session.run("refine", "Refining", lambda report: None, lambda: None, lambda result: None)
+        session.runner.run("refine", "Refining", lambda _: None, lambda: None, lambda _: None)
     _cancel(qtbot, session)
 
 
@@ -134,8 +136,8 @@ def test_deleting_the_image_while_training(viewer, panel, session, squares, qtbo
     click(qtbot, train.train_button)
     viewer.layers.remove(squares[0])
     wait_until_idle(qtbot, session)
-    assert len(session.model.card.losses) == 5
-    assert session.image is None
+    assert len(session.models.model.card.losses) == 5
+    assert session.selection.image is None
     assert not panel.steps[PredictStep].predict_button.button.isEnabled()
 
 
@@ -155,14 +157,14 @@ def test_another_backend_between_runs_is_another_process(viewer, panel, session,
     train.controls.iterations.value = 1
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
-    first = session.service.pid
+    first = session.runner.service.pid
     device.device.setCurrentIndex(device.device.findData("cpu"))
     device.device.activated.emit(device.device.currentIndex())
     try:
         click(qtbot, train.train_button)
         wait_until_idle(qtbot, session)
-        assert len(session.model.card.losses) == 1
-        assert session.service.pid != first
+        assert len(session.models.model.card.losses) == 1
+        assert session.runner.service.pid != first
         assert not psutil.pid_exists(first) or (
             psutil.Process(first).status() == psutil.STATUS_ZOMBIE
         )
@@ -179,14 +181,14 @@ def test_a_full_disk_while_training_is_told(viewer, panel, session, squares, qtb
     train = panel.steps[TrainStep]
     # The limit holds for shared memory as well, which a full disk does not fill.
     train.preview_box.setChecked(False)
-    session.service.prepare()
-    qtbot.waitUntil(lambda: session.service.is_warm, timeout=JOB_TIMEOUT_MS)
-    pid = session.service.pid
+    session.runner.service.prepare()
+    qtbot.waitUntil(lambda: session.runner.service.is_warm, timeout=JOB_TIMEOUT_MS)
+    pid = session.runner.service.pid
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
     train.controls.iterations.value = 3
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
-    assert session.model is None
+    assert session.models.model is None
     told = [note for note in notes() if "could not be written" in note]
     assert len(told) == 1
     assert "Free some space" in told[0]
@@ -194,8 +196,8 @@ def test_a_full_disk_while_training_is_told(viewer, panel, session, squares, qtb
     resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
-    assert len(session.model.card.losses) == 3
-    assert session.service.pid == pid
+    assert len(session.models.model.card.losses) == 3
+    assert session.runner.service.pid == pid
 
 
 def test_a_second_click_while_training_cancels_and_starts_nothing(
@@ -209,4 +211,4 @@ def test_a_second_click_while_training_cancels_and_starts_nothing(
     wait_until_idle(qtbot, session, 10_000)
     assert any(note.startswith("Training stopped after") for note in notes())
     assert len(compute_processes()) == 1
-    assert session.activity is None
+    assert session.runner.activity is None

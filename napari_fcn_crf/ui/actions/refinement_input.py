@@ -14,7 +14,7 @@ from napari_fcn_crf.data.annotations import class_indices
 from napari_fcn_crf.data.images import IntensityMapping, check_image, drop_alpha, split_channels
 from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.pipeline import restriction
-from napari_fcn_crf.ui.session.session import Session, require_image
+from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import layers
 from napari_fcn_crf.ui.viewer.ownership import our_metadata
 from napari_fcn_crf.ui.viewer.preview_layers import is_preview
@@ -220,8 +220,8 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
     ValueError
         If something is missing; the message says what to do.
     """
-    image = require_image(session)
-    chosen = session.sources
+    selection = session.selection
+    image, chosen = selection.require_image(), selection.sources
     if not chosen:
         raise ValueError(
             "Refining needs a probability layer, but none is chosen. Press Predict first, or "
@@ -229,8 +229,8 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
         )
     noted = our_metadata(chosen[0])
     annotation = None
-    if options.keep_annotated and session.label_mode == "scribbles" and session.annotation:
-        annotation = layers.layer_array(session.annotation)
+    if options.keep_annotated and selection.label_mode == "scribbles" and selection.annotation:
+        annotation = layers.layer_array(selection.annotation)
     return RefinementInput(
         image=image,
         index=layers.shown_index(session.viewer, image) if options.extent == "slice" else (),

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_fcn_crf.crf import presets
 from napari_fcn_crf.settings import CRFSettings
+from napari_fcn_crf.ui.sections.qt_parts import label_of, present
 
 _SLIDERS = (
     (
@@ -106,7 +107,7 @@ class CRFControls(QWidget):
         self._form.setVerticalSpacing(4)
         for control in self._controls.values():
             self._form.addRow(control.label, control.native)
-            self._form.labelForField(control.native).setToolTip(control.tooltip)
+            label_of(self._form, control.native).setToolTip(control.tooltip)
         self.preset_choice = QComboBox()
         self.preset_choice.setToolTip("Settings by name: published ones, the model's, your own.")
         self.save_button = QPushButton("Keep  ")
@@ -114,8 +115,8 @@ class CRFControls(QWidget):
         menu = QMenu(self.save_button)
         menu.setToolTipsVisible(True)
         menu.addAction("Under a name…", self._on_save_clicked)
-        self.keep_action = menu.addAction(
-            "With the model", lambda: self.keep_with_model.emit(self.settings())
+        self.keep_action = present(
+            menu.addAction("With the model", lambda: self.keep_with_model.emit(self.settings()))
         )
         self.save_button.setMenu(menu)
         self._of_model: CRFSettings | None = None
@@ -146,7 +147,7 @@ class CRFControls(QWidget):
                 else:
                     control.value = value
             is_beyond = control.value != value
-            self._form.labelForField(control.native).setText(
+            label_of(self._form, control.native).setText(
                 f"{control.label} = {value:g}" if is_beyond else control.label
             )
         self._settings = settings
@@ -194,7 +195,7 @@ class CRFControls(QWidget):
     def _on_control_changed(self, name: str, value: Any) -> None:
         self._settings = replace(self._settings, **{name: value})
         control = self._controls[name]
-        self._form.labelForField(control.native).setText(control.label)
+        label_of(self._form, control.native).setText(control.label)
         self._show_preset()
         self.changed.emit()
 
