@@ -98,11 +98,12 @@ class Activity(QObject):
     def _show_latest(self) -> None:
         latest, bar = self.latest, self._bar
         if bar is not None:
-            # Each of these may run other Qt events, the end of the work among them.
+            self.shown.emit(latest)
+            # Each of these may run other Qt events, the end of the work among them, and with it
+            # that of this object.
             bar.total = latest.total
             bar.update(latest.current - bar.n)
             bar.set_description(f"{self.title}: {latest.phase}")
-            self.shown.emit(latest)
 
     def _close_bar(self, _: object = None) -> None:
         self._show.stop()
