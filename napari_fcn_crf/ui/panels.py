@@ -1,4 +1,4 @@
-"""The widgets of the plugin menu: the steps, one at a time or all below each other."""
+"""Dock widgets of the plugin menu: the steps, one at a time or all below each other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the buttons do: from the session's layers to a job, and from its result to layers."""
+"""Train, predict, load weights: from the session's layers to a job, from its result to layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the refinement's buttons do."""
+"""Refine, tune, show uncertainty, clean up: from layers to work, from its result to layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the CRF is given: gathered from layers on the main thread, computed in the work's own."""
+"""Input of the CRF: gathered from layers on the main thread, read in the work's own."""
 
 from __future__ import annotations
 

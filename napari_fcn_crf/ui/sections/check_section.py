@@ -1,4 +1,4 @@
-"""After the refinement: where it is unsure, and tidying it up."""
+"""Uncertainty and clean-up of a refinement: where it is unsure, and tidying it up."""
 
 from __future__ import annotations
 

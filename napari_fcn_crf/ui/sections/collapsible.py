@@ -1,4 +1,4 @@
-"""A section that opens and closes."""
+"""Collapsible section."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Before and after: one key, the changed pixels, the areas."""
+"""Comparison of before and after: one key, the changed pixels, the areas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The CRF's parameters as sliders, in words, with the paper's symbols in the tooltips; presets."""
+"""CRF parameters as sliders, in words, with the paper's symbols in the tooltips; presets."""
 
 from __future__ import annotations
 

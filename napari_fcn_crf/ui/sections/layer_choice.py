@@ -1,4 +1,4 @@
-"""A combo box of the viewer's layers that stays true as layers come, go and change names."""
+"""Layer combo box that stays true as layers come, go and change names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The refinement of what is on the screen, following the sliders."""
+"""Live preview: the refinement of what is on the screen, following the sliders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training on several images: the list of image and labels pairs."""
+"""Pairs of image and labels to train on: the list of them, in layers and in files."""
 
 from __future__ import annotations
 

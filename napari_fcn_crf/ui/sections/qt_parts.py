@@ -1,4 +1,4 @@
-"""Parts of Qt's widgets that are always there, though Qt's types allow for None."""
+"""Qt widgets' parts that are always there, though Qt's types allow for None."""
 
 from __future__ import annotations
 

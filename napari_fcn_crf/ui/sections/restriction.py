@@ -1,4 +1,4 @@
-"""What a refinement may change: everything, a drawn region, one class, one slice."""
+"""Restriction of a refinement to a drawn region, one class, or one slice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the CRF starts from: a probability layer, labels, or one layer a class."""
+"""Source of the refinement: a probability layer, labels, or one layer a class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training as curves, while it goes on: loss, and IoU where annotation is held out."""
+"""Loss curve while the training goes on, and IoU where annotation is held out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long work in a thread, told in signals that arrive on the main thread."""
+"""Activity: long work in a thread, told in signals that arrive on the main thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many pixels each label has, counted in a thread a little after every stroke."""
+"""Label counts: the pixels of each label, counted in a thread a little after every stroke."""
 
 from __future__ import annotations
 

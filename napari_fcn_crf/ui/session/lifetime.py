@@ -1,4 +1,4 @@
-"""What ends with a widget: callbacks of napari's events, of work in a thread, and the threads."""
+"""Lifetime of a widget, with which callbacks of napari's events, of threads, and threads end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models in files: the one that Predict uses, the weights a new one starts from, and saving."""
+"""Model store: the model that Predict uses, the weights a new one starts from, and saving."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step 1: which image, which labels, what they mean, and how much is painted."""
+"""Annotate (step 1): which image, which labels, what they mean, and how much is painted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the network computes: backend and device by name, and how fast it is."""
+"""Device and backend that the network computes on, by name, and how fast they are."""
 
 from __future__ import annotations
 

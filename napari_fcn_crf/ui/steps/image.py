@@ -1,4 +1,4 @@
-"""The image to work on, where there is nothing to annotate."""
+"""Image to work on, where there is nothing to annotate."""
 
 from __future__ import annotations
 

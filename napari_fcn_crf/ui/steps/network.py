@@ -1,4 +1,4 @@
-"""Step 2: which network, and the weights it starts from."""
+"""Network (step 2): architecture, backbone, and the weights it starts from."""
 
 from __future__ import annotations
 

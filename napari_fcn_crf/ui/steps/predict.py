@@ -1,4 +1,4 @@
-"""Step 4: probabilities for the image, and the model as a file."""
+"""Predict (step 4): probabilities for the image, and the model as a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Step 5: from probabilities to clean labels with the dense CRF."""
+"""Refine (step 5): from probabilities to clean labels with the dense CRF."""
 
 from __future__ import annotations
 

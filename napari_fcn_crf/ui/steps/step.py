@@ -1,4 +1,4 @@
-"""What the steps of the workflow have in common: a heading, a body, a bar while they work."""
+"""Step of the workflow: a heading, a body, and a run button with a bar while it works."""
 
 from __future__ import annotations
 

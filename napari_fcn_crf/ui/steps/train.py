@@ -1,4 +1,4 @@
-"""Step 3: train, watch it, stop at any time, go on."""
+"""Train (step 3): watch it, stop at any time, go on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's results as layers.
+"""Demo results as layers.
 
 python -m napari_fcn_crf.ui.viewer.demo_view FOLDER [IMAGE LABELS]
 """

@@ -1,4 +1,4 @@
-"""Between layers and arrays: what a layer holds, where it lies, and the layers we make."""
+"""Layers to arrays and back: what a layer holds, where it lies, and the layers we make."""
 
 from __future__ import annotations
 

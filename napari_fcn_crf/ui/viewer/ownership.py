@@ -1,4 +1,4 @@
-"""Which layers this plugin made, of which image, and whether they may be replaced."""
+"""Ownership of layers: which are ours, of which image, and whether they may be replaced."""
 
 from __future__ import annotations
 

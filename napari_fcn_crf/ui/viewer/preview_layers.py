@@ -1,4 +1,4 @@
-"""Layers that show what is on its way: they come and go, and cannot be painted on."""
+"""Preview layers of what is on its way: they come and go, and cannot be painted on."""
 
 from __future__ import annotations
 
