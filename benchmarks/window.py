@@ -150,15 +150,16 @@ def work(viewer: object, shape: tuple[int, ...]) -> None:
         wait(500)
     with pulse("New labels, guessed and counted"):
         annotate.new_labels_button.click()
-        wait_until(lambda: session.counts.is_current)
-    strokes = session.annotation
+        wait_until(lambda: session.selection.counts.is_current)
+    strokes = session.selection.annotation
     with pulse("ten strokes, each counted"):
         for at in range(10):
             strokes.paint((*(0,) * (len(shape) - 2), 50 + 20 * at, 100), 1 + at % 2)
-            wait_until(lambda: session.counts.is_current)
-    session.choose_label_mode("scribbles")
+            wait_until(lambda: session.selection.counts.is_current)
+    session.selection.choose_label_mode("scribbles")
     with pulse("the prediction's layer"):
-        session.choose_sources((layers.add_probabilities(viewer, layer, probabilities, card),))
+        source = layers.add_probabilities(viewer, layer, probabilities, card)
+        session.selection.choose_sources((source,))
         wait(1000)
     shown: list[int] = []
     refine.preview.shown.connect(lambda: shown.append(1))
@@ -180,21 +181,21 @@ def work(viewer: object, shape: tuple[int, ...]) -> None:
     for title in ("Refine", "Refine again"):
         with pulse(title):
             refine.refine_button.button.click()
-            wait_until(lambda: session.activity is None)
+            wait_until(lambda: session.runner.activity is None)
     with pulse("Mark changes"):
         refine.compare.changed_box.click()
         wait(500)
     with pulse("Show uncertainty"):
         refine.uncertainty.show_button.click()
-        wait_until(lambda: session.activity is None)
+        wait_until(lambda: session.runner.activity is None)
     with pulse("Go to the most uncertain"):
         refine.uncertainty.go_button.click()
-        wait_until(lambda: session.activity is None)
+        wait_until(lambda: session.runner.activity is None)
     with pulse("Remove small regions"):
         refine.cleanup.remove_button.click()
         wait(1000)
-        session.cancel()
-        wait_until(lambda: session.activity is None)
+        session.runner.cancel()
+        wait_until(lambda: session.runner.activity is None)
 
 
 def main() -> None:

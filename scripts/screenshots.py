@@ -50,10 +50,10 @@ def click(session: Session, step_button: RunButton, until_step: int | None = Non
     """Click a button and wait for the work to end, or to reach a step."""
     settle()
     step_button.button.click()
-    while session.activity is not None:
+    while session.runner.activity is not None:
         settle(0.05)
-        if until_step is not None and session.activity is not None:
-            latest = session.activity.latest
+        if until_step is not None and session.runner.activity is not None:
+            latest = session.runner.activity.latest
             if latest.loss is not None and latest.current >= until_step:
                 return
     settle()
@@ -93,9 +93,9 @@ def shoot_refinement(viewer: napari.Viewer, step: RefineStep, folder: Path) -> N
     step.compare.changed_box.setChecked(False)
     save(pictures, folder / "refine-before-after.png")
 
-    session.refined.refined.visible = False
+    session.results.refined.refined.visible = False
     step.uncertainty.show_button.click()
-    while session.activity is not None:
+    while session.runner.activity is not None:
         settle(0.05)
     settle()
     pictures = [shoot_canvas(viewer)]
@@ -103,8 +103,8 @@ def shoot_refinement(viewer: napari.Viewer, step: RefineStep, folder: Path) -> N
     camera_of(viewer).zoom *= 3
     pictures.append(shoot_canvas(viewer))
     save(pictures, folder / "refine-uncertainty.png")
-    viewer.layers.remove(session.uncertainty)
-    session.refined.refined.visible = True
+    viewer.layers.remove(session.results.uncertainty)
+    session.results.refined.refined.visible = True
     viewer.reset_view()
 
     section = next(found for found in step.findChildren(QCollapsible) if found.text() == "Tune")
@@ -131,7 +131,7 @@ def main(folder: Path) -> None:
     train = panel.steps[TrainStep]
     click(session, train.train_button, until_step=train.controls.iterations.value // 2)
     shoot(viewer, folder / "2-train.png")
-    while session.activity is not None:
+    while session.runner.activity is not None:
         settle(0.05)
 
     click(session, panel.steps[PredictStep].predict_button)

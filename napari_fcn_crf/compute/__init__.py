@@ -1,1 +1,1 @@
-"""The compute process: parent side, child side, devices."""
+"""Compute process that the network runs in: parent side, child side, devices."""

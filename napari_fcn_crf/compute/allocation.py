@@ -1,4 +1,4 @@
-"""What the C library's allocator does with freed memory, in processes that only compute."""
+"""Memory allocation by the C library: what is freed is kept, in processes that only compute."""
 
 from __future__ import annotations
 

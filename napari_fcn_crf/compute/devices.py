@@ -1,4 +1,4 @@
-"""Which devices can compute, found without importing Keras in the process that asks."""
+"""Devices that can compute, found without importing Keras in the process that asks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong in the compute process, in words for the person who waits for it."""
+"""Errors of the compute process, in words for the person who waits for it."""
 
 from __future__ import annotations
 

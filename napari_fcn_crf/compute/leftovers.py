@@ -1,4 +1,4 @@
-"""What processes that were killed have left behind: shared memory and the sessions' folders."""
+"""Leftovers of processes that were killed: shared memory and the sessions' folders."""
 
 from __future__ import annotations
 

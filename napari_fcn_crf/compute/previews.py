@@ -1,4 +1,4 @@
-"""What the network makes of an image while it learns, from the compute process to its parent."""
+"""Previews of a prediction during training, from the compute process to its parent."""
 
 from __future__ import annotations
 

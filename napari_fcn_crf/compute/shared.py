@@ -1,4 +1,4 @@
-"""Arrays in memory that both processes see, and that is given back on every path."""
+"""Shared memory for arrays that both processes see; it is given back on every path."""
 
 from __future__ import annotations
 

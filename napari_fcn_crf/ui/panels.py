@@ -1,15 +1,16 @@
-"""The widgets of the plugin menu: the steps, one at a time or all below each other."""
+"""Dock widgets of the plugin menu: the steps, one at a time or all below each other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import napari.viewer
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_fcn_crf.ui import shortcuts
 from napari_fcn_crf.ui.session.session import session_of
+from napari_fcn_crf.ui.session.timers import one_shot
 from napari_fcn_crf.ui.steps.annotate import AnnotateStep
 from napari_fcn_crf.ui.steps.device import DeviceStep
 from napari_fcn_crf.ui.steps.image import ImageStep
@@ -40,13 +41,13 @@ class Panel(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._removal = QTimer(self, singleShot=True, interval=0)
-        self._removal.timeout.connect(self._end_if_removed)
+        self._removal = one_shot(self, 0, self._end_if_removed)
 
-    def changeEvent(self, event: QEvent) -> None:
+    def changeEvent(self, event: QEvent | None) -> None:
         """End with the dock: napari takes the panel out of one that is closed, and keeps it."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+        is_other_parent = event is not None and event.type() == QEvent.Type.ParentChange
+        if is_other_parent and self.parent() is None:
             self._removal.start()
 
     def _end_if_removed(self) -> None:
@@ -55,11 +56,17 @@ class Panel(QScrollArea):
                 step.leave()
             self.deleteLater()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Keep the panel as wide as its controls and the vertical bar beside them."""
-        if event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Polish):
-            bar = self.verticalScrollBar().sizeHint().width()
-            self.setMinimumWidth(self.widget().minimumSizeHint().width() + bar)
+        resizing = (QEvent.Type.LayoutRequest, QEvent.Type.Polish)
+        inside, bar = self.widget(), self.verticalScrollBar()
+        if (
+            event is not None
+            and event.type() in resizing
+            and inside is not None
+            and bar is not None
+        ):
+            self.setMinimumWidth(inside.minimumSizeHint().width() + bar.sizeHint().width())
         return super().eventFilter(watched, event)
 
 
@@ -81,7 +88,8 @@ class SegmentPanel(Panel):
             shortcuts.REFINE: refine.refine_button,
         }
         shortcuts.bind(session.viewer, keys)
-        session.notify_changed()
+        for step in (train, predict, refine):
+            step.update_controls()
 
 
 class LoadWeightsPanel(Panel):

@@ -1,4 +1,4 @@
-"""The samples under File > Open Sample, as layers."""
+"""Sample images and labels under File > Open Sample, as layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys for the workflow, so that the hand with the brush need not travel."""
+"""Keyboard shortcuts, so that the hand with the brush need not travel."""
 
 from __future__ import annotations
 

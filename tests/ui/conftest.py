@@ -15,7 +15,7 @@ JOB_TIMEOUT_MS = 180_000
 
 def wait_until_idle(qtbot, session: Session, timeout: int = JOB_TIMEOUT_MS) -> None:
     """Wait until the session's work is over and the steps show it."""
-    qtbot.waitUntil(lambda: session.activity is None, timeout=timeout)
+    qtbot.waitUntil(lambda: session.runner.activity is None, timeout=timeout)
     qtbot.wait(50)
 
 
@@ -41,7 +41,7 @@ def compute_processes() -> list[psutil.Process]:
 def viewer(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     yield viewer
-    session_of(viewer).cancel()
+    session_of(viewer).runner.cancel()
     wait_until_idle(qtbot, session_of(viewer), 60_000)
 
 

@@ -31,11 +31,29 @@ def test_painting_updates_the_counts(viewer, panel, session, qtbot, two_squares)
     labels.paint((5, 5), 1)
     labels.paint((9, 9), 2)
     labels.paint((9, 10), 2)
-    session.choose_label_mode("scribbles")
+    session.selection.choose_label_mode("scribbles")
     qtbot.waitUntil(lambda: _table(step) == [["1", "class 1", "1"], ["2", "class 2", "2"]])
     assert step.verdict.text() == "Ready: 2 classes, 0.1% of the pixels annotated."
     labels.undo()
     qtbot.waitUntil(lambda: _table(step) == [["1", "class 1", "1"], ["2", "class 2", "1"]])
+
+
+def test_the_table_has_the_colours_of_the_layer(viewer, panel, qtbot, two_squares):
+    step = panel.steps[AnnotateStep]
+    layer = viewer.add_labels(two_squares[1], name="strokes")
+
+    def swatch() -> list[int]:
+        return list(step.table.item(0, 0).icon().pixmap(12).toImage().pixelColor(5, 5).getRgb())
+
+    def colour() -> list[int]:
+        return [round(255 * float(part)) for part in layer.get_color(3)]
+
+    qtbot.waitUntil(lambda: step.table.rowCount() == 2)
+    assert swatch() == colour()
+    before = colour()
+    layer.new_colormap(seed=7)
+    assert colour() != before
+    qtbot.waitUntil(lambda: swatch() == colour())
 
 
 def test_a_mask_is_recognised_and_can_be_overruled(viewer, panel, session, qtbot, two_squares):
@@ -47,16 +65,16 @@ def test_a_mask_is_recognised_and_can_be_overruled(viewer, panel, session, qtbot
     assert [row[1] for row in _table(step)] == ["background", "class 1"]
     step.scribbles_button.click()
     qtbot.waitUntil(lambda: "only label 1" in step.verdict.text())
-    assert session.label_mode == "scribbles"
+    assert session.selection.label_mode == "scribbles"
 
 
 def test_a_guess_that_comes_late_changes_no_choice(viewer, session, qtbot, two_squares):
     viewer.add_image(two_squares[0])
     viewer.add_labels((two_squares[0] > 120).astype(int))  # a mask
-    session.choose_label_mode("scribbles")
-    assert session.counts.latest is None
-    qtbot.waitUntil(lambda: session.counts.is_current)
-    assert session.label_mode == "scribbles"
+    session.selection.choose_label_mode("scribbles")
+    assert session.selection.counts.latest is None
+    qtbot.waitUntil(lambda: session.selection.counts.is_current)
+    assert session.selection.label_mode == "scribbles"
 
 
 def test_a_lazy_layer_is_read_by_a_thread_chunk_by_chunk(viewer, panel, session, qtbot):
@@ -74,16 +92,16 @@ def test_a_lazy_layer_is_read_by_a_thread_chunk_by_chunk(viewer, panel, session,
     viewer.add_image(planes, contrast_limits=(0, 1))
     with dask.config.set(scheduler="synchronous"):
         viewer.add_labels(lazy)
-        qtbot.waitUntil(lambda: session.counts.is_current)
+        qtbot.waitUntil(lambda: session.selection.counts.is_current)
     assert readers.pop("fcn-crf label counts") == 50
     # What is left is napari's, of the slice that it shows.
     assert readers.total() < 10
     assert shapes == {(1, 40, 40)}
     # Another slice is no reason to read all of them again.
     viewer.dims.set_point(0, 7)
-    assert session.counts.is_current
-    assert session.counts.latest == {0: 50 * 40 * 39, 1: 50 * 40}
-    assert session.label_mode == "mask"
+    assert session.selection.counts.is_current
+    assert session.selection.counts.latest == {0: 50 * 40 * 39, 1: 50 * 40}
+    assert session.selection.label_mode == "mask"
 
 
 def test_colours_are_the_layers_own(viewer, panel, qtbot, two_squares):
@@ -109,4 +127,4 @@ def test_choices_follow_layers(viewer, panel, session, qtbot, two_squares):
     qtbot.waitUntil(lambda: choice.currentText() == "renamed")
     viewer.layers.remove(first)
     qtbot.waitUntil(lambda: choice.currentText() == "second")
-    assert session.image.name == "second"
+    assert session.selection.image.name == "second"

@@ -31,7 +31,7 @@ def _train_is_refused(viewer, panel, session, qtbot, notes, expected):
     assert list(after) == list(before)
     for name, array in before.items():
         np.testing.assert_array_equal(array, after[name])
-    assert session.model is None
+    assert session.models.model is None
 
 
 def test_no_layers(viewer, panel, session):
@@ -72,7 +72,7 @@ def test_too_few_classes(viewer, panel, session, qtbot, notes, two_squares, valu
         labels[:8] = value
     viewer.add_image(two_squares[0], name="squares")
     viewer.add_labels(labels, name="strokes")
-    session.choose_label_mode("scribbles")
+    session.selection.choose_label_mode("scribbles")
     _train_is_refused(viewer, panel, session, qtbot, notes, expected)
 
 
@@ -104,8 +104,8 @@ def test_unfit_images(viewer, panel, session, qtbot, notes, two_squares, spoil, 
 def test_a_layer_that_is_no_probabilities(viewer, panel, session, qtbot, notes, two_squares):
     viewer.add_image(two_squares[0], name="squares")
     stack = viewer.add_image(np.full((3, 64, 64), 7.0), name="stack", contrast_limits=(0, 9))
-    session.choose_image(viewer.layers["squares"])
-    session.choose_sources((stack,))
+    session.selection.choose_image(viewer.layers["squares"])
+    session.selection.choose_sources((stack,))
     click(qtbot, panel.steps[RefineStep].refine_button)
     wait_until_idle(qtbot, session)
     assert len(notes()) == 1
@@ -124,7 +124,7 @@ def test_unfit_weights_files(viewer, panel, session, qtbot, notes, tmp_path, kin
     wait_until_idle(qtbot, session)
     assert len(notes()) == 1
     assert "vgg16.h5" in notes()[0]
-    assert session.weights is None
+    assert session.models.weights is None
 
 
 def test_full_disk_while_saving_leaves_no_file(
@@ -141,8 +141,8 @@ def test_full_disk_while_saving_leaves_no_file(
         Path(target).write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("napari_fcn_crf.ui.session.session.copy_model", full)
+    monkeypatch.setattr("napari_fcn_crf.ui.session.model_store.copy_model", full)
     with pytest.raises(ValueError, match=r"could not be saved as out\.keras: No space left"):
-        session.save_model(tmp_path / "out.keras")
+        session.models.save(tmp_path / "out.keras")
     assert list(tmp_path.iterdir()) == []
-    assert not session.model.is_saved
+    assert not session.models.model.is_saved

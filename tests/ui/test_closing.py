@@ -32,7 +32,7 @@ def shown(make_napari_viewer, two_squares):
     viewer.add_labels(np.stack([labels] * 3), name="strokes")
     coarse = np.where(image > 120, 7, 3).astype(np.uint8)
     source = viewer.add_labels(np.stack([coarse] * 3), name="coarse")
-    session_of(viewer).choose_sources((source,))
+    session_of(viewer).selection.choose_sources((source,))
     return viewer
 
 
@@ -101,7 +101,7 @@ def test_work_outlives_the_dock_it_was_started_from(shown, qtbot, notes):
     panel.destroyed.connect(lambda *_: gone.append(1))
     dock.destroyOnClose()
     qtbot.waitUntil(lambda: bool(gone))
-    assert session.activity.kind == "tune"
+    assert session.runner.activity.kind == "tune"
     _use(shown)
     wait_until_idle(qtbot, session)
     assert notes() == []

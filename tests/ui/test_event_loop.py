@@ -151,7 +151,7 @@ def test_nothing_keeps_the_event_loop(viewer, qtbot, monkeypatch):
     session, image = train.session, viewer.layers["cat"]
     buttons = (train.train_button, predict.predict_button, refine.refine_button)
     watch, previews = Watch(monkeypatch), []
-    session.progressed.connect(lambda latest: previews.append(latest.partial is not None))
+    session.runner.progressed.connect(lambda latest: previews.append(latest.partial is not None))
     for changes in ([1] * 5, [1, 1]):
         qtbot.wait(500)
         with Turns(viewer) as turns:
@@ -187,19 +187,19 @@ def test_large_layers_do_not_keep_it_either(viewer, panel, session, qtbot, monke
     image = viewer.add_image(np.zeros(shape, np.uint8), name="large", contrast_limits=(0, 255))
     qtbot.waitUntil(annotate.new_labels_button.isEnabled)
     annotate.new_labels_button.click()
-    qtbot.waitUntil(lambda: session.counts.is_current, timeout=60_000)
+    qtbot.waitUntil(lambda: session.selection.counts.is_current, timeout=60_000)
     # Hardly any memory, and read like any other.
     classes = np.array([0.25, 0.75], np.float32).reshape(2, *(1 for _ in shape))
     source = viewer.add_image(
         np.broadcast_to(classes, (2, *shape)), name="probabilities", contrast_limits=(0, 1)
     )
-    session.choose_sources((source,))
+    session.selection.choose_sources((source,))
     shown = []
     refine.preview.shown.connect(lambda: shown.append(1))
     watch = Watch(monkeypatch)
     for at in (100, 300):
-        session.annotation.paint((*(0,) * (len(shape) - 2), at, at), 1)
-        qtbot.waitUntil(lambda: session.counts.is_current, timeout=60_000)
+        session.selection.annotation.paint((*(0,) * (len(shape) - 2), at, at), 1)
+        qtbot.waitUntil(lambda: session.selection.counts.is_current, timeout=60_000)
     refine.preview_box.setChecked(True)
     qtbot.waitUntil(lambda: bool(shown), timeout=60_000)
     viewer.dims.set_point(viewer.dims.ndim - 3, 1)
@@ -211,7 +211,7 @@ def test_large_layers_do_not_keep_it_either(viewer, panel, session, qtbot, monke
     refine.uncertainty.show_button.click()
     wait_until_idle(qtbot, session)
     qtbot.wait(200)
-    found = session.refined.refined.data
+    found = session.results.refined.refined.data
     assert found.shape == shape
     assert (found.flat[::99_991] == 2).all()
     assert image in viewer.layers

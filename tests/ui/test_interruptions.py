@@ -32,13 +32,15 @@ def squares(viewer, two_squares):
 
 def _wait_for_loss(qtbot, session):
     qtbot.waitUntil(
-        lambda: session.activity is not None and session.activity.latest.loss is not None,
+        lambda: (
+            session.runner.activity is not None and session.runner.activity.latest.loss is not None
+        ),
         timeout=JOB_TIMEOUT_MS,
     )
 
 
 def _cancel(qtbot, session):
-    session.cancel()
+    session.runner.cancel()
     wait_until_idle(qtbot, session, 60_000)
 
 
@@ -48,7 +50,7 @@ def test_cancel_keeps_what_was_learnt(viewer, panel, session, squares, qtbot):
     click(qtbot, train.train_button)
     _wait_for_loss(qtbot, session)
     _cancel(qtbot, session)
-    assert 1 <= len(session.model.card.losses) < 5000
+    assert 1 <= len(session.models.model.card.losses) < 5000
     click(qtbot, panel.steps[PredictStep].predict_button)
     wait_until_idle(qtbot, session)
     assert viewer.layers["squares probabilities"].data.shape == (2, 64, 64)
@@ -56,7 +58,7 @@ def test_cancel_keeps_what_was_learnt(viewer, panel, session, squares, qtbot):
 
 def test_cancel_while_the_process_starts(viewer, panel, session, squares, qtbot, notes):
     losses = []
-    session.progressed.connect(lambda latest: losses.append(latest.loss))
+    session.runner.progressed.connect(lambda latest: losses.append(latest.loss))
     click(qtbot, panel.steps[TrainStep].train_button)
     qtbot.waitUntil(lambda: bool(losses), timeout=60_000)
     (process,) = compute_processes()
@@ -64,7 +66,7 @@ def test_cancel_while_the_process_starts(viewer, panel, session, squares, qtbot,
     try:
         _cancel(qtbot, session)
         assert set(losses) == {None}
-        assert session.model is None
+        assert session.models.model is None
         _, alive = psutil.wait_procs([process], timeout=60)
         assert not alive
     finally:
@@ -96,29 +98,30 @@ def test_cancel_while_images_are_read(
             found.append(PairFiles(path, tmp_path / "labels.png"))
         read_pair = PairFiles.read
         monkeypatch.setattr(PairFiles, "read", lambda pair: slowly(read_pair(pair)))
-        session.add_files(found)
+        session.selection.add_files(found)
     else:
         planes = da.from_array(np.stack([image.data] * 60), chunks=(1, -1, -1))
         strokes = viewer.add_labels(np.stack([labels.data] * 60))
         slow = viewer.add_image(planes.map_blocks(slowly, dtype=np.uint8), contrast_limits=(0, 255))
-        session.choose_image(slow)
-        session.choose_annotation(strokes)
+        session.selection.choose_image(slow)
+        session.selection.choose_annotation(strokes)
     click(qtbot, panel.steps[TrainStep].train_button)
     qtbot.wait(500)
-    assert session.activity is not None
+    assert session.runner.activity is not None
     _cancel(qtbot, session)
     # Nobody waited for all of it.
     assert 0 < len(read) < 50
-    assert session.model is None
+    assert session.models.model is None
     assert "Training was cancelled." in notes()
     # What was still being read starts nothing when it is there, and the next training can begin.
-    session.file_pairs = ()
-    session.choose_image(image)
-    session.choose_annotation(labels)
+    while session.selection.file_pairs:
+        session.selection.remove_pair(0)
+    session.selection.choose_image(image)
+    session.selection.choose_annotation(labels)
     panel.steps[TrainStep].controls.iterations.value = 1
     click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
-    assert len(session.model.card.losses) == 1
+    assert len(session.models.model.card.losses) == 1
 
 
 def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qtbot, notes):
@@ -134,7 +137,7 @@ def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qt
     train.controls.iterations.value = 2
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
-    assert len(session.model.card.losses) == 2
+    assert len(session.models.model.card.losses) == 2
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory so")
@@ -143,7 +146,7 @@ def test_memory_too_short_for_the_image_is_told(viewer, panel, session, squares,
     click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
     large = viewer.add_image(np.tile(squares[0].data, (11, 11)), name="large")
-    session.choose_image(large)
+    session.selection.choose_image(large)
     (process,) = compute_processes()
     limit = process.memory_info().vms + 900 * 2**20
     process.rlimit(psutil.RLIMIT_AS, (limit, limit))
@@ -184,7 +187,7 @@ def test_second_start_is_refused(viewer, panel, session, squares, qtbot):
     click(qtbot, train.train_button)
     assert not panel.steps[PredictStep].predict_button.button.isEnabled()
     with pytest.raises(ValueError, match="still running"):
-        session.run("refine", "Refining", lambda report: None, lambda: None, lambda result: None)
+        session.runner.run("refine", "Refining", lambda _: None, lambda: None, lambda _: None)
     _cancel(qtbot, session)
 
 
@@ -194,8 +197,8 @@ def test_deleting_the_image_while_training(viewer, panel, session, squares, qtbo
     click(qtbot, train.train_button)
     viewer.layers.remove(squares[0])
     wait_until_idle(qtbot, session)
-    assert len(session.model.card.losses) == 5
-    assert session.image is None
+    assert len(session.models.model.card.losses) == 5
+    assert session.selection.image is None
     assert not panel.steps[PredictStep].predict_button.button.isEnabled()
 
 
@@ -215,14 +218,14 @@ def test_another_backend_between_runs_is_another_process(viewer, panel, session,
     train.controls.iterations.value = 1
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
-    first = session.service.pid
+    first = session.runner.service.pid
     device.device.setCurrentIndex(device.device.findData("cpu"))
     device.device.activated.emit(device.device.currentIndex())
     try:
         click(qtbot, train.train_button)
         wait_until_idle(qtbot, session)
-        assert len(session.model.card.losses) == 1
-        assert session.service.pid != first
+        assert len(session.models.model.card.losses) == 1
+        assert session.runner.service.pid != first
         assert not psutil.pid_exists(first) or (
             psutil.Process(first).status() == psutil.STATUS_ZOMBIE
         )
@@ -239,14 +242,14 @@ def test_a_full_disk_while_training_is_told(viewer, panel, session, squares, qtb
     train = panel.steps[TrainStep]
     # The limit holds for shared memory as well, which a full disk does not fill.
     train.preview_box.setChecked(False)
-    session.service.prepare()
-    qtbot.waitUntil(lambda: session.service.is_warm, timeout=JOB_TIMEOUT_MS)
-    pid = session.service.pid
+    session.runner.service.prepare()
+    qtbot.waitUntil(lambda: session.runner.service.is_warm, timeout=JOB_TIMEOUT_MS)
+    pid = session.runner.service.pid
     before = resource.prlimit(pid, resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
     train.controls.iterations.value = 3
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
-    assert session.model is None
+    assert session.models.model is None
     told = [note for note in notes() if "could not be written" in note]
     assert len(told) == 1
     assert "Free some space" in told[0]
@@ -254,8 +257,8 @@ def test_a_full_disk_while_training_is_told(viewer, panel, session, squares, qtb
     resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
-    assert len(session.model.card.losses) == 3
-    assert session.service.pid == pid
+    assert len(session.models.model.card.losses) == 3
+    assert session.runner.service.pid == pid
 
 
 def test_a_second_click_while_training_cancels_and_starts_nothing(
@@ -269,4 +272,4 @@ def test_a_second_click_while_training_cancels_and_starts_nothing(
     wait_until_idle(qtbot, session, 60_000)
     assert any(note.startswith("Training stopped after") for note in notes())
     assert len(compute_processes()) == 1
-    assert session.activity is None
+    assert session.runner.activity is None

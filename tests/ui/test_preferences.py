@@ -9,7 +9,9 @@ import yaml
 
 import napari_fcn_crf
 from napari_fcn_crf.settings import ComputeSettings
+from napari_fcn_crf.ui.panels import TrainPanel
 from napari_fcn_crf.ui.session.preferences import compute_settings
+from napari_fcn_crf.ui.steps.device import DeviceStep
 
 MANIFEST = Path(napari_fcn_crf.__file__).parent.parent / "napari.yaml"
 
@@ -38,6 +40,17 @@ def test_changes_are_read_at_the_next_run(page):
     assert compute_settings() == ComputeSettings(
         "gpu:3", "torch", False, 3, "/weights", "/usr/bin/python3"
     )
+
+
+def test_the_dock_shows_what_is_chosen_in_preferences(page, viewer, qtbot):
+    panel = TrainPanel(viewer)
+    viewer.window.add_dock_widget(panel, name="Train")
+    step = panel.steps[DeviceStep]
+    assert step.backend.currentData() == ComputeSettings().backend
+    page.backend = "torch"
+    page.device = "gpu:3"
+    qtbot.waitUntil(lambda: step.device.currentData() == "gpu:3")
+    assert step.backend.currentData() == "torch"
 
 
 def test_without_the_page_the_defaults_serve(plugin_settings, npe2pm):

@@ -46,7 +46,9 @@ def step(viewer, session, two_squares, qtbot, monkeypatch, tmp_path) -> RefineSt
     inside = np.full(image.shape, 0.2, np.float32)
     inside[20:52, 12:44] = 0.8  # the square, but four pixels off
     probabilities = np.stack([1 - inside, inside])
-    session.choose_sources((layers.add_probabilities(viewer, layer, probabilities, CARD),))
+    session.selection.choose_sources(
+        (layers.add_probabilities(viewer, layer, probabilities, CARD),)
+    )
     panel = RefinePanel(viewer)
     viewer.window.add_dock_widget(panel, name="Refine (CRF)")
     step = panel.steps[RefineStep]
@@ -58,7 +60,7 @@ def step(viewer, session, two_squares, qtbot, monkeypatch, tmp_path) -> RefineSt
 def _refine(step, qtbot):
     click(qtbot, step.refine_button)
     wait_until_idle(qtbot, step.session)
-    return step.session.refined
+    return step.session.results.refined
 
 
 def test_the_crf_finds_the_square(step, viewer, qtbot, two_squares):
@@ -113,7 +115,7 @@ def test_only_inside_a_drawn_region(step, viewer, qtbot):
 
 def test_from_labels_alone(step, viewer, session, qtbot, two_squares):
     coarse = np.where(np.roll(two_squares[0] > 120, (3, 3), (0, 1)), 9, 4)
-    session.choose_sources((viewer.add_labels(coarse, name="coarse"),))
+    session.selection.choose_sources((viewer.add_labels(coarse, name="coarse"),))
     step.restriction.keep_annotated.setChecked(False)
     refined = _refine(step, qtbot)
     truth = np.where(two_squares[0] > 120, 9, 4)
@@ -129,7 +131,7 @@ def test_the_chosen_source_is_refined(step, viewer, session, qtbot, two_squares)
         index = choice.findText(text)
         choice.setCurrentIndex(index)
         choice.activated.emit(index)
-        assert session.sources == (viewer.layers[text.removesuffix(" (labels)")],)
+        assert session.selection.sources == (viewer.layers[text.removesuffix(" (labels)")],)
         assert choice.currentText() == text
 
 
@@ -138,7 +140,7 @@ def test_from_another_tools_probabilities_with_the_class_axis_last(step, viewer,
     other = viewer.add_image(np.moveaxis(ours, 0, -1), name="other", contrast_limits=(0, 1))
     step.restriction.keep_annotated.setChecked(False)
     expected = _refine(step, qtbot).refined.data
-    session.choose_sources((other,))
+    session.selection.choose_sources((other,))
     refined = _refine(step, qtbot).refined.data
     np.testing.assert_array_equal(refined == 2, expected == 7)
 
@@ -148,12 +150,12 @@ def stack(step, viewer, session, qtbot, two_squares):
     """Three slices alike, and probabilities of them, chosen in the step."""
     image = np.stack([two_squares[0]] * 3)
     layer = viewer.add_image(image, name="stack", contrast_limits=(0, 255))
-    session.choose_image(layer)
+    session.selection.choose_image(layer)
     plane = viewer.layers["squares probabilities"].data
     source = viewer.add_image(
         np.repeat(plane[:, None], 3, axis=1), name="stacked", contrast_limits=(0, 1)
     )
-    session.choose_sources((source,))
+    session.selection.choose_sources((source,))
     qtbot.wait(50)
     step.restriction.keep_annotated.setChecked(False)
     return layer
@@ -171,7 +173,7 @@ def test_a_stack_grows_slice_by_slice(step, viewer, session, qtbot, stack):
                 assert not preview.editable
                 assert (preview.data[0] != preview.data[1]).any()
 
-    session.progressed.connect(look)
+    session.runner.progressed.connect(look)
     refined = _refine(step, qtbot).refined
     assert grown == [(), (0,), (1,), (2,)]
     # It grows beside the results, which are added once.
@@ -196,19 +198,19 @@ def test_cancelling_a_stack_leaves_nothing_half_refined(step, viewer, session, q
         endless = replace(SMALL, iterations=100_000, bilateral_weight=0)
         refine_actions.refine(session, endless, step.restriction.options())
         qtbot.waitUntil(lambda: "stack preview" in viewer.layers, timeout=60_000)
-        session.cancel()
+        session.runner.cancel()
         wait_until_idle(qtbot, session)
 
     before = [layer.name for layer in viewer.layers]
     refine_and_cancel()
-    assert session.refined is None
+    assert session.results.refined is None
     assert [layer.name for layer in viewer.layers] == before
     assert "Refining was cancelled." in notes()
     # And an earlier result stays as it was.
     first = _refine(step, qtbot).refined
     held = first.data.copy()
     refine_and_cancel()
-    assert session.refined.refined is first
+    assert session.results.refined.refined is first
     assert first in viewer.layers
     np.testing.assert_array_equal(first.data, held)
 
@@ -217,12 +219,12 @@ def test_one_slice_is_refined_as_in_its_stack(step, viewer, session, qtbot, two_
     """Dim slices are dim in the stack: their own range would stretch their noise."""
     rng = np.random.default_rng(0)
     planes = np.stack([two_squares[0].astype(np.float32) * gain for gain in (0.1, 1, 4)])
-    session.choose_image(viewer.add_image(planes, name="stack", contrast_limits=(0, 255)))
+    session.selection.choose_image(viewer.add_image(planes, name="stack", contrast_limits=(0, 255)))
     inside = np.full(planes.shape, 0.45, np.float32)
     inside[:, 12:52, 12:52] = 0.55
     inside += rng.normal(0, 0.03, inside.shape).astype(np.float32)
     source = viewer.add_image(np.stack([1 - inside, inside]), name="p", contrast_limits=(0, 1))
-    session.choose_sources((source,))
+    session.selection.choose_sources((source,))
     viewer.dims.set_point(1, 0)
     qtbot.wait(50)
     whole = _refine(step, qtbot).refined.data.copy()
@@ -441,24 +443,23 @@ def test_presets_are_offered_and_kept(step, qtbot, tmp_path):
 def test_a_preset_travels_with_the_model(step, session, qtbot, tmp_path):
     keep = step.controls.keep_action
     assert not keep.isEnabled()
-    file = tmp_path / "m.keras"
-    with zipfile.ZipFile(file, "w") as archive:
+    plain, file = tmp_path / "plain.keras", tmp_path / "m.keras"
+    with zipfile.ZipFile(plain, "w") as archive:
         archive.writestr(CARD_MEMBER, CARD.to_json())
-    network_actions.open_model(session, file)
+    network_actions.open_model(session, plain)
     qtbot.waitUntil(keep.isEnabled)
     choice = step.controls.preset_choice
     assert choice.findText("from the model") == -1
 
     keep.trigger()
-    assert not session.model.is_saved
-    assert session.model.card == replace(CARD, crf=SMALL)
-    session.save_model(file)
-    assert read_card(file) == session.model.card
+    assert not session.models.model.is_saved
+    assert session.models.model.card == replace(CARD, crf=SMALL)
+    session.models.save(file)
+    assert read_card(file) == session.models.model.card
     qtbot.waitUntil(lambda: choice.currentText() == "from the model")
 
     # Someone who opens it finds its settings chosen, unless they had chosen others.
-    session.model = None
-    session.notify_changed()
+    network_actions.open_model(session, plain)
     qtbot.waitUntil(lambda: choice.findText("from the model") == -1)
     step.controls.set_settings(CRFSettings())
     network_actions.open_model(session, file)

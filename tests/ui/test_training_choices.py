@@ -15,7 +15,7 @@ from napari_fcn_crf.compute.parent.service import ComputeService
 from napari_fcn_crf.model.card import read_card
 from napari_fcn_crf.settings import BUNDLED
 from napari_fcn_crf.ui.actions import network_actions
-from napari_fcn_crf.ui.session.results import WeightsChoice
+from napari_fcn_crf.ui.session.model_store import WeightsChoice
 from napari_fcn_crf.ui.steps.annotate import AnnotateStep
 from napari_fcn_crf.ui.steps.device import DeviceStep
 from napari_fcn_crf.ui.steps.network import NetworkStep
@@ -34,18 +34,18 @@ def test_training_on_two_images_of_other_sizes(viewer, panel, session, qtbot, tw
     pairs.add_button.click()
     second = viewer.add_image(image[:, :48].copy(), name="second")
     more = viewer.add_labels(labels[:, :48].copy(), name="second strokes")
-    session.choose_image(second)
-    session.choose_annotation(more)
-    assert session.training_pairs() == [(second, more), (first, strokes)]
+    session.selection.choose_image(second)
+    session.selection.choose_annotation(more)
+    assert session.selection.training_pairs() == [(second, more), (first, strokes)]
     panel.steps[TrainStep].controls.iterations.value = 2
     click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
-    pixels = session.model.card.record["class_pixels"]
+    pixels = session.models.model.card.record["class_pixels"]
     assert pixels["3"] == (labels == 3).sum() + (labels[:, :48] == 3).sum()
 
     pairs.list.setCurrentRow(0)
     pairs.remove_button.click()
-    assert session.pairs == ()
+    assert session.selection.pairs == ()
 
 
 def test_files_for_tensorboard(viewer, panel, session, qtbot, two_squares, tmp_path, notes):
@@ -61,7 +61,7 @@ def test_files_for_tensorboard(viewer, panel, session, qtbot, two_squares, tmp_p
     choice.folder.setText(" ")
     click(qtbot, step.train_button)
     assert "need a folder, but none was chosen" in notes()[-1]
-    assert session.activity is None
+    assert session.runner.activity is None
     choice.folder.setText(str(tmp_path / "log"))
     click(qtbot, step.train_button)
     wait_until_idle(qtbot, session)
@@ -86,25 +86,25 @@ def test_training_on_a_folder_of_images_of_many_sizes(
     pairs.folder_button.click()
     qtbot.waitUntil(lambda: pairs.list.count() == 2)
     assert pairs.list.item(1).text() == "b.png — b_labels.png"
-    assert session.label_mode == "scribbles"
+    assert session.selection.label_mode == "scribbles"
     # No layer is needed for it; with one, it is trained on as well.
     train.controls.iterations.value = 2
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
     assert (
-        session.model.card.record["class_pixels"]["3"]
+        session.models.model.card.record["class_pixels"]["3"]
         == (labels == 3).sum() + (labels[:, :50] == 3).sum()
     )
-    assert session.model.name == f"{tmp_path.name}.keras"
+    assert session.models.model.name == f"{tmp_path.name}.keras"
     pairs.list.setCurrentRow(0)
     pairs.remove_button.click()
-    assert [pair.image.name for pair in session.file_pairs] == ["b.png"]
+    assert [pair.image.name for pair in session.selection.file_pairs] == ["b.png"]
     viewer.add_image(image, name="open")
     viewer.add_labels(labels, name="open strokes")
     qtbot.wait(20)
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
-    assert len(session.model.card.record["images_sha256"]) == 2
+    assert len(session.models.model.card.record["images_sha256"]) == 2
 
 
 def test_colours_and_names_come_back_with_a_model(
@@ -114,18 +114,18 @@ def test_colours_and_names_come_back_with_a_model(
     colours = {3: (1.0, 0.0, 0.0, 1.0), 7: (0.0, 0.0, 1.0, 1.0), None: (0.0, 0.0, 0.0, 0.0)}
     viewer.add_image(image, name="squares")
     viewer.add_labels(labels, colormap=DirectLabelColormap(color_dict=colours))
-    session.name_class(7, "nucleus")
+    session.selection.name_class(7, "nucleus")
     panel.steps[TrainStep].controls.iterations.value = 1
     click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
-    session.save_model(tmp_path / "squares.keras")
+    session.models.save(tmp_path / "squares.keras")
     assert read_card(tmp_path / "squares.keras").class_colours == (colours[3], colours[7])
 
     viewer.layers.clear()
-    session.class_names.clear()
+    session.selection.name_class(7, "")
     viewer.add_image(image, name="another")
     network_actions.open_model(session, tmp_path / "squares.keras")
-    assert session.class_name(7) == "nucleus"
+    assert session.selection.class_name(7) == "nucleus"
     click(qtbot, panel.steps[PredictStep].predict_button)
     wait_until_idle(qtbot, session)
     click(qtbot, panel.steps[RefineStep].refine_button)
@@ -138,10 +138,10 @@ def test_colours_and_names_come_back_with_a_model(
 
 def test_a_pair_goes_with_its_layer(viewer, session, qtbot, two_squares):
     image, labels = two_squares
-    session.add_pair(viewer.add_image(image), viewer.add_labels(labels))
-    assert len(session.pairs) == 1
+    session.selection.add_pair(viewer.add_image(image), viewer.add_labels(labels))
+    assert len(session.selection.pairs) == 1
     viewer.layers.clear()
-    qtbot.waitUntil(lambda: session.pairs == ())
+    qtbot.waitUntil(lambda: session.selection.pairs == ())
 
 
 def test_an_empty_annotation_beside_other_pairs_is_not_trained_on(
@@ -149,14 +149,14 @@ def test_an_empty_annotation_beside_other_pairs_is_not_trained_on(
 ):
     image, labels = two_squares
     pair = (viewer.add_image(image), viewer.add_labels(labels))
-    session.add_pair(*pair)
+    session.selection.add_pair(*pair)
     empty = viewer.add_labels(np.zeros_like(labels))
-    session.choose_annotation(empty)
-    qtbot.waitUntil(lambda: session.counts.is_current)
-    assert session.training_pairs() == [pair]
+    session.selection.choose_annotation(empty)
+    qtbot.waitUntil(lambda: session.selection.counts.is_current)
+    assert session.selection.training_pairs() == [pair]
     empty.paint((5, 5), 3)
     # At once: a stroke may not be lost because it is not counted yet.
-    assert session.training_pairs() == [(pair[0], empty), pair]
+    assert session.selection.training_pairs() == [(pair[0], empty), pair]
 
 
 def test_classes_are_named(viewer, panel, session, qtbot, two_squares):
@@ -166,11 +166,11 @@ def test_classes_are_named(viewer, panel, session, qtbot, two_squares):
     table = panel.steps[AnnotateStep].table
     qtbot.waitUntil(lambda: table.rowCount() == 2)
     table.item(1, 1).setText("nucleus")
-    assert session.class_name(7) == "nucleus"
-    assert session.class_name(3) == "class 3"
+    assert session.selection.class_name(7) == "nucleus"
+    assert session.selection.class_name(3) == "class 3"
     qtbot.waitUntil(lambda: table.item(1, 1).text() == "nucleus")
     table.item(1, 1).setText(" ")
-    assert session.class_name(7) == "class 7"
+    assert session.selection.class_name(7) == "class 7"
 
 
 def test_weights_fit_their_backbone(panel, session, qtbot, tmp_path):
@@ -180,8 +180,7 @@ def test_weights_fit_their_backbone(panel, session, qtbot, tmp_path):
     step.backbone.setCurrentIndex(step.backbone.findData("vgg16"))
     assert not bundled.isEnabled()
     assert step.chosen_weights() == "random"
-    session.weights = WeightsChoice(tmp_path / "vgg16.h5", "VGG-16, Keras HDF5")
-    session.notify_changed()
+    session.models.choose_weights(WeightsChoice(tmp_path / "vgg16.h5", "VGG-16, Keras HDF5"))
     qtbot.waitUntil(lambda: step.chosen_weights() == tmp_path / "vgg16.h5")
     assert step.found.text() == "vgg16.h5: VGG-16, Keras HDF5"
     assert not step.found.isHidden()
@@ -232,7 +231,7 @@ def test_keys_press_the_buttons(viewer, panel, session, qtbot, two_squares):
     assert train.train_button.button.toolTip().endswith("(key Shift-T)")
     viewer.keymap[coerce_keybinding("Shift-T")](viewer)
     wait_until_idle(qtbot, session)
-    assert len(session.model.card.losses) == 1
+    assert len(session.models.model.card.losses) == 1
 
 
 def test_weights_are_downloaded_into_the_folder_and_checked(
@@ -275,4 +274,4 @@ def test_weights_are_downloaded_into_the_folder_and_checked(
     server.shutdown()
     server.server_close()
     assert (folder / "vgg16.h5").read_bytes() == content
-    assert session.weights is None
+    assert session.models.weights is None

@@ -26,22 +26,22 @@ def test_sample_to_refined_labels(viewer, qtbot, tmp_path):
     viewer.open_sample("napari-fcn-crf", "cat_scribbles")
     _, panel = viewer.window.add_plugin_dock_widget("napari-fcn-crf", "Segment")
     session = session_of(viewer)
-    assert session.image.name == "cat"
-    assert session.annotation.name == "cat scribbles"
+    assert session.selection.image.name == "cat"
+    assert session.selection.annotation.name == "cat scribbles"
     verdict = panel.steps[AnnotateStep].verdict
     qtbot.waitUntil(lambda: verdict.text().startswith("Ready: 2 classes"))
-    assert session.label_mode == "scribbles"
+    assert session.selection.label_mode == "scribbles"
 
     train = panel.steps[TrainStep]
     train.controls.iterations.value = 12
     losses = []
-    session.progressed.connect(lambda latest: losses.append(latest.loss))
+    session.runner.progressed.connect(lambda latest: losses.append(latest.loss))
     click(qtbot, train.train_button)
     assert train.train_button.button.text() == "Cancel"
     wait_until_idle(qtbot, session)
     assert len([loss for loss in losses if loss is not None]) == 12
-    assert session.model.card.class_values == (1, 2)
-    assert len(session.model.card.losses) == 12
+    assert session.models.model.card.class_values == (1, 2)
+    assert len(session.models.model.card.losses) == 12
 
     click(qtbot, panel.steps[PredictStep].predict_button)
     wait_until_idle(qtbot, session)
@@ -63,8 +63,8 @@ def test_sample_to_refined_labels(viewer, qtbot, tmp_path):
     assert not viewer.layers["cat predicted"].visible
     _check_records(viewer, session)
 
-    session.save_model(tmp_path / "cat.keras")
-    assert read_card(tmp_path / "cat.keras") == session.model.card
+    session.models.save(tmp_path / "cat.keras")
+    assert read_card(tmp_path / "cat.keras") == session.models.model.card
 
     assert not [name for name in HEAVY if name in sys.modules]
 
@@ -75,8 +75,9 @@ def _check_records(viewer, session):
         name: viewer.layers[f"cat {name}"].metadata["napari_fcn_crf"]["record"]
         for name in ("probabilities", "predicted", "refined")
     }
-    image, labels = np.asarray(session.image.data), np.asarray(session.annotation.data)
-    for record in (session.model.card.record, *records.values()):
+    selection = session.selection
+    image, labels = np.asarray(selection.image.data), np.asarray(selection.annotation.data)
+    for record in (session.models.model.card.record, *records.values()):
         assert record["versions"]["napari-fcn-crf"] == napari_fcn_crf.__version__
         assert record["versions"]["keras"]
         assert record["labels_sha256"] == [array_sha256(labels)]
@@ -84,10 +85,10 @@ def _check_records(viewer, session):
         assert record["weights_sha256"] == file_sha256(BUNDLED_FILE)
         assert record["started"]
         assert record["seconds"] > 0
-    assert session.model.card.training.seed == 0
+    assert session.models.model.card.training.seed == 0
     for record in records.values():
         prediction = record["prediction"]
-        assert prediction["model_sha256"] == file_sha256(session.model.path)
+        assert prediction["model_sha256"] == file_sha256(session.models.model.path)
         assert prediction["image_sha256"] == array_sha256(image)
         assert prediction["settings"]["tile_px"] == 1024
         assert prediction["started"]

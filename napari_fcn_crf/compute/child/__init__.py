@@ -1,1 +1,1 @@
-"""The side of the process that computes."""
+"""Child side of the compute process, which computes."""

@@ -1,4 +1,4 @@
-"""Loading Keras and the library it computes with, or saying what is in the way."""
+"""Backend of Keras: it is loaded, or what is in the way is said."""
 
 from __future__ import annotations
 

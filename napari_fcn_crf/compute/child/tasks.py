@@ -1,4 +1,4 @@
-"""What the compute process does when it is asked, and how it says what went wrong."""
+"""Tasks of the compute process, train and predict among them, and what went wrong in them."""
 
 from __future__ import annotations
 

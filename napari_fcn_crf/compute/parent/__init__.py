@@ -1,1 +1,1 @@
-"""The side of the process that asks."""
+"""Parent side of the compute process, which asks."""

@@ -1,4 +1,4 @@
-"""The parent's end of one compute process: start it, give it tasks, end it."""
+"""Child process as its parent holds it: start it, give it tasks, end it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One piece of work that is under way: its progress, its result, and the way to stop it."""
+"""Job under way: its progress, its result, and the way to stop it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The compute process as the rest of the program sees it; nothing of Keras is imported here."""
+"""Compute service: the process as the rest of the program sees it, which imports no Keras."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the buttons do."""
+"""Actions of the buttons."""

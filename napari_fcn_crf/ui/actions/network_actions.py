@@ -1,4 +1,4 @@
-"""What the buttons do: from the session's layers to a job, and from its result to layers."""
+"""Train, predict, load weights: from the session's layers to a job, from its result to layers."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from napari_fcn_crf.model.card import ModelCard, read_card
 from napari_fcn_crf.pipeline import prediction, training
 from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
+from napari_fcn_crf.ui.session.model_store import TrainedModel, WeightsChoice
 from napari_fcn_crf.ui.session.preferences import compute_settings
-from napari_fcn_crf.ui.session.results import TrainedModel, WeightsChoice
-from napari_fcn_crf.ui.session.session import Session, require_image
+from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import layers, preview_layers
 from napari_fcn_crf.weights import download
 
@@ -29,11 +29,11 @@ from napari_fcn_crf.weights import download
 def load_weights(session: Session, path: Path) -> None:
     """Check a weights file in the compute process and use it for the next training."""
 
-    def keep(description: str) -> None:
-        session.weights = WeightsChoice(path, description)
-
-    session.run_job(
-        "weights", "Reading the weights", lambda _: session.service.describe_weights(path), keep
+    session.runner.run_job(
+        "weights",
+        "Reading the weights",
+        lambda _: session.runner.service.describe_weights(path),
+        lambda found: session.models.choose_weights(WeightsChoice(path, found)),
     )
 
 
@@ -41,7 +41,7 @@ def download_weights(session: Session) -> None:
     """Download ImageNet weights into the weights folder, and use them for the next training."""
     folder = download.weights_folder(compute_settings().weights_folder)
     stop = threading.Event()
-    session.run(
+    session.runner.run(
         "download",
         "Downloading",
         lambda on_progress: download.fetch(
@@ -72,13 +72,14 @@ def go_on_training(
     tensorboard: Path | None = None,
 ) -> None:
     """Train the current model for more iterations, exactly where it stopped."""
-    if session.model is None:
+    model = session.models.model
+    if model is None:
         raise ValueError("There is no model to go on with yet. Press Train first.")
-    known = session.model.card.training
+    known = model.card.training
     same = replace(
         settings, architecture=known.architecture, backbone=known.backbone, weights=known.weights
     )
-    _train(session, same, session.model, preview, tensorboard)
+    _train(session, same, model, preview, tensorboard)
 
 
 def _train(
@@ -88,15 +89,18 @@ def _train(
     preview: bool,
     tensorboard: Path | None,
 ) -> None:
-    pairs = session.training_pairs()
+    selection = session.selection
+    pairs = selection.training_pairs()
     for image, labels in pairs:
         layers.check_same_place(image, labels)
     pixels = [layers.layer_array(image) for image, _ in pairs]
     # Copies, since the user may go on painting while the network trains.
     annotations = [np.array(layers.layer_array(labels)) for _, labels in pairs]
-    files = session.file_pairs
+    files = selection.file_pairs
     name = pairs[0][0].name if pairs else files[0].image.parent.name
-    model_path = session.new_model_path()
+    # Models that other work may read go with the new path.
+    session.runner.require_idle()
+    model_path = session.models.new_path()
     before = 0 if resumed is None else len(resumed.card.losses)
 
     def start(on_progress: OnProgress) -> Job[ModelCard]:
@@ -108,12 +112,12 @@ def _train(
             labels.append(found)
         training.check_training_input(arrays, labels, settings)
         on_progress(Progress("Preparing"))
-        return session.service.train(
+        return session.runner.service.train(
             arrays,
             labels,
             settings,
             model_path,
-            class_names={value: name for value, name in session.class_names.items() if name},
+            class_names=dict(selection.class_names),
             resume_path=None if resumed is None else resumed.path,
             preview=preview,
             tensorboard=tensorboard,
@@ -128,7 +132,7 @@ def _train(
             card = replace(card, crf=resumed.card.crf)
         if pairs:
             card = replace(card, class_colours=layers.class_colours(pairs[0][1], card.class_values))
-        session.keep_model(model_path, card, f"{name}.keras", is_saved=False)
+        session.models.keep(model_path, card, f"{name}.keras", is_saved=False)
         done = len(card.losses) - before
         if done < settings.iterations:
             ending = card.record.get("ending", "")
@@ -137,13 +141,13 @@ def _train(
         yield
         preview_layers.remove_preview(session.viewer)
 
-    session.run_job("train", "Training", start, keep, show)
+    session.runner.run_job("train", "Training", start, keep, show)
 
 
 def predict(session: Session) -> None:
     """Predict the chosen image with the current model and add the probabilities."""
-    image = require_image(session)
-    model = session.model
+    image = session.selection.require_image()
+    model = session.models.model
     if model is None:
         raise ValueError("Predicting needs a model, but there is none yet. Press Train first.")
     pixels = layers.layer_array(image)
@@ -155,14 +159,15 @@ def predict(session: Session) -> None:
             show_info(f"'{image.name}' was closed; its prediction is not shown.")
             return
         run_record["seconds"] = round(time.perf_counter() - began, 3)
-        note = session.activity.latest.note if session.activity is not None else ""
+        activity = session.runner.activity
+        note = activity.latest.note if activity is not None else ""
         if note:
             run_record["note"] = note
             show_info(note)
         card = replace(model.card, record=model.card.record | {"prediction": run_record})
         layer = layers.add_probabilities(session.viewer, image, probabilities, card)
-        session.sources = (layer,)
-        session.refined = None
+        session.selection.choose_sources((layer,))
+        session.results.keep_refined(None)
 
     def start(on_progress: OnProgress) -> Job[np.ndarray]:
         on_progress(Progress("Preparing"))
@@ -175,15 +180,14 @@ def predict(session: Session) -> None:
         run_record["settings"] = PredictionSettings().to_dict()
         run_record["training"] = model.card.training.to_dict()
         on_progress(Progress("Preparing"))
-        return session.service.predict(model.path, array)
+        return session.runner.service.predict(model.path, array)
 
-    session.run_job("predict", "Predicting", start, keep)
+    session.runner.run_job("predict", "Predicting", start, keep)
 
 
 def open_model(session: Session, path: Path) -> None:
     """Make a saved model the one that Predict uses."""
     card = read_card(path)
-    session.keep_model(path, card, path.name, is_saved=True)
-    for value, name in zip(card.class_values, card.class_names, strict=True):
-        session.class_names.setdefault(value, name)
-    session.prepare()
+    session.models.keep(path, card, path.name, is_saved=True)
+    session.selection.suggest_class_names(zip(card.class_values, card.class_names, strict=True))
+    session.runner.prepare()

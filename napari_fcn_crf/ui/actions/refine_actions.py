@@ -1,4 +1,4 @@
-"""What the refinement's buttons do."""
+"""Refine, tune, show uncertainty, clean up: from layers to work, from its result to layers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from napari_fcn_crf.results.metrics import changed_fraction
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
 from napari_fcn_crf.ui.session.results import Refined
-from napari_fcn_crf.ui.session.session import Session, require_image
+from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import layers, preview_layers
 from napari_fcn_crf.ui.viewer.camera import camera_of
 from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, our_metadata
@@ -42,7 +42,7 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
     """Refine the chosen source with the dense CRF and add the labels."""
     given = gather(session, options)
     image = given.image
-    colormap = layers.result_colormap(session.annotation, session.sources[0])
+    colormap = layers.result_colormap(session.selection.annotation, session.selection.sources[0])
     stop = threading.Event()
     earlier = {
         kind: earlier_results(session.viewer, image, kind) for kind in ("predicted", "refined")
@@ -114,17 +114,19 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
         if image not in session.viewer.layers or predicted not in session.viewer.layers:
             return
         refined = layers.add_refined(session.viewer, image, outcome.after, colormap, outcome.record)
-        session.refined = Refined(
-            image,
-            predicted,
-            refined,
-            outcome.differs,
-            outcome.changed,
-            outcome.areas_before,
-            outcome.areas_after,
+        session.results.keep_refined(
+            Refined(
+                image,
+                predicted,
+                refined,
+                outcome.differs,
+                outcome.changed,
+                outcome.areas_before,
+                outcome.areas_after,
+            )
         )
 
-    session.run("refine", "Refining", work, stop.set, keep, grow)
+    session.runner.run("refine", "Refining", work, stop.set, keep, grow)
 
 
 def tune(
@@ -135,9 +137,10 @@ def tune(
     on_tuned: Callable[[object], None],
 ) -> None:
     """Search the CRF settings that find held-out strokes best."""
-    if session.annotation is None:
+    selection = session.selection
+    if selection.annotation is None:
         raise ValueError("Tuning needs a labels layer with strokes of each class. Paint some.")
-    layers.check_same_place(require_image(session), session.annotation)
+    layers.check_same_place(selection.require_image(), selection.annotation)
     slice_options = RefinementOptions(
         keep_annotated=True,
         extent="slice",
@@ -145,7 +148,7 @@ def tune(
         zero=options.zero,
     )
     given = gather(session, slice_options)
-    annotation, mode = layers.layer_array(session.annotation), session.label_mode
+    annotation, mode = layers.layer_array(selection.annotation), selection.label_mode
     stop = threading.Event()
 
     def work(on_progress: OnProgress) -> object:
@@ -171,7 +174,7 @@ def tune(
             should_stop=stop.is_set,
         )
 
-    session.run("tune", "Tuning", work, stop.set, on_tuned)
+    session.runner.run("tune", "Tuning", work, stop.set, on_tuned)
 
 
 def show_uncertainty(session: Session) -> None:
@@ -180,11 +183,11 @@ def show_uncertainty(session: Session) -> None:
 
     def keep(entropy: np.ndarray) -> None:
         if given.image in session.viewer.layers:
-            session.uncertainty = layers.add_uncertainty(
-                session.viewer, given.image, entropy, given.record
+            session.results.keep_uncertainty(
+                layers.add_uncertainty(session.viewer, given.image, entropy, given.record)
             )
 
-    session.run(
+    session.runner.run(
         "uncertainty",
         "Measuring uncertainty",
         lambda on_progress: uncertainty.entropy(given.arrays().whole),
@@ -195,13 +198,13 @@ def show_uncertainty(session: Session) -> None:
 
 def go_to_most_uncertain(session: Session) -> None:
     """Move the camera where one more stroke helps most, and take the brush."""
-    image = require_image(session)
-    if session.uncertainty is None:
+    image = session.selection.require_image()
+    if session.results.uncertainty is None:
         raise ValueError("There is no uncertainty layer yet. Press Show uncertainty first.")
-    annotation, viewer = session.annotation, session.viewer
-    entropy = session.uncertainty.data
+    annotation, viewer = session.selection.annotation, session.viewer
+    entropy = session.results.uncertainty.data
     strokes = None
-    if annotation is not None and session.label_mode == "scribbles":
+    if annotation is not None and session.selection.label_mode == "scribbles":
         strokes = layers.layer_array(annotation)
 
     def search(on_progress: OnProgress) -> tuple[int, ...]:
@@ -220,7 +223,9 @@ def go_to_most_uncertain(session: Session) -> None:
             viewer.layers.selection.active = annotation
             annotation.mode = "paint"
 
-    session.run("uncertainty", "Searching the most uncertain region", search, lambda: None, go)
+    session.runner.run(
+        "uncertainty", "Searching the most uncertain region", search, lambda: None, go
+    )
 
 
 def remove_small(session: Session, minimum_px: int) -> None:
@@ -262,7 +267,7 @@ def _tidy(
         record = our_metadata(source).get("record", {}) | settings
         layers.add_result(session.viewer, image, made, kind, colormap, record)
 
-    session.run(
+    session.runner.run(
         "cleanup",
         title,
         lambda on_progress: Made.of(tidied(np.array(labels)), earlier),
@@ -272,7 +277,7 @@ def _tidy(
 
 
 def _refined_to_tidy(session: Session) -> tuple[Image, Labels]:
-    refined = session.refined
+    refined = session.results.refined
     if refined is None or refined.refined not in session.viewer.layers:
         raise ValueError("There is nothing to clean up yet. Press Refine first.")
     return refined.image, refined.refined
@@ -282,7 +287,8 @@ def _most_probable(probabilities: np.ndarray) -> np.ndarray:
     """Return each pixel's class index, plane by plane: `argmax` takes eight bytes a pixel."""
     found = np.empty(probabilities.shape[1:], np.min_scalar_type(len(probabilities)))
     for index in planes(found.shape):
-        found[index] = probabilities[(slice(None), *index)].argmax(axis=0)
+        part: Any = (slice(None), *index)
+        found[index] = probabilities[part].argmax(axis=0)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What the CRF is given: gathered from layers on the main thread, computed in the work's own."""
+"""Input of the CRF: gathered from layers on the main thread, read in the work's own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.data.picture import as_picture
 from napari_fcn_crf.pipeline import restriction
-from napari_fcn_crf.ui.session.session import Session, require_image
+from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import layers
 from napari_fcn_crf.ui.viewer.ownership import our_metadata
 from napari_fcn_crf.ui.viewer.preview_layers import is_preview
@@ -222,8 +222,8 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
     ValueError
         If something is missing; the message says what to do.
     """
-    image = require_image(session)
-    chosen = session.sources
+    selection = session.selection
+    image, chosen = selection.require_image(), selection.sources
     if not chosen:
         raise ValueError(
             "Refining needs a probability layer, but none is chosen. Press Predict first, or "
@@ -231,8 +231,8 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
         )
     noted = our_metadata(chosen[0])
     annotation = None
-    if options.keep_annotated and session.label_mode == "scribbles" and session.annotation:
-        annotation = layers.layer_array(session.annotation)
+    if options.keep_annotated and selection.label_mode == "scribbles" and selection.annotation:
+        annotation = layers.layer_array(selection.annotation)
     return RefinementInput(
         image=image,
         index=layers.shown_index(session.viewer, image) if options.extent == "slice" else (),

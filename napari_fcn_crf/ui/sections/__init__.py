@@ -1,1 +1,1 @@
-"""The parts that the steps are made of."""
+"""Sections that the steps are made of."""

@@ -1,4 +1,4 @@
-"""After the refinement: where it is unsure, and tidying it up."""
+"""Uncertainty and clean-up of a refinement: where it is unsure, and tidying it up."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWid
 
 from napari_fcn_crf.ui.actions import refine_actions
 from napari_fcn_crf.ui.session.session import Session
+from napari_fcn_crf.ui.session.timers import update_after
 
 
 class UncertaintySection(QWidget):
@@ -29,14 +30,21 @@ class UncertaintySection(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.show_button)
         layout.addWidget(self.go_button)
-        session.changed.connect(self.update_controls)
+        update_after(
+            self.update_controls,
+            session.selection.sources_changed,
+            session.results.changed,
+            session.runner.changed,
+        )
         self.update_controls()
 
     def update_controls(self) -> None:
         """Enable what can work."""
         session = self._session
-        self.show_button.setEnabled(bool(session.sources) and session.activity is None)
-        can_go = session.uncertainty is not None
+        self.show_button.setEnabled(
+            bool(session.selection.sources) and session.runner.activity is None
+        )
+        can_go = session.results.uncertainty is not None
         self.go_button.setEnabled(can_go)
         self.go_button.setToolTip(
             "Move there and take the brush: the next stroke is where it helps most."
@@ -70,21 +78,23 @@ class CleanupSection(QWidget):
             row.addWidget(button, 1)
             row.addWidget(box)
             layout.addLayout(row)
-        session.changed.connect(self.update_controls)
+        update_after(self.update_controls, session.results.changed, session.runner.changed)
         self.update_controls()
 
     def update_controls(self) -> None:
         """Enable what can work."""
-        possible = self._session.refined is not None and self._session.activity is None
+        session = self._session
+        possible = session.results.refined is not None and session.runner.activity is None
         for button in (self.remove_button, self.split_button):
             button.setEnabled(possible)
 
     def _split(self) -> None:
         session = self._session
-        if session.refined is None:
+        refined = session.results.refined
+        if refined is None:
             return
-        chosen = session.refined.refined.selected_label
-        values = list(session.refined.areas_after)
+        chosen = refined.refined.selected_label
+        values = list(refined.areas_after)
         if chosen not in values:
             chosen = values[-1]
         refine_actions.split_instances(session, chosen, self.distance_px.value())

@@ -1,13 +1,15 @@
-"""A section that opens and closes."""
+"""Collapsible section."""
 
 from __future__ import annotations
 
 from superqt import QCollapsible
 
+from napari_fcn_crf.ui.sections.qt_parts import present
+
 
 def collapsible(title: str) -> QCollapsible:
     """Return a closed section for what most people need not see."""
     section = QCollapsible(title, expandedIcon="▾", collapsedIcon="▸")
-    section.layout().setContentsMargins(0, 0, 0, 0)
-    section.content().layout().setContentsMargins(0, 4, 0, 0)
+    present(section.layout()).setContentsMargins(0, 0, 0, 0)
+    present(section.content().layout()).setContentsMargins(0, 4, 0, 0)
     return section

@@ -1,4 +1,4 @@
-"""Before and after: one key, the changed pixels, the areas."""
+"""Comparison of before and after: one key, the changed pixels, the areas."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 
 from napari_fcn_crf.ui.session.results import Refined
 from napari_fcn_crf.ui.session.session import Session
+from napari_fcn_crf.ui.session.timers import update_after
 from napari_fcn_crf.ui.viewer import layers
 from napari_fcn_crf.ui.viewer.ownership import is_ours, our_metadata
 
@@ -36,7 +37,12 @@ class Compare(QWidget):
         layout.addLayout(row)
         layout.addWidget(self.text)
         session.viewer.bind_key(KEY, self._on_key, overwrite=True)
-        session.changed.connect(self.update_text)
+        update_after(
+            self.update_text,
+            session.results.changed,
+            session.selection.classes_named,
+            session.selection.layers_changed,
+        )
         self.update_text()
 
     def toggle(self) -> None:
@@ -49,14 +55,14 @@ class Compare(QWidget):
 
     def update_text(self) -> None:
         """Show the last refinement's figures."""
-        refined = self._session.refined
+        refined = self._session.results.refined
         self.setVisible(refined is not None)
         if refined is None:
             return
+        name_of = self._session.selection.class_name
         lines = [f"{refined.changed:.1%} of the pixels changed."]
         lines += [
-            f"{self._session.class_name(value)}: {before:.1%} → {refined.areas_after[value]:.1%} "
-            "of the image"
+            f"{name_of(value)}: {before:.1%} → {refined.areas_after[value]:.1%} of the image"
             for value, before in refined.areas_before.items()
         ]
         self.text.setText("\n".join(lines))
@@ -93,7 +99,7 @@ class Compare(QWidget):
         )
 
     def _pair(self) -> Refined | None:
-        refined = self._session.refined
+        refined = self._session.results.refined
         viewer = self._session.viewer
         if refined is None or refined.predicted not in viewer.layers:
             return None

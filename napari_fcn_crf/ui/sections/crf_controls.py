@@ -1,4 +1,4 @@
-"""The CRF's parameters as sliders, in words, with the paper's symbols in the tooltips; presets."""
+"""CRF parameters as sliders, in words, with the paper's symbols in the tooltips; presets."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_fcn_crf.crf import presets
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui.sections.number_field import NumberField
+from napari_fcn_crf.ui.sections.qt_parts import label_of, present
 
 _SLIDERS = (
     (
@@ -124,7 +125,7 @@ class CRFControls(QWidget):
                 line.addWidget(control.native, 1)
                 line.addWidget(self.fields[name])
             self._form.addRow(control.label, row)
-            self._form.labelForField(row).setToolTip(control.tooltip)
+            label_of(self._form, row).setToolTip(control.tooltip)
         self.preset_choice = QComboBox()
         self.preset_choice.setToolTip("Settings by name: published ones, the model's, your own.")
         self.save_button = QPushButton("Keep  ")
@@ -132,8 +133,8 @@ class CRFControls(QWidget):
         menu = QMenu(self.save_button)
         menu.setToolTipsVisible(True)
         menu.addAction("Under a name…", self._on_save_clicked)
-        self.keep_action = menu.addAction(
-            "With the model", lambda: self.keep_with_model.emit(self.settings())
+        self.keep_action = present(
+            menu.addAction("With the model", lambda: self.keep_with_model.emit(self.settings()))
         )
         self.save_button.setMenu(menu)
         self._of_model: CRFSettings | None = None
@@ -213,7 +214,7 @@ class CRFControls(QWidget):
         self._show_preset()
         self.changed.emit()
 
-    def _on_typed(self, name: str, value: float) -> None:
+    def _on_typed(self, name: str, value: Any) -> None:
         self.set_settings(replace(self._settings, **{name: value}))
 
     def _show_numbers(self) -> None:

@@ -1,4 +1,4 @@
-"""A combo box of the viewer's layers that stays true as layers come, go and change names."""
+"""Layer combo box that stays true as layers come, go and change names."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.layers import Layer
+from qtpy.QtCore import SignalInstance
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
 from napari_fcn_crf.ui.session.session import Session
+from napari_fcn_crf.ui.session.timers import update_after
 from napari_fcn_crf.ui.viewer.layers import layers_where
 
 
@@ -24,6 +26,8 @@ class LayerChoice(QComboBox):
         Read the choice from the session, and change it there.
     nothing : str
         Shown when there is no such layer.
+    changed : Signal
+        Announces another choice.
     """
 
     def __init__(
@@ -33,6 +37,7 @@ class LayerChoice(QComboBox):
         get: Callable[[], Layer | None],
         choose: Callable[[Any], None],
         nothing: str,
+        changed: SignalInstance,
     ) -> None:
         super().__init__()
         self._session = session
@@ -46,7 +51,7 @@ class LayerChoice(QComboBox):
         self.setMinimumContentsLength(12)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.activated.connect(self._on_activated)
-        session.changed.connect(self.update_choices)
+        update_after(self.update_choices, session.selection.layers_changed, changed)
         self.update_choices()
 
     def update_choices(self) -> None:

@@ -1,4 +1,4 @@
-"""The refinement of what is on the screen, following the sliders."""
+"""Live preview: the refinement of what is on the screen, following the sliders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Labels
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_fcn_crf.settings import CRFSettings
@@ -25,6 +25,7 @@ from napari_fcn_crf.ui.actions.refinement_input import (
 )
 from napari_fcn_crf.ui.session.lifetime import at_end_of, emit, follow
 from napari_fcn_crf.ui.session.session import Session
+from napari_fcn_crf.ui.session.timers import one_shot, update_after
 from napari_fcn_crf.ui.viewer import preview_layers
 from napari_fcn_crf.ui.viewer.camera import camera_of
 
@@ -59,48 +60,61 @@ class _Picture:
     labels: np.ndarray
 
 
+@dataclass(frozen=True)
+class _Part:
+    """What to refine: the slice that is shown."""
+
+    arrays: Arrays
+    refiner: RegionRefiner
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        rows, columns = self.arrays.probabilities.shape[-2:]
+        return rows, columns
+
+    @property
+    def values(self) -> np.ndarray:
+        """Label value of each class, in what napari shows without converting it if it can be."""
+        values = self.arrays.values
+        return values.astype(np.uint8) if values.min() >= 0 and values.max() < 256 else values
+
+
 class _Source:
     """What the thread keeps between frames: the whole of a stack, and the slice that is shown."""
 
     def __init__(self) -> None:
         self._frame: _Frame | None = None
         self._whole: Whole | None = None
-        self._slice: Arrays | None = None
-        self.refiner: RegionRefiner | None = None
+        self._part: _Part | None = None
 
-    def turn_to(self, frame: _Frame) -> bool:
-        """Read what a frame needs and is not there; return whether anything was."""
+    def turn_to(self, frame: _Frame) -> _Part:
+        """Return what to refine for a frame; what is not there is read."""
         from napari_fcn_crf.crf.live.region import RegionRefiner
 
         last, self._frame = self._frame, None
         is_same_version = last is not None and last.version == frame.version
-        if not is_same_version and not frame.given.has_whole_of(last and last.given):
-            self._whole, self._slice = frame.given.whole(), None
+        given_before = None if last is None else last.given
+        if not is_same_version and not frame.given.has_whole_of(given_before):
+            self._whole, self._part = frame.given.whole(), None
         is_same_slice = last is not None and last.given.index == frame.given.index
-        before, self._frame = self._slice, frame
+        before, self._frame = self._part, frame
         if before is not None and is_same_slice and is_same_version:
-            return False
-        self._slice = frame.given.arrays(self._whole)
-        if before is not None and is_same_slice:
-            ours, theirs = self._slice.annotated, before.annotated
-            # Two that are not there are alike as well.
-            if np.array_equal(ours, theirs):
-                return False
-        arrays = self._slice
-        self.refiner = RegionRefiner(arrays.mapped(), arrays.probabilities, arrays.annotated)
-        return True
+            return before
+        arrays = frame.given.arrays(self._whole)
+        if before is not None and is_same_slice and _are_alike(arrays, before.arrays):
+            refiner = before.refiner
+        else:
+            refiner = RegionRefiner(arrays.mapped(), arrays.probabilities, arrays.annotated)
+        self._part = _Part(arrays, refiner)
+        return self._part
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns of the slice."""
-        rows, columns = self._slice.probabilities.shape[-2:]
-        return rows, columns
 
-    @property
-    def values(self) -> np.ndarray:
-        """Label value of each class, in what napari shows without converting it if it can be."""
-        values = self._slice.values
-        return values.astype(np.uint8) if values.min() >= 0 and values.max() < 256 else values
+def _are_alike(one: Arrays, other: Arrays) -> bool:
+    """Whether the same pixels of two slices are annotated, or none of both."""
+    if one.annotated is None or other.annotated is None:
+        return one.annotated is other.annotated
+    return np.array_equal(one.annotated, other.annotated)
 
 
 class LivePreview(QObject):
@@ -145,14 +159,21 @@ class LivePreview(QObject):
         self._closed = False
         self._follows = False
         self._told: tuple[Any, ...] = ()
-        self._soon = QTimer(self, singleShot=True, interval=_DELAY_MS)
-        self._soon.timeout.connect(self._send_moving)
-        self._rest = QTimer(self, singleShot=True, interval=_REST_MS)
-        self._rest.timeout.connect(lambda: self._send(at_rest=True))
+        self._soon = one_shot(self, _DELAY_MS, self._send_moving)
+        self._rest = one_shot(self, _REST_MS, self._send_resting)
         self._done.connect(self._show)
         self._failed.connect(self._on_failed)
         follow(camera_of(session.viewer).events, self.request)
         follow(session.viewer.dims.events.point, self.request)
+        selection = session.selection
+        update_after(
+            self.source_changed,
+            selection.image_changed,
+            selection.sources_changed,
+            selection.annotation_changed,
+            selection.layers_changed,
+            session.runner.changed,
+        )
         at_end_of(self, self._end)
 
     def set_enabled(self, enabled: bool) -> None:
@@ -172,7 +193,7 @@ class LivePreview(QObject):
 
     def request(self, event: Any = None) -> None:
         """Ask for a new picture, soon."""
-        if self._enabled and self._session.activity is None:
+        if self._enabled and self._session.runner.activity is None:
             self._rest.start()
             # Not begun anew: a slider that never stops would never be followed.
             if not self._soon.isActive():
@@ -184,9 +205,13 @@ class LivePreview(QObject):
         else:
             self._send(at_rest=False)
 
+    def _send_resting(self) -> None:
+        self._send(at_rest=True)
+
     def _send(self, *, at_rest: bool) -> None:
-        image, idle = self._session.image, self._session.activity is None
-        if not self._enabled or not idle or image is None or not self._session.sources:
+        selection, idle = self._session.selection, self._session.runner.activity is None
+        image = selection.image
+        if not self._enabled or not idle or image is None or not selection.sources:
             return
         try:
             options = replace(self._options(), extent="slice", within=None)
@@ -208,23 +233,23 @@ class LivePreview(QObject):
         from napari_fcn_crf.crf.live.region import Region
 
         source, pace = _Source(), Pace()
-        shown: tuple[Region, CRFSettings, int] | None = None
+        shown: tuple[RegionRefiner, Region, CRFSettings, int] | None = None
         while (frame := self._next()) is not None:
             try:
-                if source.turn_to(frame):
-                    shown = None
+                part = source.turn_to(frame)
                 low, high = frame.corners[:, -2:]
-                full = Region.visible(tuple(low), tuple(high + 1), source.shape)
+                full = Region.visible(tuple(low), tuple(high + 1), part.shape)
                 region = full if frame.at_rest else full.coarser(pace.coarser(full.pixels))
-                if shown == (region, frame.settings, frame.version):
+                wanted = part.refiner, region, frame.settings, frame.version
+                if shown == wanted:
                     continue
                 started = time.perf_counter()
                 stop = self._is_something_wanted if frame.at_rest else None
-                classes = source.refiner.refine(region, frame.settings, stop)
+                classes = part.refiner.refine(region, frame.settings, stop)
                 if not frame.at_rest or self._wanted is None:
                     pace.took(region.pixels, time.perf_counter() - started)
-                    shown = region, frame.settings, frame.version
-                    emit(self, "_done", _Picture(frame, region, source.values[classes]))
+                    shown = wanted
+                    emit(self, "_done", _Picture(frame, region, part.values[classes]))
             except Exception as error:  # noqa: BLE001  shown to the user on the main thread
                 shown = None
                 emit(self, "_failed", frame, error)
@@ -250,7 +275,9 @@ class LivePreview(QObject):
         viewer = self._session.viewer
         if self._layer is None or self._layer not in viewer.layers:
             active = viewer.layers.selection.active
-            self._layer = preview_layers.add_preview(viewer, image, self._session.annotation)
+            self._layer = preview_layers.add_preview(
+                viewer, image, self._session.selection.annotation
+            )
             viewer.layers.selection.active = active
         preview_layers.place_region(self._layer, image, picture.labels, picture.region)
         self.shown.emit()
@@ -262,7 +289,7 @@ class LivePreview(QObject):
 
     def _on_failed(self, frame: _Frame, error: Exception) -> None:
         """Tell once of settings and layers that cannot be refined, not with each frame."""
-        told = frame.settings, frame.given.image, self._session.sources, type(error)
+        told = frame.settings, frame.given.image, self._session.selection.sources, type(error)
         if told != self._told:
             self._told = told
             show_error(str(error) or type(error).__name__)

@@ -1,4 +1,4 @@
-"""Training on several images: the list of image and labels pairs."""
+"""Pairs of image and labels to train on: the list of them, in layers and in files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fcn_crf.data.labelled_folder import find_pairs
+from napari_fcn_crf.ui.sections.qt_parts import present
 from napari_fcn_crf.ui.session.session import Session
+from napari_fcn_crf.ui.session.timers import update_after
 from napari_fcn_crf.ui.viewer import layers
 
 _ROWS_SHOWN = 4
@@ -49,25 +51,34 @@ class PairsSection(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
         layout.addWidget(self.list)
-        session.changed.connect(self.update_controls)
+        selection = session.selection
+        update_after(
+            self.update_controls,
+            selection.pairs_changed,
+            selection.image_changed,
+            selection.annotation_changed,
+            selection.layers_changed,
+        )
         self.list.currentRowChanged.connect(lambda _: self._update_remove_button())
         self.update_controls()
 
     def update_controls(self) -> None:
         """Show the pairs there are now."""
-        session = self._session
+        selection = self._session.selection
         chosen = self.list.currentRow()
         self.list.clear()
-        self.list.addItems([f"{image.name} — {labels.name}" for image, labels in session.pairs])
-        for pair in session.file_pairs:
+        self.list.addItems([f"{image.name} — {labels.name}" for image, labels in selection.pairs])
+        for pair in selection.file_pairs:
             self.list.addItem(f"{pair.image.name} — {pair.labels.name}")
-            self.list.item(self.list.count() - 1).setToolTip(f"{pair.image}\n{pair.labels}")
+            present(self.list.item(self.list.count() - 1)).setToolTip(
+                f"{pair.image}\n{pair.labels}"
+            )
         n_pairs = self.list.count()
         self.list.setCurrentRow(min(chosen, n_pairs - 1))
         height = self.list.sizeHintForRow(0) * min(n_pairs, _ROWS_SHOWN) + 6
         self.list.setFixedHeight(height)
         self.list.setVisible(bool(n_pairs))
-        possible = session.image is not None and session.annotation is not None
+        possible = selection.image is not None and selection.annotation is not None
         self.add_button.setEnabled(possible)
         self.add_button.setToolTip(
             "Keep this pair for training, then choose the next image above."
@@ -80,15 +91,15 @@ class PairsSection(QWidget):
         self.remove_button.setEnabled(self.list.currentRow() >= 0)
 
     def _add(self) -> None:
-        session = self._session
-        if session.image is not None and session.annotation is not None:
-            layers.check_same_place(session.image, session.annotation)
-            session.add_pair(session.image, session.annotation)
+        selection = self._session.selection
+        if selection.image is not None and selection.annotation is not None:
+            layers.check_same_place(selection.image, selection.annotation)
+            selection.add_pair(selection.image, selection.annotation)
 
     def _on_folder_clicked(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Images and labels")
         if folder:
-            self._attempt(lambda: self._session.add_files(find_pairs(folder)))
+            self._attempt(lambda: self._session.selection.add_files(find_pairs(folder)))
 
     def _on_remove_clicked(self) -> None:
-        self._session.remove_pair(self.list.currentRow())
+        self._session.selection.remove_pair(self.list.currentRow())

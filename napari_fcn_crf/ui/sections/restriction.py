@@ -1,4 +1,4 @@
-"""What a refinement may change: everything, a drawn region, one class, one slice."""
+"""Restriction of a refinement to a drawn region, one class, or one slice."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QW
 
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions
 from napari_fcn_crf.ui.session.session import Session
+from napari_fcn_crf.ui.session.timers import update_after
 from napari_fcn_crf.ui.viewer import layers
 from napari_fcn_crf.ui.viewer.ownership import our_metadata
 
@@ -65,12 +66,18 @@ class Restriction(QWidget):
             self.zero.activated,
         ):
             signal.connect(lambda *_: self.changed.emit())
-        session.changed.connect(self.update_choices)
+        selection = session.selection
+        update_after(
+            self.update_choices,
+            selection.image_changed,
+            selection.sources_changed,
+            selection.layers_changed,
+        )
         self.update_choices()
 
     def options(self) -> RefinementOptions:
         """Return what the controls say."""
-        image = self._session.image
+        image = self._session.selection.image
         is_stack = image is not None and image.ndim > 2
         return RefinementOptions(
             keep_annotated=self.keep_annotated.isChecked(),
@@ -83,13 +90,13 @@ class Restriction(QWidget):
 
     def update_choices(self) -> None:
         """Offer the regions and classes there are now."""
-        session = self._session
-        regions = layers.layers_where(session.viewer, lambda layer: isinstance(layer, Shapes))
+        selection = self._session.selection
+        regions = layers.layers_where(self._session.viewer, lambda layer: isinstance(layer, Shapes))
         _fill(self.within, [("whole image", None), *((layer.name, layer) for layer in regions)])
-        source = session.sources[0] if session.sources else None
+        source = selection.sources[0] if selection.sources else None
         values = our_metadata(source).get("class_values", ()) if source is not None else ()
         _fill(self.only_class, [("all", None), *((f"only {value}", value) for value in values)])
-        image = session.image
+        image = selection.image
         self._form.setRowVisible(self.extent, image is not None and image.ndim > 2)
         for widget in (self.confidence, self.zero):
             self._form.setRowVisible(widget, isinstance(source, Labels))

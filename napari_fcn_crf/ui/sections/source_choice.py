@@ -1,4 +1,4 @@
-"""What the CRF starts from: a probability layer, labels, or one layer a class."""
+"""Source of the refinement: a probability layer, labels, or one layer a class."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QComboBox, QSizePolicy
 
 from napari_fcn_crf.ui.actions.refinement_input import can_be_source
 from napari_fcn_crf.ui.session.session import Session
+from napari_fcn_crf.ui.session.timers import update_after
 from napari_fcn_crf.ui.viewer.layers import layers_where
 
 _SELECTED = "the selected layers, one a class"
@@ -28,7 +29,14 @@ class SourceChoice(QComboBox):
             "class each, selected in the layer list."
         )
         self.activated.connect(self._on_activated)
-        session.changed.connect(self.update_choices)
+        selection = session.selection
+        update_after(
+            self.update_choices,
+            selection.sources_changed,
+            selection.image_changed,
+            selection.layers_changed,
+            selection.layers_selected,
+        )
         self.update_choices()
 
     def update_choices(self) -> None:
@@ -40,7 +48,7 @@ class SourceChoice(QComboBox):
         if selected:
             self._offered.append(selected)
             names.append(_SELECTED)
-        chosen = self._session.sources
+        chosen = self._session.selection.sources
         if len(chosen) > 1 and chosen not in self._offered:
             self._offered.append(chosen)
             names.append(", ".join(layer.name for layer in chosen))
@@ -53,7 +61,7 @@ class SourceChoice(QComboBox):
 
     def _on_activated(self, index: int) -> None:
         if index < len(self._offered):
-            self._session.choose_sources(self._offered[index])
+            self._session.selection.choose_sources(self._offered[index])
 
 
 def _in_words(layer: Layer) -> str:
@@ -61,7 +69,7 @@ def _in_words(layer: Layer) -> str:
 
 
 def _selected_classes(session: Session) -> tuple[Layer, ...]:
-    image = session.image
+    image = session.selection.image
     selected = sorted(session.viewer.layers.selection, key=session.viewer.layers.index)
     fits = [
         layer

@@ -1,4 +1,4 @@
-"""Whether a training is written down for TensorBoard, and in which folder."""
+"""TensorBoard switch, and the folder that its files are written into."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training's settings as controls; what most people need not see is under More."""
+"""Training settings as controls; what most people need not see is under More."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training as curves, while it goes on: loss, and IoU where annotation is held out."""
+"""Loss curve while the training goes on, and IoU where annotation is held out."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QTimer
 from qtpy.QtGui import QResizeEvent
 
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.ui.session.lifetime import follow
 from napari_fcn_crf.ui.session.session import Session
+from napari_fcn_crf.ui.session.timers import one_shot
 
 _HEIGHT_PX = 130
 _REDRAW_MS = 500
@@ -40,8 +40,7 @@ class TrainingCurve(FigureCanvasQTAgg):
         self._axes.locator_params(nbins=_TICKS)
         self._shown: tuple[object, ...] = ()
         (self._line,) = self._axes.plot([], [], linewidth=1.5)
-        self._redraw = QTimer(self, singleShot=True, interval=_REDRAW_MS)
-        self._redraw.timeout.connect(self._draw)
+        self._redraw = one_shot(self, _REDRAW_MS, self._draw)
         self._apply_theme()
         follow(session.viewer.events.theme, self._apply_theme)
         self.hide()
@@ -63,8 +62,8 @@ class TrainingCurve(FigureCanvasQTAgg):
 
     def update_curve(self) -> None:
         """Show the current model's losses where no run is under way."""
-        model = self._session.model
-        if self._session.activity is None and model is not None:
+        model = self._session.models.model
+        if self._session.runner.activity is None and model is not None:
             self._losses = list(model.card.losses)
             self._steps = list(range(1, len(self._losses) + 1))
             if self._shown != self._content():
@@ -107,7 +106,7 @@ class TrainingCurve(FigureCanvasQTAgg):
             self._iou_axes.plot(steps, column, linewidth=1, color=colour)
 
     def _class_colours(self, n_classes: int) -> list[object]:
-        annotation, model = self._session.annotation, self._session.model
+        annotation, model = self._session.selection.annotation, self._session.models.model
         values = model.card.class_values if model is not None else ()
         if annotation is None or len(values) != n_classes:
             return [f"C{index + 1}" for index in range(n_classes)]

@@ -1,1 +1,1 @@
-"""What the steps of one viewer share."""
+"""Session of a viewer: what its steps share."""

@@ -1,4 +1,4 @@
-"""Long work in a thread, told in signals that arrive on the main thread."""
+"""Activity: long work in a thread, told in signals that arrive on the main thread."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from napari.utils import progress
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
 from napari_fcn_crf.ui.session.lifetime import emit
+from napari_fcn_crf.ui.session.timers import one_shot
 
 _SHOW_MS = 100
 _log = logging.getLogger(__name__)
@@ -63,8 +64,7 @@ class Activity(QObject):
         # A daemon: napari must be able to close whatever the work is waiting for.
         self._thread = threading.Thread(target=self._run, name=f"fcn-crf {kind}", daemon=True)
         self._bar: progress | None = None
-        self._show = QTimer(self, singleShot=True, interval=_SHOW_MS)
-        self._show.timeout.connect(self._show_latest)
+        self._show = one_shot(self, _SHOW_MS, self._show_latest)
         self.progressed.connect(self._on_progressed)
         self.returned.connect(self._close_bar)
         self.failed.connect(self._close_bar)
@@ -98,11 +98,12 @@ class Activity(QObject):
     def _show_latest(self) -> None:
         latest, bar = self.latest, self._bar
         if bar is not None:
-            # Each of these may run other Qt events, the end of the work among them.
+            self.shown.emit(latest)
+            # Each of these may run other Qt events, the end of the work among them, and with it
+            # that of this object.
             bar.total = latest.total
             bar.update(latest.current - bar.n)
             bar.set_description(f"{self.title}: {latest.phase}")
-            self.shown.emit(latest)
 
     def _close_bar(self, _: object = None) -> None:
         self._show.stop()

@@ -1,4 +1,4 @@
-"""How many pixels each label has, counted in a thread a little after every stroke."""
+"""Label counts: the pixels of each label, counted in a thread a little after every stroke."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_fcn_crf.data.annotations import count_values
 from napari_fcn_crf.data.image_files import read_labels
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.ui.session.lifetime import at_end_of, emit
+from napari_fcn_crf.ui.session.timers import one_shot
 from napari_fcn_crf.ui.viewer.layers import layer_array
 
 if TYPE_CHECKING:
@@ -30,10 +31,10 @@ class LabelCounts(QObject):
 
     Attributes
     ----------
-    latest : dict of int to int, optional
-        Pixels of each label value, 0 among them; None before the first counting is done.
-    is_current : bool
-        Whether nothing was painted since.
+    counted : Signal
+        The counts are others, or true again.
+    failed : Signal of Exception
+        The labels could not be read.
     """
 
     counted = Signal()
@@ -42,16 +43,25 @@ class LabelCounts(QObject):
 
     def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)
-        self.latest: dict[int, int] | None = None
-        self.is_current = False
+        self._latest: dict[int, int] | None = None
+        self._is_current = False
         self._viewer = viewer
         self._layer: Labels | None = None
         self._drawn_at: tuple[float, ...] = ()
         self._stop = threading.Event()
-        self._later = QTimer(self, singleShot=True, interval=_DELAY_MS)
-        self._later.timeout.connect(self._count_layer)
+        self._later = one_shot(self, _DELAY_MS, self._count_layer)
         self._done.connect(self._on_done)
         at_end_of(self, self._forget)
+
+    @property
+    def latest(self) -> dict[int, int] | None:
+        """Pixels of each label value, 0 among them; None before the first counting is done."""
+        return self._latest
+
+    @property
+    def is_current(self) -> bool:
+        """Whether nothing was painted since."""
+        return self._is_current
 
     def watch(self, layer: Labels | None) -> None:
         """Count a layer, now and after every stroke."""
@@ -73,7 +83,7 @@ class LabelCounts(QObject):
 
     def _forget(self) -> None:
         self._stop.set()
-        self.latest, self.is_current = None, False
+        self._latest, self._is_current = None, False
         layer, self._layer = self._layer, None
         if layer is not None:
             layer.events.paint.disconnect(self._on_painted)
@@ -82,11 +92,11 @@ class LabelCounts(QObject):
             layer.events.set_data.disconnect(self._on_drawn)
 
     def _on_painted(self, event: Any = None) -> None:
-        self.is_current = False
+        self._is_current = False
         self._later.start()
 
     def _on_drawn(self, event: Any = None) -> None:
-        """Tell an undone stroke, of which there is no other word, from another slice."""
+        """Tell an undone stroke or new colours, of which there is no other word, from a slice."""
         before, self._drawn_at = self._drawn_at, tuple(self._viewer.dims.point)
         if self._drawn_at == before:
             self._on_painted()
@@ -118,5 +128,5 @@ class LabelCounts(QObject):
         if isinstance(found, Exception):
             self.failed.emit(found)
             return
-        self.latest, self.is_current = found, not self._later.isActive()
+        self._latest, self._is_current = found, not self._later.isActive()
         self.counted.emit()

@@ -1,4 +1,4 @@
-"""What ends with a widget: callbacks of napari's events, of work in a thread, and the threads."""
+"""Lifetime of a widget, with which callbacks of napari's events, of threads, and threads end."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def follow(event: Any, method: Callable[..., object]) -> None:
     is touched then raises.
     """
     event.connect(method)
-    at_end_of(_owner(method), lambda: event.disconnect(method))
+    at_end_of(owner_of(method), lambda: event.disconnect(method))
 
 
 def while_alive(method: Callable[..., Any]) -> Callable[..., Any]:
     """Return a method of a Qt object as a function that does nothing once the object is gone."""
     gone: list[bool] = []
-    at_end_of(_owner(method), lambda: gone.append(True))
+    at_end_of(owner_of(method), lambda: gone.append(True))
     return lambda *values: None if gone else method(*values)
 
 
@@ -42,7 +42,8 @@ def emit(owner: QObject, signal: str, *values: object) -> None:
         _log.debug("a thread went on after its widget was closed")
 
 
-def _owner(method: Callable[..., object]) -> QObject:
+def owner_of(method: Callable[..., object]) -> QObject:
+    """Return the Qt object that a method is of."""
     owner = getattr(method, "__self__", None)
     if not isinstance(owner, QObject):
         raise TypeError(f"Expected a method of a Qt object, but found {method!r}.")

@@ -1,32 +1,18 @@
-"""What the steps make and hand on to each other."""
+"""Results that can be compared, cleaned up or corrected: refined labels, and uncertainty."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
+from qtpy.QtCore import QObject, Signal
 
-from napari_fcn_crf.model.card import ModelCard
+from napari_fcn_crf.ui.session.lifetime import follow
 
-
-@dataclass(frozen=True)
-class TrainedModel:
-    """A model file, which only the compute process loads, and its card."""
-
-    path: Path
-    card: ModelCard
-    name: str
-    is_saved: bool
-
-
-@dataclass(frozen=True)
-class WeightsChoice:
-    """A weights file that was checked, and what was found in it."""
-
-    path: Path
-    description: str
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
 
 
 @dataclass(frozen=True)
@@ -54,3 +40,49 @@ class Refined:
     changed: float
     areas_before: dict[int, float]
     areas_after: dict[int, float]
+
+
+class Results(QObject):
+    """The last results in one viewer, for as long as their layers are there.
+
+    Attributes
+    ----------
+    changed : Signal
+        There is another one, or one less.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._refined: Refined | None = None
+        self._uncertainty: Image | None = None
+        follow(viewer.layers.events.removed, self._on_layers_removed)
+
+    @property
+    def refined(self) -> Refined | None:
+        """The last refinement."""
+        return self._refined
+
+    @property
+    def uncertainty(self) -> Image | None:
+        """The layer of the last prediction's entropy."""
+        return self._uncertainty
+
+    def keep_refined(self, refined: Refined | None) -> None:
+        """Compare and clean up another refinement, or none."""
+        self._refined = refined
+        self.changed.emit()
+
+    def keep_uncertainty(self, layer: Image | None) -> None:
+        """Go where another layer is most uncertain, or nowhere."""
+        self._uncertainty = layer
+        self.changed.emit()
+
+    def _on_layers_removed(self, event: Any = None) -> None:
+        layers = self._viewer.layers
+        if self._refined is not None and self._refined.refined not in layers:
+            self.keep_refined(None)
+        if self._uncertainty is not None and self._uncertainty not in layers:
+            self.keep_uncertainty(None)

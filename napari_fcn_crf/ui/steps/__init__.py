@@ -1,1 +1,1 @@
-"""The steps of the dock, from the image to the refined labels."""
+"""Steps of the dock, from the image to the refined labels."""

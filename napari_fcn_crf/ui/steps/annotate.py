@@ -1,11 +1,11 @@
-"""Step 1: which image, which labels, what they mean, and how much is painted."""
+"""Annotate (step 1): which image, which labels, what they mean, and how much is painted."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from napari.layers import Labels
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, SignalInstance
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -20,9 +20,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fcn_crf.data.annotations import AnnotationSummary, summarize
+from napari_fcn_crf.settings import LabelMode
 from napari_fcn_crf.ui.sections.collapsible import collapsible
 from napari_fcn_crf.ui.sections.layer_choice import LayerChoice
 from napari_fcn_crf.ui.sections.pairs_section import PairsSection
+from napari_fcn_crf.ui.sections.qt_parts import present
 from napari_fcn_crf.ui.steps.image import image_choice
 from napari_fcn_crf.ui.steps.step import Step
 from napari_fcn_crf.ui.viewer import layers
@@ -36,14 +38,15 @@ class AnnotateStep(Step):
     title: ClassVar[str] = "Annotate"
 
     def build(self) -> None:
-        session = self.session
-        self.image_choice = image_choice(session)
+        selection = self.session.selection
+        self.image_choice = image_choice(self.session)
         self.labels_choice = LayerChoice(
-            session,
+            self.session,
             layers.is_source_labels,
-            lambda: session.annotation,
-            session.choose_annotation,
+            lambda: selection.annotation,
+            selection.choose_annotation,
             "no labels open",
+            selection.annotation_changed,
         )
         self.new_labels_button = QPushButton("New labels")
         self.new_labels_button.clicked.connect(self._on_new_labels_clicked)
@@ -73,11 +76,11 @@ class AnnotateStep(Step):
 
         self.table = QTableWidget(0, 3)
         self.table.setHorizontalHeaderLabels(["Label", "Class", "Pixels"])
-        self.table.verticalHeader().hide()
+        present(self.table.verticalHeader()).hide()
         self.table.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
         self.table.setToolTip("Double-click a class to name it; the name is kept in the model.")
         self.table.itemChanged.connect(self._on_item_changed)
-        header = self.table.horizontalHeader()
+        header = present(self.table.horizontalHeader())
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.body.addWidget(self.table)
@@ -87,41 +90,51 @@ class AnnotateStep(Step):
         more.addWidget(self.pairs)
         self.body.addWidget(more)
 
+    def changes(self) -> tuple[SignalInstance, ...]:
+        selection = self.session.selection
+        return (
+            selection.image_changed,
+            selection.annotation_changed,
+            selection.pairs_changed,
+            selection.classes_named,
+        )
+
     def update_controls(self) -> None:
-        self.new_labels_button.setEnabled(self.session.image is not None)
+        selection = self.session.selection
+        self.new_labels_button.setEnabled(selection.image is not None)
         self.new_labels_button.setToolTip(
             "Add an empty labels layer on this image and take the brush."
-            if self.session.image is not None
+            if selection.image is not None
             else "Open an image first."
         )
-        has_labels = self.session.annotation is not None or bool(self.session.file_pairs)
+        has_labels = selection.annotation is not None or bool(selection.file_pairs)
         self.scribbles_button.setEnabled(has_labels)
         self.mask_button.setEnabled(has_labels)
-        self.scribbles_button.setChecked(self.session.label_mode == "scribbles")
-        self.mask_button.setChecked(self.session.label_mode == "mask")
+        self.scribbles_button.setChecked(selection.label_mode == "scribbles")
+        self.mask_button.setChecked(selection.label_mode == "mask")
         self._show_counts()
 
     def _show_counts(self) -> None:
-        labels = self.session.annotation
+        selection = self.session.selection
+        labels, counts = selection.annotation, selection.counts.latest
         if labels is None:
             self.table.hide()
             self.verdict.setText(
                 "Press New labels, choose the brush, and paint a few strokes of each class, each "
                 "with a label of its own."
-                if self.session.image is not None
+                if selection.image is not None
                 else "Open an image, or try File > Open Sample > FCN-CRF."
             )
             return
-        counts = self.session.counts.latest
         if counts is None:
             self.table.hide()
             self.verdict.setText("Counting the labels…")
             return
-        summary = summarize(counts, self.session.label_mode)
+        summary = summarize(counts, selection.label_mode)
         self._fill_table(labels, summary)
         self.verdict.setText(_verdict(summary))
         if not summary.problem:
-            self.session.prepare()
+            self.session.runner.prepare()
 
     def _fill_table(self, labels: Labels, summary: AnnotationSummary) -> None:
         if self.table.state() == QTableWidget.State.EditingState:
@@ -135,7 +148,7 @@ class AnnotateStep(Step):
             swatch.fill(
                 QColor.fromRgbF(*map(float, colour)) if colour is not None else QColor("gray")
             )
-            name = self.session.class_name(value)
+            name = self.session.selection.class_name(value)
             number = QTableWidgetItem(QIcon(swatch), str(value))
             pixels = QTableWidgetItem(f"{count:,}".replace(",", " "))
             pixels.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -145,21 +158,22 @@ class AnnotateStep(Step):
                 self.table.setItem(row, column, item)
         self.table.blockSignals(False)
         rows = min(len(summary.counts), _ROWS_SHOWN)
-        height = self.table.horizontalHeader().height() + 4
+        height = present(self.table.horizontalHeader()).height() + 4
         height += sum(self.table.rowHeight(row) for row in range(rows))
         self.table.setFixedHeight(height)
 
     def _on_item_changed(self, item: QTableWidgetItem) -> None:
-        value = int(self.table.item(item.row(), 0).text())
-        self.session.name_class(value, item.text())
+        value = int(present(self.table.item(item.row(), 0)).text())
+        self.session.selection.name_class(value, item.text())
 
     def _on_mode_clicked(self) -> None:
-        self.session.choose_label_mode("scribbles" if self.scribbles_button.isChecked() else "mask")
+        mode: LabelMode = "scribbles" if self.scribbles_button.isChecked() else "mask"
+        self.session.selection.choose_label_mode(mode)
 
     def _on_new_labels_clicked(self) -> None:
-        image = self.session.image
-        if image is not None:
-            self.session.choose_annotation(layers.new_labels(self.session.viewer, image))
+        selection = self.session.selection
+        if selection.image is not None:
+            selection.choose_annotation(layers.new_labels(self.session.viewer, selection.image))
 
 
 def _verdict(summary: AnnotationSummary) -> str:

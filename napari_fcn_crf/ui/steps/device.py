@@ -1,17 +1,23 @@
-"""Where the network computes: backend and device by name, and how fast it is."""
+"""Device and backend that the network computes on, by name, and how fast they are."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, SignalInstance
 from qtpy.QtWidgets import QComboBox, QFormLayout
 
 from napari_fcn_crf.compute.devices import Device, DeviceTest, missing_backends
 from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.settings import Backend, ComputeSettings
+from napari_fcn_crf.ui.sections.qt_parts import item_of
 from napari_fcn_crf.ui.session.lifetime import while_alive
-from napari_fcn_crf.ui.session.preferences import change_compute_settings, compute_settings
+from napari_fcn_crf.ui.session.preferences import (
+    change_compute_settings,
+    compute_settings,
+    follow_compute_settings,
+)
+from napari_fcn_crf.ui.session.timers import one_shot
 from napari_fcn_crf.ui.steps.step import RunButton, Step
 
 _AUTO = "automatic"
@@ -23,6 +29,7 @@ class DeviceStep(Step):
     title: ClassVar[str] = "Device"
 
     def build(self) -> None:
+        self._update_soon = one_shot(self, 0, self.update_controls)
         self._asked: str | None = None
         self._missing: dict[Backend, str] = {}
         self.backend = QComboBox()
@@ -46,6 +53,10 @@ class DeviceStep(Step):
         self.add_row(self.find_button, self.test_button)
         self.outcome = self.add_text()
         self.outcome.hide()
+        follow_compute_settings(self._on_settings_changed)
+
+    def changes(self) -> tuple[SignalInstance, ...]:
+        return (self.session.runner.changed,)
 
     def update_controls(self) -> None:
         settings = compute_settings()
@@ -54,7 +65,7 @@ class DeviceStep(Step):
             self._missing, self._asked = _missing_backends(settings), settings.interpreter
         missing = self._missing
         for row, name in enumerate(BACKEND_TITLES):
-            item = self.backend.model().item(row)
+            item = item_of(self.backend, row)
             item.setEnabled(name not in missing)
             item.setToolTip(missing.get(name, ""))
         self.backend.setCurrentIndex(self.backend.findData(settings.backend))
@@ -78,30 +89,33 @@ class DeviceStep(Step):
         for device in found:
             self.device.addItem(device.label, device.name)
 
+    def _on_settings_changed(self, event: object = None) -> None:
+        self._update_soon.start()
+
     def _on_backend_chosen(self, index: int) -> None:
         self.attempt(lambda: change_compute_settings(backend=self.backend.itemData(index)))
-        self.session.notify_changed()
+        self.update_controls()
 
     def _on_device_chosen(self, index: int) -> None:
         self.attempt(lambda: change_compute_settings(device=self.device.itemData(index)))
-        self.session.notify_changed()
+        self.update_controls()
 
     def _on_find_clicked(self) -> None:
-        session = self.session
+        runner = self.session.runner
         self._asked = None  # a backend may have been installed meanwhile
-        session.run_job(
+        runner.run_job(
             "devices",
             "Finding devices",
-            lambda _: session.service.devices(),
+            lambda _: runner.service.devices(),
             while_alive(self._fill_devices),
         )
 
     def _on_test_clicked(self) -> None:
-        session = self.session
-        session.run_job(
+        runner = self.session.runner
+        runner.run_job(
             "test",
             "Testing the device",
-            lambda _: session.service.test_device(),
+            lambda _: runner.service.test_device(),
             while_alive(self._on_tested),
         )
 

@@ -1,9 +1,10 @@
-"""The image to work on, where there is nothing to annotate."""
+"""Image to work on, where there is nothing to annotate."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from qtpy.QtCore import SignalInstance
 from qtpy.QtWidgets import QFormLayout
 
 from napari_fcn_crf.ui.sections.layer_choice import LayerChoice
@@ -14,8 +15,14 @@ from napari_fcn_crf.ui.viewer.layers import is_source_image
 
 def image_choice(session: Session) -> LayerChoice:
     """Return a combo box of the images that can be segmented."""
+    selection = session.selection
     return LayerChoice(
-        session, is_source_image, lambda: session.image, session.choose_image, "no image open"
+        session,
+        is_source_image,
+        lambda: selection.image,
+        selection.choose_image,
+        "no image open",
+        selection.image_changed,
     )
 
 
@@ -31,5 +38,8 @@ class ImageStep(Step):
         form.addRow("Image", self.choice)
         self.body.addLayout(form)
 
+    def changes(self) -> tuple[SignalInstance, ...]:
+        return ()
+
     def update_controls(self) -> None:
-        self.choice.update_choices()
+        """Nothing: the combo box does it."""

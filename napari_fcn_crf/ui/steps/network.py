@@ -1,15 +1,16 @@
-"""Step 2: which network, and the weights it starts from."""
+"""Network (step 2): architecture, backbone, and the weights it starts from."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import ClassVar
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, SignalInstance
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout
 
 from napari_fcn_crf.settings import BUNDLED, RANDOM, TrainingSettings
 from napari_fcn_crf.ui.actions import network_actions
+from napari_fcn_crf.ui.sections.qt_parts import item_of
 from napari_fcn_crf.ui.session.preferences import compute_settings
 from napari_fcn_crf.ui.steps.step import RunButton, Step
 from napari_fcn_crf.weights.download import PUBLISHED
@@ -80,13 +81,16 @@ class NetworkStep(Step):
         chosen: str | Path = self.weights.currentData()
         return chosen
 
+    def changes(self) -> tuple[SignalInstance, ...]:
+        return self.session.models.weights_changed, self.session.runner.changed
+
     def update_controls(self) -> None:
         self.load_button.show_state("", "Start from a file of published VGG-16 weights.", False)
         self.download_button.show_state(
             "", "ImageNet weights as Keras publishes them, kept in the weights folder.", False
         )
         self.download_button.setVisible(self.backbone.currentData() == "vgg16")
-        weights = self.session.weights
+        weights = self.session.models.weights
         if weights is None or weights.path == self._shown_file:
             return
         self._shown_file = weights.path
@@ -101,7 +105,7 @@ class NetworkStep(Step):
     def _on_backbone_changed(self) -> None:
         compact = self.backbone.currentData() == "vgg16-compact"
         self.download_button.setVisible(not compact)
-        self.weights.model().item(self.weights.findData(BUNDLED)).setEnabled(compact)
+        item_of(self.weights, self.weights.findData(BUNDLED)).setEnabled(compact)
         file_row = len(WEIGHTS) if self.weights.count() > len(WEIGHTS) else -1
         if compact:
             self.weights.setCurrentIndex(self.weights.findData(BUNDLED))

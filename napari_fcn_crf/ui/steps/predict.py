@@ -1,10 +1,11 @@
-"""Step 4: probabilities for the image, and the model as a file."""
+"""Predict (step 4): probabilities for the image, and the model as a file."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import ClassVar
 
+from qtpy.QtCore import SignalInstance
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_fcn_crf.ui.actions import network_actions
@@ -31,16 +32,23 @@ class PredictStep(Step):
         )
         self.body.addWidget(self.predict_button)
 
+    def changes(self) -> tuple[SignalInstance, ...]:
+        return (
+            self.session.models.model_changed,
+            self.session.selection.image_changed,
+            self.session.selection.sources_changed,
+            self.session.runner.changed,
+        )
+
     def update_controls(self) -> None:
-        session = self.session
-        model = session.model
+        selection, model = self.session.selection, self.session.models.model
         if model is None:
             self.model_text.setText("Model: none yet.")
             problem = "Train a model first, or open one."
         else:
             saved = "" if model.is_saved else " (not saved)"
             self.model_text.setText(f"Model: {model.name}{saved}, {model.card.n_classes} classes")
-            problem = "" if session.image is not None else "Open an image first."
+            problem = "" if selection.image is not None else "Open an image first."
         self.save_button.setEnabled(model is not None)
         self.save_button.setToolTip(
             "Keep this model in a file." if model is not None else "There is no model to save yet."
@@ -48,7 +56,7 @@ class PredictStep(Step):
         self.predict_button.show_state(
             problem,
             "Add a layer with each class's probability at every pixel.",
-            is_next=model is not None and not session.sources,
+            is_next=model is not None and not selection.sources,
         )
 
     def _on_open_clicked(self) -> None:
@@ -57,8 +65,8 @@ class PredictStep(Step):
             self.attempt(lambda: network_actions.open_model(self.session, Path(name)))
 
     def _on_save_clicked(self) -> None:
-        model = self.session.model
+        model = self.session.models.model
         suggested = "" if model is None else model.name
         name, _ = QFileDialog.getSaveFileName(self, "Save model", suggested, _MODEL_FILES)
         if name:
-            self.attempt(lambda: self.session.save_model(Path(name).with_suffix(".keras")))
+            self.attempt(lambda: self.session.models.save(Path(name).with_suffix(".keras")))

@@ -1,11 +1,12 @@
-"""Step 5: from probabilities to clean labels with the dense CRF."""
+"""Refine (step 5): from probabilities to clean labels with the dense CRF."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from qtpy.QtCore import SignalInstance
 from qtpy.QtGui import QHideEvent, QShowEvent
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QSpinBox
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QSpinBox, QWidget
 
 from napari_fcn_crf.pipeline import refinement
 from napari_fcn_crf.ui.actions import refine_actions
@@ -54,51 +55,61 @@ class RefineStep(Step):
         tune = collapsible("Tune")
         tune.addWidget(self.preview_box)
         tune.addWidget(self.controls)
-        row = QHBoxLayout()
+        tuning = QWidget()
+        row = QHBoxLayout(tuning)
+        row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.tune_button, 1)
         row.addWidget(self.budget_s)
-        tune.content().layout().addLayout(row)
+        tune.addWidget(tuning)
         self.body.addWidget(tune)
         self.tuned = self.add_text()
         self.tuned.hide()
 
+        self.uncertainty = UncertaintySection(session, self.attempt)
+        self.cleanup = CleanupSection(session, self.attempt)
         for title, widget in (
             ("Restrict", self.restriction),
-            ("Uncertainty", UncertaintySection(session, self.attempt)),
-            ("Clean up", CleanupSection(session, self.attempt)),
+            ("Uncertainty", self.uncertainty),
+            ("Clean up", self.cleanup),
         ):
             section = collapsible(title)
             section.addWidget(widget)
             self.body.addWidget(section)
-        self.uncertainty, self.cleanup = (
-            self.findChild(UncertaintySection),
-            self.findChild(CleanupSection),
-        )
 
         self.preview_box.toggled.connect(self.preview.set_enabled)
         self.controls.changed.connect(self.preview.request)
         self.controls.keep_with_model.connect(
-            lambda settings: self.attempt(lambda: session.keep_with_model(settings))
+            lambda settings: self.attempt(lambda: session.models.keep_settings(settings))
         )
         self.restriction.changed.connect(self.preview.source_changed)
-        session.changed.connect(self.preview.source_changed)
         # Compiling takes a while on a computer's first use; not on the first click.
         refinement.prepare()
 
+    def changes(self) -> tuple[SignalInstance, ...]:
+        selection = self.session.selection
+        return (
+            selection.image_changed,
+            selection.annotation_changed,
+            selection.sources_changed,
+            self.session.models.model_changed,
+            self.session.results.changed,
+            self.session.runner.changed,
+        )
+
     def update_controls(self) -> None:
-        session = self.session
-        self.controls.offer_of_model(None if session.model is None else session.model.card.crf)
-        problem = "The labels are still being counted." if session.is_guessing else ""
-        if session.image is None:
+        selection, model = self.session.selection, self.session.models.model
+        self.controls.offer_of_model(None if model is None else model.card.crf)
+        problem = "The labels are still being counted." if selection.is_guessing else ""
+        if selection.image is None:
             problem = "Open an image first."
-        elif not session.sources:
+        elif not selection.sources:
             problem = "Press Predict first, or choose a source."
         self.refine_button.show_state(
             problem,
             "Add a labels layer whose outlines follow the image's edges.",
-            is_next=session.refined is None,
+            is_next=self.session.results.refined is None,
         )
-        if not problem and session.annotation is None:
+        if not problem and selection.annotation is None:
             problem = "Paint some strokes of each class first."
         self.tune_button.show_state(
             problem,
@@ -106,15 +117,15 @@ class RefineStep(Step):
             False,
         )
 
-    def showEvent(self, event: QShowEvent) -> None:
+    def showEvent(self, event: QShowEvent | None) -> None:
         """Preview again what was previewed when the dock was hidden."""
         super().showEvent(event)
         self.preview.set_enabled(self.preview_box.isChecked())
 
-    def hideEvent(self, event: QHideEvent) -> None:
+    def hideEvent(self, event: QHideEvent | None) -> None:
         """Preview nothing that no control is seen of; a window that is minimised keeps it."""
         super().hideEvent(event)
-        if not event.spontaneous():
+        if event is not None and not event.spontaneous():
             self.leave()
 
     def leave(self) -> None:

@@ -1,4 +1,4 @@
-"""What the steps of the workflow have in common: a heading, a body, a bar while they work."""
+"""Step of the workflow: a heading, a body, and a run button with a bar while it works."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import ClassVar
 import numpy as np
 from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, SignalInstance
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.ui.session.session import Session
+from napari_fcn_crf.ui.session.timers import update_after
 
 
 class Step(QWidget):
     """One step of the workflow, shown alone or below others.
 
     Subclasses build their controls into `self.body` and bring them up to date in `update_controls`,
-    which is called after every change of the session.
+    which is called after each of the `changes` that they name.
 
     Parameters
     ----------
@@ -40,11 +41,15 @@ class Step(QWidget):
         self.body.setSpacing(6)
         self.body.addWidget(heading)
         self.build()
-        session.changed.connect(self.update_controls)
+        update_after(self.update_controls, *self.changes())
         self.update_controls()
 
     def build(self) -> None:
         """Put the step's controls into `self.body`."""
+        raise NotImplementedError
+
+    def changes(self) -> tuple[SignalInstance, ...]:
+        """Return the signals that announce what the step shows."""
         raise NotImplementedError
 
     def update_controls(self) -> None:
@@ -113,7 +118,7 @@ class RunButton(QWidget):
         layout.setSpacing(4)
         for widget in (self.button, self.bar, self.status):
             layout.addWidget(widget)
-        session.shown.connect(self._show_progress)
+        session.runner.shown.connect(self._show_progress)
 
     def show_state(self, problem: str, tooltip: str, is_next: bool) -> None:
         """Bring button and bar up to date.
@@ -127,11 +132,11 @@ class RunButton(QWidget):
         is_next : bool
             Whether this is the sensible thing to do now.
         """
-        activity = self._session.activity
+        activity = self._session.runner.activity
         running = activity is not None and activity.kind == self._kind
         self.bar.setVisible(running)
         self.status.setVisible(running)
-        if running:
+        if activity is not None and running:
             self.button.setEnabled(not activity.is_cancelling)
             self.button.setText("Cancelling…" if activity.is_cancelling else "Cancel")
             self.button.setToolTip("End this now; what was learnt so far is kept.")
@@ -155,16 +160,16 @@ class RunButton(QWidget):
         )
 
     def _on_clicked(self) -> None:
-        if self._session.activity is None:
+        if self._session.runner.activity is None:
             try:
                 self._start()
             except (ValueError, TypeError, OSError) as error:
                 show_error(str(error))
         else:
-            self._session.cancel()
+            self._session.runner.cancel()
 
     def _show_progress(self, latest: Progress) -> None:
-        activity = self._session.activity
+        activity = self._session.runner.activity
         if activity is None or activity.kind != self._kind:
             return
         self.bar.setRange(0, latest.total)

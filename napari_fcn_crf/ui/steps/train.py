@@ -1,9 +1,10 @@
-"""Step 3: train, watch it, stop at any time, go on."""
+"""Train (step 3): watch it, stop at any time, go on."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from qtpy.QtCore import SignalInstance
 from qtpy.QtWidgets import QCheckBox, QPushButton
 
 from napari_fcn_crf.progress import Progress
@@ -40,7 +41,7 @@ class TrainStep(Step):
         self.curve = TrainingCurve(self.session)
         self.body.addWidget(self.curve)
         self.verdict = self.add_text()
-        self.session.progressed.connect(self._on_progressed)
+        self.session.runner.progressed.connect(self._on_progressed)
 
     def settings(self) -> TrainingSettings:
         """Return what the controls of steps 2 and 3 say."""
@@ -48,23 +49,33 @@ class TrainStep(Step):
             architecture=self._network.architecture.currentData(),
             backbone=self._network.backbone.currentData(),
             weights=self._network.chosen_weights(),
-            labels=self.session.label_mode,
+            labels=self.session.selection.label_mode,
             **self.controls.values(),
         )
 
+    def changes(self) -> tuple[SignalInstance, ...]:
+        selection = self.session.selection
+        return (
+            selection.image_changed,
+            selection.annotation_changed,
+            selection.pairs_changed,
+            self.session.models.model_changed,
+            self.session.runner.changed,
+        )
+
     def update_controls(self) -> None:
-        session = self.session
-        problem = "The labels are still being counted." if session.is_guessing else ""
-        if not session.pairs and not session.file_pairs:
-            if session.image is None:
+        selection, model = self.session.selection, self.session.models.model
+        problem = "The labels are still being counted." if selection.is_guessing else ""
+        if not selection.pairs and not selection.file_pairs:
+            if selection.image is None:
                 problem = "Open an image first."
-            elif session.annotation is None:
+            elif selection.annotation is None:
                 problem = "Paint a labels layer first."
         self.train_button.show_state(
-            problem, "Train on the labels of step 1.", is_next=session.model is None
+            problem, "Train on the labels of step 1.", is_next=model is None
         )
-        model = session.model
-        self.continue_button.setVisible(model is not None and session.activity is None)
+        is_idle = self.session.runner.activity is None
+        self.continue_button.setVisible(model is not None and is_idle)
         self.continue_button.setEnabled(not problem)
         self.continue_button.setToolTip(
             problem or "Train the current model for as many iterations more."

@@ -1,1 +1,1 @@
-"""Layers, camera and canvas of napari's viewer."""
+"""Viewer of napari: its layers, camera and canvas."""

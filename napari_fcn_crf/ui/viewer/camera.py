@@ -1,4 +1,4 @@
-"""The viewer's camera, which napari 0.9 moved."""
+"""Camera of the viewer, which napari 0.9 moved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's results as layers.
+"""Demo results as layers.
 
 python -m napari_fcn_crf.ui.viewer.demo_view FOLDER [IMAGE LABELS]
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from napari.layers import Labels
 
 from napari_fcn_crf.data import image_files, samples
 
@@ -24,13 +26,12 @@ def add_layers(
     viewer.add_image(
         samples.load("cat") if image is None else image_files.read_image(image), name=name
     )
-    viewer.add_labels(
+    strokes = (
         samples.load("cat_annotation")
         if annotation is None
-        else image_files.read_labels(annotation),
-        name=f"{name} annotation",
-        visible=False,
+        else image_files.read_labels(annotation)
     )
+    viewer.add_layer(Labels(strokes, name=f"{name} annotation", visible=False))
     viewer.add_image(
         probabilities.values,
         name=f"{name} probabilities",
@@ -39,12 +40,9 @@ def add_layers(
         visible=False,
     )
     for what, file in (("predicted", "labels"), ("refined", "refined")):
-        viewer.add_labels(
-            image_files.read_labels(folder / f"{name}_{file}.tif"),
-            name=f"{name} {what}",
-            opacity=0.5,
-            visible=what == "refined",
-        )
+        labels = image_files.read_labels(folder / f"{name}_{file}.tif")
+        is_shown = what == "refined"
+        viewer.add_layer(Labels(labels, name=f"{name} {what}", opacity=0.5, visible=is_shown))
     viewer.dims.axis_labels = ("class", "row", "column")
     # The slider over the classes starts on the last one, which is no background.
     viewer.dims.set_point(0, len(probabilities.values) - 1)

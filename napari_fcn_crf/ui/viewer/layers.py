@@ -1,9 +1,9 @@
-"""Between layers and arrays: what a layer holds, where it lies, and the layers we make."""
+"""Layers to arrays and back: what a layer holds, where it lies, and the layers we make."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, TypeGuard, TypeVar, overload
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
@@ -23,17 +23,34 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
+LayerKind = TypeVar("LayerKind", bound=Layer)
+Pixels = TypeVar("Pixels", Image, Labels)
+
+
+class Place(TypedDict):
+    """Where a layer lies in space, as keyword arguments for another one."""
+
+    # Arrays, which napari takes as well as the sequences that it asks for.
+    scale: Any
+    translate: Any
+    rotate: np.ndarray
+    shear: np.ndarray
+    affine: np.ndarray
+    units: tuple[Any, ...]
+    axis_labels: tuple[str, ...]
+
+
 def layer_array(layer: Layer) -> Any:
     """Return a layer's data at full resolution, not yet computed if it is lazy."""
     return layer.data[0] if layer.multiscale else layer.data
 
 
-def is_source_image(layer: Layer) -> bool:
+def is_source_image(layer: Layer) -> TypeGuard[Image]:
     """Whether a layer is an image to be segmented, not a result."""
     return isinstance(layer, Image) and not our_metadata(layer)
 
 
-def is_source_labels(layer: Layer) -> bool:
+def is_source_labels(layer: Layer) -> TypeGuard[Labels]:
     """Whether a layer is an annotation, not a result."""
     return isinstance(layer, Labels) and not our_metadata(layer)
 
@@ -43,7 +60,17 @@ def is_probabilities(layer: Layer) -> bool:
     return isinstance(layer, Image) and not layer.rgb and layer.ndim >= 3
 
 
-def layers_where(viewer: Viewer, holds: Callable[[Layer], bool]) -> list[Layer]:
+@overload
+def layers_where(
+    viewer: Viewer, holds: Callable[[Layer], TypeGuard[LayerKind]]
+) -> list[LayerKind]: ...
+
+
+@overload
+def layers_where(viewer: Viewer, holds: Callable[[Layer], bool]) -> list[Layer]: ...
+
+
+def layers_where(viewer: Viewer, holds: Callable[[Layer], Any]) -> list[Any]:
     """Return the viewer's layers for which something holds, topmost first."""
     return [layer for layer in reversed(viewer.layers) if holds(layer)]
 
@@ -58,7 +85,7 @@ def shown_index(viewer: Viewer, layer: Layer) -> tuple[int, ...]:
     ]
 
 
-def spatial_metadata(layer: Layer) -> dict[str, Any]:
+def spatial_metadata(layer: Layer) -> Place:
     """Return where a layer lies in space, as keyword arguments for another one."""
     return {
         "scale": layer.scale,
@@ -71,7 +98,7 @@ def spatial_metadata(layer: Layer) -> dict[str, Any]:
     }
 
 
-def with_class_axis(spatial: dict[str, Any]) -> dict[str, Any]:
+def with_class_axis(spatial: Place) -> Place:
     """Return `spatial_metadata` for the same place with a class axis in front."""
     ndim = len(spatial["scale"])
 
@@ -109,7 +136,8 @@ def check_same_place(image: Image, labels: Labels) -> None:
             f"{_by(image_shape)} and '{labels.name}' is {_by(labels_shape)}. Choose the labels "
             "that were painted on this image, or press New labels."
         )
-    ours, theirs = spatial_metadata(image), spatial_metadata(labels)
+    ours: dict[str, Any] = {**spatial_metadata(image)}
+    theirs: dict[str, Any] = {**spatial_metadata(labels)}
     for name, what in (
         ("scale", "scale"),
         ("translate", "position"),
@@ -128,9 +156,10 @@ def check_same_place(image: Image, labels: Labels) -> None:
 def new_labels(viewer: Viewer, image: Image) -> Labels:
     """Add an empty labels layer in the image's place, ready to be painted on."""
     shape = tuple(layer_array(image).shape)[: image.ndim]
-    layer = viewer.add_labels(
+    layer = Labels(
         np.zeros(shape, np.uint8), name=f"{image.name} labels", **spatial_metadata(image)
     )
+    viewer.add_layer(layer)
     layer.brush_size = 5
     layer.mode = "paint"
     return layer
@@ -195,8 +224,8 @@ def add_uncertainty(
     """Add the entropy of a prediction above its image."""
     noted = {"kind": "uncertainty", "image": image.name, "record": record}
     # Added to the image, black leaves it as it is: there the prediction is sure.
-    look = {"colormap": "magma", "blending": "additive"}
-    return _add_above(viewer, image, entropy, noted, spatial_metadata(image), **look)
+    place, blending = spatial_metadata(image), "additive"
+    return _add_above(viewer, image, entropy, noted, place, colormap="magma", blending=blending)
 
 
 def add_changed(
@@ -205,7 +234,8 @@ def add_changed(
     """Add a layer that marks the pixels, those that are 1, which a refinement has changed."""
     noted = {"kind": "changed", "image": image.name, "record": record}
     place = spatial_metadata(image)
-    layer = _renew(viewer, image, changed, noted, place, earlier_results(viewer, image, "changed"))
+    earlier = earlier_results(viewer, image, "changed")
+    layer = _renew(viewer, image, changed, noted, place, earlier, Labels)
     if layer is None:
         layer = Labels(
             changed,
@@ -240,7 +270,7 @@ def add_result(
     unchanged = [
         layer for layer in earlier_results(viewer, image, kind) if layer in made.replaceable
     ]
-    layer = _renew(viewer, image, made.array, noted, place, unchanged)
+    layer = _renew(viewer, image, made.array, noted, place, unchanged, Labels)
     if layer is None:
         layer = Labels(
             made.array,
@@ -266,21 +296,27 @@ def _renew(
     image: Image,
     data: np.ndarray,
     noted: dict[str, Any],
-    place: dict[str, Any],
+    place: Place,
     replaceable: Sequence[Layer],
-) -> Any:
+    kind: type[Pixels],
+) -> Pixels | None:
     """Give the last result new data and return its layer; the others that are replaceable go.
 
     napari takes ten times as long to add a layer as to give one new data. Where that layer will
     not do it is removed, too, and None returned.
     """
-    renewed = None
+    renewed: Pixels | None = None
     for layer in reversed(replaceable):
-        is_same = layer.data.shape == data.shape and layer.data.dtype == data.dtype
-        if renewed is not None or not is_same or not _lies_at(layer, place):
+        if (
+            renewed is None
+            and isinstance(layer, kind)
+            and layer.data.shape == data.shape
+            and layer.data.dtype == data.dtype
+            and _lies_at(layer, place)
+        ):
+            renewed = layer
+        else:
             viewer.layers.remove(layer)
-            continue
-        renewed = layer
     if renewed is not None:
         renewed.name = f"{image.name} {noted['kind']}"
         claim(renewed, image, noted)
@@ -288,12 +324,13 @@ def _renew(
     return renewed
 
 
-def _lies_at(layer: Layer, place: dict[str, Any]) -> bool:
-    ours = spatial_metadata(layer)
+def _lies_at(layer: Layer, place: Place) -> bool:
+    ours: dict[str, Any] = {**spatial_metadata(layer)}
+    theirs: dict[str, Any] = {**place}
     texts = ("units", "axis_labels")
-    if any([str(one) for one in ours[name]] != [str(one) for one in place[name]] for name in texts):
+    if any([str(one) for one in ours[key]] != [str(one) for one in theirs[key]] for key in texts):
         return False
-    return all(np.allclose(ours[name], place[name]) for name in place if name not in texts)
+    return all(np.allclose(ours[key], theirs[key]) for key in theirs if key not in texts)
 
 
 def _add_above(
@@ -301,15 +338,25 @@ def _add_above(
     image: Image,
     data: np.ndarray,
     noted: dict[str, Any],
-    place: dict[str, Any],
-    **look: str,
-) -> Any:
+    place: Place,
+    *,
+    colormap: str,
+    blending: str = "translucent",
+) -> Image:
     """Show values from 0 to 1 above an image, in its last layer of their kind if there is one."""
     kind = noted["kind"]
-    layer = _renew(viewer, image, data, noted, place, earlier_results(viewer, image, kind))
+    earlier = earlier_results(viewer, image, kind)
+    layer = _renew(viewer, image, data, noted, place, earlier, Image)
     if layer is not None:
         return layer
-    layer = Image(data, name=f"{image.name} {kind}", contrast_limits=(0, 1), **look, **place)
+    layer = Image(
+        data,
+        name=f"{image.name} {kind}",
+        contrast_limits=(0, 1),
+        colormap=colormap,
+        blending=blending,
+        **place,
+    )
     # At its place at once: to move it there afterwards makes the canvas sort everything again.
     index = viewer.layers.index(image) + 1 if image in viewer.layers else len(viewer.layers)
     insert_claimed(viewer, index, layer, image, noted)

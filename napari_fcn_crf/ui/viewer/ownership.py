@@ -1,4 +1,4 @@
-"""Which layers this plugin made, of which image, and whether they may be replaced."""
+"""Ownership of layers: which are ours, of which image, and whether they may be replaced."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ METADATA_KEY = "napari_fcn_crf"
 
 def our_metadata(layer: Layer) -> dict[str, Any]:
     """Return what this plugin noted on a layer it made; empty for other layers."""
-    return layer.metadata.get(METADATA_KEY, {})
+    noted: dict[str, Any] = layer.metadata.get(METADATA_KEY, {})
+    return noted
 
 
 def claim(layer: Layer, image: Image | None, noted: dict[str, Any]) -> None:
@@ -105,4 +106,4 @@ def _on_painted(event: Any) -> None:
 
 
 def _checksum(array: np.ndarray) -> int:
-    return zlib.crc32(np.ascontiguousarray(array))
+    return zlib.crc32(np.ascontiguousarray(array).data)

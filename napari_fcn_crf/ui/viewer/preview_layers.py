@@ -1,4 +1,4 @@
-"""Layers that show what is on its way: they come and go, and cannot be painted on."""
+"""Preview layers of what is on its way: they come and go, and cannot be painted on."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def place_region(layer: Labels, image: Image, labels: np.ndarray, region: Region
         "translate": (place["translate"] + np.linalg.solve(affine[:-1, :-1], moved))[-2:],
         "affine": affine[-3:, -3:],
     }
-    present = spatial_metadata(layer)
+    present: dict[str, Any] = {**spatial_metadata(layer)}
     for name, value in wanted.items():
         # Each of them draws everything anew, and most frames are where the last one was.
         if not np.array_equal(present[name], value):

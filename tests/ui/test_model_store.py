@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
+
+import pytest
 
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.model.card import ModelCard, optimizer_path
 from napari_fcn_crf.settings import TrainingSettings
+from napari_fcn_crf.ui.actions import network_actions
+from tests.ui.conftest import wait_until_idle
 
 CARD = ModelCard((1, 2), ("a", "b"), 1, IntensityMapping((0.0,), (1.0,)), TrainingSettings())
 
 
 def trained(session) -> Path:
     """Let a training have written its files."""
-    path = session.new_model_path()
+    path = session.models.new_path()
     path.touch()
     optimizer_path(path).touch()
     return path
@@ -21,7 +26,7 @@ def trained(session) -> Path:
 
 def test_of_the_trained_models_only_the_current_one_is_kept(session, tmp_path):
     first = trained(session)
-    session.keep_model(first, CARD, "first.keras", is_saved=False)
+    session.models.keep(first, CARD, "first.keras", is_saved=False)
     cancelled = trained(session)
     # The next one may go on with the first.
     second = trained(session)
@@ -30,11 +35,25 @@ def test_of_the_trained_models_only_the_current_one_is_kept(session, tmp_path):
     assert optimizer_path(first).exists()
     assert not optimizer_path(cancelled).exists()
 
-    session.keep_model(second, CARD, "second.keras", is_saved=False)
+    session.models.keep(second, CARD, "second.keras", is_saved=False)
     opened = tmp_path / "opened.keras"
     opened.touch()
-    session.keep_model(opened, CARD, "opened.keras", is_saved=True)
-    third = session.new_model_path()
+    session.models.keep(opened, CARD, "opened.keras", is_saved=True)
+    third = session.models.new_path()
     assert list(folder.iterdir()) == []
     assert opened.exists()
     assert third.parent == folder
+
+
+def test_a_training_that_is_refused_deletes_no_model(viewer, session, qtbot, two_squares):
+    image, labels = two_squares
+    viewer.add_image(image)
+    viewer.add_labels(labels)
+    read_by_other_work = trained(session)
+    end = threading.Event()
+    session.runner.run("predict", "Predicting", lambda _: end.wait(60), end.set, lambda _: None)
+    with pytest.raises(ValueError, match="Predicting is still running"):
+        network_actions.train(session, TrainingSettings())
+    assert read_by_other_work.exists()
+    end.set()
+    wait_until_idle(qtbot, session)

@@ -1,0 +1,130 @@
+"""Model store: the model that Predict uses, the weights a new one starts from, and saving."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_fcn_crf.atomic_files import atomic_path
+from napari_fcn_crf.compute.leftovers import session_folder
+from napari_fcn_crf.model.card import ModelCard, copy_model, optimizer_path
+from napari_fcn_crf.pipeline import refinement
+from napari_fcn_crf.settings import CRFSettings
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model file, which only the compute process loads, and its card."""
+
+    path: Path
+    card: ModelCard
+    name: str
+    is_saved: bool
+
+
+@dataclass(frozen=True)
+class WeightsChoice:
+    """A weights file that was checked, and what was found in it."""
+
+    path: Path
+    description: str
+
+
+class ModelStore(QObject):
+    """The current model, and the folder of those that were trained but not saved yet.
+
+    Attributes
+    ----------
+    model_changed : Signal
+        Another model is used, it was saved, or other CRF settings are kept with it.
+    weights_changed : Signal
+        Another weights file was checked.
+    """
+
+    model_changed = Signal()
+    weights_changed = Signal()
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._model: TrainedModel | None = None
+        self._weights: WeightsChoice | None = None
+        self._folder = session_folder()
+        self._models_made = 0
+
+    @property
+    def model(self) -> TrainedModel | None:
+        """The model that Predict uses."""
+        return self._model
+
+    @property
+    def weights(self) -> WeightsChoice | None:
+        """The weights file that the next training may start from."""
+        return self._weights
+
+    def choose_weights(self, weights: WeightsChoice) -> None:
+        """Offer another weights file to the next training."""
+        self._weights = weights
+        self.weights_changed.emit()
+
+    def new_path(self) -> Path:
+        """Return where the next trained model is kept until the user saves it.
+
+        Of those that were trained before, the current one stays: it can still be gone on with. The
+        others are deleted, so no work that may read them can be under way.
+        """
+        folder = Path(self._folder.name)
+        current = None if self._model is None else self._model.path
+        for path in folder.glob("*.keras"):
+            if path != current:
+                path.unlink(missing_ok=True)
+                optimizer_path(path).unlink(missing_ok=True)
+        self._models_made += 1
+        return folder / f"model-{self._models_made}.keras"
+
+    def keep(self, path: Path, card: ModelCard, name: str, *, is_saved: bool) -> None:
+        """Make a model the one that Predict uses."""
+        refinement.prepare(card.n_classes)
+        self._use(TrainedModel(path, card, name, is_saved))
+
+    def keep_settings(self, settings: CRFSettings) -> None:
+        """Make CRF settings the current model's; they are written when it is saved.
+
+        Raises
+        ------
+        ValueError
+            If there is no model.
+        """
+        if self._model is None:
+            raise ValueError("There is no model to keep settings with. Train one, or open one.")
+        card = replace(self._model.card, crf=settings)
+        self._use(replace(self._model, card=card, is_saved=False))
+
+    def save(self, target: Path) -> None:
+        """Copy the current model, with its card, to a file of the user's choice, atomically.
+
+        Raises
+        ------
+        ValueError
+            If the file cannot be written; the message says why.
+        """
+        if self._model is None:
+            raise ValueError("There is no model to save yet. Press Train first.")
+        try:
+            with atomic_path(target) as temporary:
+                copy_model(self._model.path, temporary, self._model.card)
+        except OSError as error:
+            raise ValueError(
+                f"The model could not be saved as {target.name}: {error.strerror or error}. "
+                "Choose another folder, or free some space."
+            ) from error
+        self._use(replace(self._model, name=target.name, is_saved=True))
+
+    def delete_unsaved(self) -> None:
+        """Delete the folder of models that were not saved."""
+        self._folder.cleanup()
+
+    def _use(self, model: TrainedModel) -> None:
+        self._model = model
+        self.model_changed.emit()

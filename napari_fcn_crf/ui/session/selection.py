@@ -1,0 +1,244 @@
+"""Selection of image, annotation, more pairs to train on, class names, and probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from napari.layers import Image, Labels, Layer
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QObject, Signal
+
+from napari_fcn_crf.data.annotations import guess_label_mode
+from napari_fcn_crf.data.labelled_folder import PairFiles
+from napari_fcn_crf.settings import LabelMode
+from napari_fcn_crf.ui.session.label_counts import LabelCounts
+from napari_fcn_crf.ui.session.lifetime import follow
+from napari_fcn_crf.ui.viewer.layers import is_source_image, is_source_labels, layers_where
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+class Selection(QObject):
+    """What is chosen in one viewer; it stays true as layers come and go.
+
+    Attributes
+    ----------
+    layers_changed : Signal
+        Layers came, went, or have another name or order.
+    layers_selected : Signal
+        Others are selected in napari's list.
+    image_changed : Signal
+        Another image is to be segmented.
+    annotation_changed : Signal
+        Other labels are learnt from, they were painted on and counted, or their 0 means something
+        else.
+    pairs_changed : Signal
+        More or fewer images are trained on together with the chosen one.
+    classes_named : Signal
+        A label value is called something else.
+    sources_changed : Signal
+        Other probabilities are to be refined.
+    """
+
+    layers_changed = Signal()
+    layers_selected = Signal()
+    image_changed = Signal()
+    annotation_changed = Signal()
+    pairs_changed = Signal()
+    classes_named = Signal()
+    sources_changed = Signal()
+
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._image: Image | None = None
+        self._annotation: Labels | None = None
+        self._label_mode: LabelMode = "scribbles"
+        self._is_guessing = False
+        self._pairs: tuple[tuple[Image, Labels], ...] = ()
+        self._file_pairs: tuple[PairFiles, ...] = ()
+        self._class_names: dict[int, str] = {}
+        self._sources: tuple[Layer, ...] = ()
+        self.counts: Final = LabelCounts(viewer, self)
+        self.counts.counted.connect(self._on_counted)
+        self.counts.failed.connect(self._on_not_counted)
+        events = viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered, events.renamed):
+            follow(event, self._on_layers_changed)
+        follow(viewer.layers.selection.events.changed, self._on_layers_selected)
+        self._on_layers_changed()
+
+    @property
+    def image(self) -> Image | None:
+        """The image to segment."""
+        return self._image
+
+    @property
+    def annotation(self) -> Labels | None:
+        """The labels to learn from."""
+        return self._annotation
+
+    @property
+    def label_mode(self) -> LabelMode:
+        """What a 0 in the labels means."""
+        return self._label_mode
+
+    @property
+    def is_guessing(self) -> bool:
+        """Whether what a 0 means is found out as soon as the labels are counted."""
+        return self._is_guessing
+
+    @property
+    def pairs(self) -> tuple[tuple[Image, Labels], ...]:
+        """Layers that are trained on together with the chosen ones."""
+        return self._pairs
+
+    @property
+    def file_pairs(self) -> tuple[PairFiles, ...]:
+        """The same in files."""
+        return self._file_pairs
+
+    @property
+    def class_names(self) -> Mapping[int, str]:
+        """What label values are called, those that have a name."""
+        return MappingProxyType(self._class_names)
+
+    @property
+    def sources(self) -> tuple[Layer, ...]:
+        """What a refinement starts from: one layer, or one a class."""
+        return self._sources
+
+    def require_image(self) -> Image:
+        """Return the chosen image.
+
+        Raises
+        ------
+        ValueError
+            If none is open.
+        """
+        if self._image is None:
+            raise ValueError(
+                "An image layer is needed, but none is open. Open one with File > Open, or try "
+                "File > Open Sample > FCN-CRF."
+            )
+        return self._image
+
+    def choose_image(self, image: Image | None) -> None:
+        """Segment another image."""
+        self._image = image
+        self.image_changed.emit()
+
+    def choose_annotation(self, labels: Labels | None) -> None:
+        """Train on another labels layer; what its 0 means is guessed as soon as it is counted."""
+        self._annotation = labels
+        self._is_guessing = labels is not None
+        self.counts.watch(labels)
+        self.annotation_changed.emit()
+
+    def choose_label_mode(self, mode: LabelMode) -> None:
+        """Say what a 0 in the labels means."""
+        self._label_mode, self._is_guessing = mode, False
+        self.annotation_changed.emit()
+
+    def choose_sources(self, sources: tuple[Layer, ...]) -> None:
+        """Refine other probabilities."""
+        self._sources = sources
+        self.sources_changed.emit()
+
+    def add_pair(self, image: Image, labels: Labels) -> None:
+        """Train on one more image, too."""
+        if (image, labels) not in self._pairs:
+            self._pairs = (*self._pairs, (image, labels))
+        self.pairs_changed.emit()
+
+    def add_files(self, found: list[PairFiles]) -> None:
+        """Train on images in files, too."""
+        self._file_pairs = tuple(dict.fromkeys((*self._file_pairs, *found)))
+        if self._annotation is None:
+            self._is_guessing = True
+            self.counts.read(found[0].labels)
+            self.annotation_changed.emit()
+        self.pairs_changed.emit()
+
+    def remove_pair(self, position: int) -> None:
+        """Train on one image less; those in files come after those in layers."""
+        in_files = position - len(self._pairs)
+        if in_files < 0:
+            self._pairs = self._pairs[:position] + self._pairs[position + 1 :]
+        else:
+            self._file_pairs = self._file_pairs[:in_files] + self._file_pairs[in_files + 1 :]
+        self.pairs_changed.emit()
+
+    def training_pairs(self) -> list[tuple[Image, Labels]]:
+        """Return the layers to train on: the chosen pair, then the added ones.
+
+        There may be none where there are pairs in files.
+
+        Raises
+        ------
+        ValueError
+            If there is none; the message says what to do.
+        """
+        if self._image is None or self._annotation is None:
+            if self._pairs or self._file_pairs:
+                return list(self._pairs)
+            self.require_image()
+            raise ValueError(
+                "Training needs a labels layer, but none is open. Press New labels and paint some "
+                "pixels of each class."
+            )
+        chosen = (self._image, self._annotation)
+        # A chosen pair without a stroke is the one to predict, not to train on.
+        is_empty = self.counts.is_current and set(self.counts.latest or {0}) == {0}
+        if (self._pairs or self._file_pairs) and is_empty:
+            return list(self._pairs)
+        return [chosen, *(pair for pair in self._pairs if pair != chosen)]
+
+    def class_name(self, value: int) -> str:
+        """Return what the user calls a label value."""
+        return self._class_names.get(value) or ("background" if value == 0 else f"class {value}")
+
+    def name_class(self, value: int, name: str) -> None:
+        """Call a label value something; an empty name takes that back."""
+        self._class_names.pop(value, None)
+        if name.strip():
+            self._class_names[value] = name.strip()
+        self.classes_named.emit()
+
+    def suggest_class_names(self, names: Iterable[tuple[int, str]]) -> None:
+        """Name those label values that have no name yet."""
+        self._class_names = dict(names) | self._class_names
+        self.classes_named.emit()
+
+    def _on_counted(self) -> None:
+        if self._is_guessing and self.counts.latest is not None:
+            self._label_mode, self._is_guessing = guess_label_mode(self.counts.latest), False
+        self.annotation_changed.emit()
+
+    def _on_not_counted(self, error: Exception) -> None:
+        self._is_guessing = False
+        show_error(str(error) or type(error).__name__)
+        self.annotation_changed.emit()
+
+    def _on_layers_selected(self, event: Any = None) -> None:
+        self.layers_selected.emit()
+
+    def _on_layers_changed(self, event: Any = None) -> None:
+        images = layers_where(self._viewer, is_source_image)
+        annotations = layers_where(self._viewer, is_source_labels)
+        if self._image not in images:
+            self.choose_image(images[0] if images else None)
+        if self._annotation not in annotations:
+            self.choose_annotation(annotations[0] if annotations else None)
+        present = self._viewer.layers
+        sources = tuple(layer for layer in self._sources if layer in present)
+        if sources != self._sources:
+            self.choose_sources(sources)
+        pairs = tuple(pair for pair in self._pairs if all(layer in present for layer in pair))
+        if pairs != self._pairs:
+            self._pairs = pairs
+            self.pairs_changed.emit()
+        self.layers_changed.emit()
