@@ -20,6 +20,8 @@ IGNORE = -1
 
 _COUNTED_BELOW = 2**16
 _LARGEST_LABEL = 2**63 - 1
+_MASK_OF_ONE = 0.02
+"""Share of the pixels that a mask of one class covers at least."""
 # Counting lets no other thread run: so many pixels take a millisecond or two.
 _COUNTED_AT_ONCE = 2**20
 
@@ -83,13 +85,13 @@ def count_values(labels: Any, should_stop: ShouldStop | None = None) -> dict[int
 def guess_label_mode(counts: Mapping[int, int]) -> LabelMode:
     """Guess whether labels are scribbles or a full mask, from what `count_values` returns.
 
-    With fewer than two values beside 0 only a mask can be trained on; with more, it is a mask
-    when at least half of the pixels carry a label.
+    Where nothing is labelled yet, strokes will be. Of a single value only a mask can be made, but
+    a few strokes of it are the first of several classes; with more values, it is a mask when at
+    least half of the pixels carry a label.
     """
     labelled = [count for value, count in counts.items() if value != 0]
-    if len(labelled) < 2:
-        return "mask"
-    return "mask" if sum(labelled) >= counts.get(0, 0) else "scribbles"
+    share = sum(labelled) / max(1, sum(counts.values()))
+    return "mask" if share >= (0.5 if len(labelled) > 1 else _MASK_OF_ONE) else "scribbles"
 
 
 def class_counts(labels: npt.ArrayLike, mode: LabelMode) -> dict[int, int]:

@@ -23,6 +23,9 @@ from napari_fcn_crf.ui.session.model_store import TrainedModel, WeightsChoice
 from napari_fcn_crf.ui.session.preferences import compute_settings
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import layers, preview_layers
+from napari_fcn_crf.ui.viewer.axes import layer_array
+from napari_fcn_crf.ui.viewer.layer_picture import check_same_place, picture_of
+from napari_fcn_crf.ui.viewer.ownership import require_own
 from napari_fcn_crf.weights import download
 
 
@@ -91,11 +94,14 @@ def _train(
 ) -> None:
     selection = session.selection
     pairs = selection.training_pairs()
-    for image, labels in pairs:
-        layers.check_same_place(image, labels)
-    pixels = [layers.layer_array(image) for image, _ in pairs]
+    pictures = [
+        selection.picture() if image is selection.image else picture_of(image) for image, _ in pairs
+    ]
+    for picture, (image, labels) in zip(pictures, pairs, strict=True):
+        require_own(session.viewer, labels, image)
+        check_same_place(picture, labels)
     # Copies, since the user may go on painting while the network trains.
-    annotations = [np.array(layers.layer_array(labels)) for _, labels in pairs]
+    annotations = [np.array(layer_array(labels)) for _, labels in pairs]
     files = selection.file_pairs
     name = pairs[0][0].name if pairs else files[0].image.parent.name
     # Models that other work may read go with the new path.
@@ -104,7 +110,11 @@ def _train(
     before = 0 if resumed is None else len(resumed.card.losses)
 
     def start(on_progress: OnProgress) -> Job[ModelCard]:
-        arrays, labels = [np.asarray(lazy) for lazy in pixels], list(annotations)
+        labels = [
+            found.reshape(picture.spatial_shape)
+            for picture, found in zip(pictures, annotations, strict=True)
+        ]
+        arrays = [picture.channels_last() for picture in pictures]
         for done, pair in enumerate(files):
             on_progress(Progress("Reading files", done, len(files)))
             image, found = pair.read()
@@ -150,7 +160,7 @@ def predict(session: Session) -> None:
     model = session.models.model
     if model is None:
         raise ValueError("Predicting needs a model, but there is none yet. Press Train first.")
-    pixels = layers.layer_array(image)
+    picture = session.selection.picture()
     run_record: dict[str, Any] = {}
     began = time.perf_counter()
 
@@ -171,8 +181,7 @@ def predict(session: Session) -> None:
 
     def start(on_progress: OnProgress) -> Job[np.ndarray]:
         on_progress(Progress("Preparing"))
-        array = np.asarray(pixels)
-        prediction.check_prediction_input(model.card, array)
+        array = prediction.check_prediction_input(model.card, picture)
         run_record.update(record.start_record())
         run_record["model"] = model.name
         run_record["model_sha256"] = record.file_sha256(model.path)
@@ -180,7 +189,7 @@ def predict(session: Session) -> None:
         run_record["settings"] = PredictionSettings().to_dict()
         run_record["training"] = model.card.training.to_dict()
         on_progress(Progress("Preparing"))
-        return session.runner.service.predict(model.path, array)
+        return session.runner.service.predict(model.path, array, axes=f"{picture.spatial_axes}c")
 
     session.runner.run_job("predict", "Predicting", start, keep)
 

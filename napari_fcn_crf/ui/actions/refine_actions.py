@@ -13,6 +13,7 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
 
 from napari_fcn_crf.data.images import planes
+from napari_fcn_crf.data.picture import same_spatial_shape
 from napari_fcn_crf.model import record
 from napari_fcn_crf.pipeline import refinement
 from napari_fcn_crf.progress import OnProgress, Progress
@@ -23,8 +24,15 @@ from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
 from napari_fcn_crf.ui.session.results import Refined
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import layers, preview_layers
-from napari_fcn_crf.ui.viewer.camera import camera_of
-from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, our_metadata
+from napari_fcn_crf.ui.viewer.axes import layer_array
+from napari_fcn_crf.ui.viewer.camera import show_position
+from napari_fcn_crf.ui.viewer.layer_picture import check_same_place
+from napari_fcn_crf.ui.viewer.ownership import (
+    Made,
+    earlier_results,
+    our_metadata,
+    require_own,
+)
 
 
 @dataclass(frozen=True)
@@ -52,12 +60,12 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
         on_progress(Progress("Preparing"))
         run_record, began = record.start_record(), time.perf_counter()
         arrays = given.arrays()
-        run_record["image_sha256"] = record.array_sha256(arrays.pixels)
+        run_record["image_sha256"] = record.array_sha256(arrays.image)
         if arrays.annotated is not None:
             run_record["annotated_sha256"] = record.array_sha256(arrays.annotated)
         before = _most_probable(arrays.whole)
         after = before.copy()
-        by_slice = image.ndim > 2 and given.spacing is None and not given.index
+        by_slice = before.ndim > 2 and given.spacing is None and not given.index
 
         def on_plane(index: tuple[int, ...], marginals: np.ndarray) -> None:
             if by_slice:
@@ -140,7 +148,8 @@ def tune(
     selection = session.selection
     if selection.annotation is None:
         raise ValueError("Tuning needs a labels layer with strokes of each class. Paint some.")
-    layers.check_same_place(selection.require_image(), selection.annotation)
+    require_own(session.viewer, selection.annotation, selection.require_image())
+    check_same_place(selection.picture(), selection.annotation)
     slice_options = RefinementOptions(
         keep_annotated=True,
         extent="slice",
@@ -148,7 +157,7 @@ def tune(
         zero=options.zero,
     )
     given = gather(session, slice_options)
-    annotation, mode = layers.layer_array(selection.annotation), selection.label_mode
+    annotation, mode = layer_array(selection.annotation), selection.label_mode
     stop = threading.Event()
 
     def work(on_progress: OnProgress) -> object:
@@ -158,7 +167,9 @@ def tune(
         on_progress(Progress("Preparing"))
         arrays = given.arrays()
         values = tuple(arrays.values.tolist())
-        annotated = class_indices(np.array(annotation[given.index]), values, mode)
+        annotated = class_indices(
+            np.asarray(annotation).reshape(arrays.whole.shape[1:])[given.index], values, mode
+        )
 
         def on_trial(used: float, budget: float, score: float) -> None:
             phase = f"Tuning, best score on held-out strokes {score:.3f}"
@@ -198,27 +209,23 @@ def show_uncertainty(session: Session) -> None:
 
 def go_to_most_uncertain(session: Session) -> None:
     """Move the camera where one more stroke helps most, and take the brush."""
-    image = session.selection.require_image()
     if session.results.uncertainty is None:
         raise ValueError("There is no uncertainty layer yet. Press Show uncertainty first.")
     annotation, viewer = session.selection.annotation, session.viewer
-    entropy = session.results.uncertainty.data
+    uncertain = session.results.uncertainty
+    entropy = uncertain.data
     strokes = None
     if annotation is not None and session.selection.label_mode == "scribbles":
-        strokes = layers.layer_array(annotation)
+        strokes = layer_array(annotation)
 
     def search(on_progress: OnProgress) -> tuple[int, ...]:
         annotated = None
-        if strokes is not None and strokes.shape == entropy.shape:
-            annotated = np.asarray(strokes) != 0
+        if strokes is not None and same_spatial_shape(strokes.shape, entropy.shape):
+            annotated = np.asarray(strokes).reshape(entropy.shape) != 0
         return uncertainty.most_uncertain_position(entropy, annotated)
 
     def go(position: tuple[int, ...]) -> None:
-        world = image.data_to_world(position)
-        offset = viewer.dims.ndim - image.ndim
-        for axis, coordinate in enumerate(world[:-2]):
-            viewer.dims.set_point(axis + offset, coordinate)
-        camera_of(viewer).center = (0.0, *world[-2:])
+        show_position(viewer, uncertain, position)
         if annotation is not None and annotation in viewer.layers:
             viewer.layers.selection.active = annotation
             annotation.mode = "paint"

@@ -14,11 +14,19 @@ from napari_fcn_crf.data.annotations import class_indices
 from napari_fcn_crf.data.images import check_image
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.label_values import as_label_values
-from napari_fcn_crf.data.picture import as_picture
+from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.pipeline import restriction
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import layers
-from napari_fcn_crf.ui.viewer.ownership import our_metadata
+from napari_fcn_crf.ui.viewer.axes import layer_array
+from napari_fcn_crf.ui.viewer.layer_picture import (
+    Part,
+    check_same_place,
+    check_source_place,
+    region_outlines,
+    shown_part,
+)
+from napari_fcn_crf.ui.viewer.ownership import our_metadata, require_own
 from napari_fcn_crf.ui.viewer.preview_layers import is_preview
 
 Extent = Literal["slice", "stack", "volume"]
@@ -60,27 +68,29 @@ class RefinementInput:
     ----------
     image : Image
         Where the result belongs.
-    index : tuple of int
-        Of the slice to refine; empty for everything.
+    picture : Picture
+        What it is taken for.
+    index : tuple of int or slice
+        Of the slice to refine, along the axes other than channels; empty for everything.
     """
 
     image: Image
-    index: tuple[int, ...]
+    picture: Picture
+    index: Part
     spacing: tuple[float, ...] | None
     record: dict[str, Any]
     options: RefinementOptions
-    _pixels: Any
     _sources: tuple[Any, ...]
     _is_labels: bool
     _noted_values: tuple[int, ...] | None
     _annotation: Any
-    _region: Shapes | None = field(repr=False)
+    _region: tuple[np.ndarray, ...] | None = field(repr=False)
 
     def has_whole_of(self, other: RefinementInput | None) -> bool:
         """Whether `whole` gives what it gives for another input."""
         if other is None or self._is_labels or other._is_labels:
             return False  # labels are painted on, and are the same array still
-        ours, theirs = ((one.image, one._pixels, *one._sources) for one in (self, other))
+        ours, theirs = ((one.image, one.picture.array, *one._sources) for one in (self, other))
         return len(ours) == len(theirs) and all(map(operator.is_, ours, theirs))
 
     def whole(self) -> Whole:
@@ -91,13 +101,10 @@ class RefinementInput:
         ValueError, TypeError
             If image and source do not fit; the message says how.
         """
-        pixels = check_image(self._pixels)
-        spatial_shape = pixels.shape[: self.image.ndim]
-        channels_last = as_picture(pixels, spatial_shape=spatial_shape).channels_last()
-        probabilities, values = self._probabilities(spatial_shape)
-        return Whole(
-            pixels, channels_last, IntensityMapping.fit(channels_last), probabilities, values
-        )
+        image = check_image(self.picture.channels_last())
+        mapping = IntensityMapping.fit(image)
+        probabilities, values = self._probabilities(self.picture.spatial_shape)
+        return Whole(mapping.without_nan(image), mapping, probabilities, values)
 
     def arrays(self, whole: Whole | None = None) -> Arrays:
         """Return the arrays of the slice to refine, or of everything.
@@ -114,11 +121,11 @@ class RefinementInput:
         """
         whole = whole or self.whole()
         annotated = None
-        if self._annotation is not None and self._annotation.shape == whole.image.shape[:-1]:
-            annotated = class_indices(self._annotation[self.index], whole.values, "scribbles")
+        if self._annotation is not None:
+            strokes = np.asarray(self._annotation).reshape(self.picture.spatial_shape)
+            annotated = class_indices(strokes[self.index], whole.values, "scribbles")
         part: Any = (slice(None), *self.index)
         return Arrays(
-            pixels=whole.pixels[self.index],
             image=whole.image[self.index],
             intensity=whole.intensity,
             probabilities=whole.probabilities[part],
@@ -130,8 +137,8 @@ class RefinementInput:
     def restrict(self, before: np.ndarray, after: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Return `after` where the options let it change `before`."""
         if self._region is not None:
-            where = self._region.to_masks(mask_shape=before.shape[-2:]).any(axis=0)
-            after = restriction.keep_outside(before, after, where)
+            where = restriction.region_mask(self._region, self.picture.spatial_shape)
+            after = restriction.keep_outside(before, after, where[self.index])
         only = self.options.only_value
         if only is not None and only in values:
             after = restriction.only_class(before, after, int(np.flatnonzero(values == only)[0]))
@@ -140,13 +147,8 @@ class RefinementInput:
     def _probabilities(self, spatial_shape: tuple[int, ...]) -> tuple[np.ndarray, tuple[int, ...]]:
         arrays = [np.asarray(source) for source in self._sources]
         if self._is_labels:
-            if arrays[0].shape != spatial_shape:
-                raise ValueError(
-                    f"The labels' shape is {arrays[0].shape}, but the image's is {spatial_shape}. "
-                    "Choose labels that were made for this image."
-                )
             return probability_sources.from_labels(
-                arrays[0], self.options.confidence, self.options.zero
+                arrays[0].reshape(spatial_shape), self.options.confidence, self.options.zero
             )
         if len(arrays) > 1 or arrays[0].ndim == len(spatial_shape):
             probabilities = probability_sources.from_single_classes(arrays)
@@ -163,10 +165,7 @@ class Whole:
 
     Parameters
     ----------
-    pixels : array
-        As the layer has it.
     image : array, shape `(*spatial, channels)`
-        The same without its alpha.
     intensity : IntensityMapping
         Of `image` onto the 0-255 scale.
     probabilities : array of float32, shape `(n_classes, *spatial)`
@@ -174,7 +173,6 @@ class Whole:
         Label value of each class.
     """
 
-    pixels: np.ndarray
     image: np.ndarray
     intensity: IntensityMapping
     probabilities: np.ndarray
@@ -187,10 +185,8 @@ class Arrays:
 
     Parameters
     ----------
-    pixels : array
-        Of the slice or of everything, as the layer has it.
     image : array, shape `(*spatial, channels)`
-        The same without its alpha.
+        Of the slice or of everything.
     intensity : IntensityMapping
         Of `image` onto the 0-255 scale, the same for every slice.
     probabilities, whole : arrays of float32, class axis first
@@ -201,7 +197,6 @@ class Arrays:
         Class index of annotated pixels, or -1.
     """
 
-    pixels: np.ndarray
     image: np.ndarray
     intensity: IntensityMapping
     probabilities: np.ndarray
@@ -230,34 +225,31 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
             "choose one."
         )
     noted = our_metadata(chosen[0])
+    picture = selection.picture()
+    for source in chosen:
+        require_own(session.viewer, source, image)
+        check = check_same_place if isinstance(source, Labels) else check_source_place
+        check(picture, source)
     annotation = None
-    if options.keep_annotated and selection.label_mode == "scribbles" and selection.annotation:
-        annotation = layers.layer_array(selection.annotation)
+    strokes = selection.annotation
+    if options.keep_annotated and selection.label_mode == "scribbles" and strokes is not None:
+        require_own(session.viewer, strokes, image)
+        check_same_place(picture, strokes)
+        annotation = layer_array(strokes)
+    is_volume = options.extent == "volume" and len(picture.spatial_shape) == 3
     return RefinementInput(
         image=image,
-        index=layers.shown_index(session.viewer, image) if options.extent == "slice" else (),
-        spacing=tuple(image.scale) if options.extent == "volume" and image.ndim == 3 else None,
+        picture=picture,
+        index=shown_part(session.viewer, image, picture) if options.extent == "slice" else (),
+        spacing=picture.place.spacing if is_volume else None,
         record=noted.get("record", {}),
         options=options,
-        _pixels=layers.layer_array(image),
-        _sources=tuple(layers.layer_array(layer) for layer in chosen),
+        _sources=tuple(layer_array(layer) for layer in chosen),
         _is_labels=isinstance(chosen[0], Labels),
         _noted_values=noted.get("class_values"),
         _annotation=annotation,
-        _region=_outlines(options.within),
+        _region=None if options.within is None else region_outlines(options.within, image),
     )
-
-
-def _outlines(shapes: Shapes | None) -> Shapes | None:
-    """Return a copy of a layer's shapes: to fill them takes a thread, while people draw on."""
-    if shapes is None:
-        return None
-    if not shapes.nshapes:
-        raise ValueError(
-            f"'{shapes.name}' has no shape in it yet. Draw around the region to refine, or choose "
-            "the whole image."
-        )
-    return Shapes(shapes.data, shape_type=shapes.shape_type, edge_width=shapes.edge_width)
 
 
 def can_be_source(layer: Layer) -> bool:

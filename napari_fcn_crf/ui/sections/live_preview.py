@@ -216,6 +216,8 @@ class LivePreview(QObject):
         try:
             options = replace(self._options(), extent="slice", within=None)
             given = gather(self._session, options)
+            if not all(isinstance(at, int) for at in given.index[:-2]):
+                raise ValueError("rows and columns are not on the screen")
         except ValueError as error:
             _log.debug("no preview: %s", error)
             return

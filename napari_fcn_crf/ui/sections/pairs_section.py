@@ -18,7 +18,7 @@ from napari_fcn_crf.data.labelled_folder import find_pairs
 from napari_fcn_crf.ui.sections.qt_parts import present
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import update_after
-from napari_fcn_crf.ui.viewer import layers
+from napari_fcn_crf.ui.viewer.layer_picture import check_same_place
 
 _ROWS_SHOWN = 4
 
@@ -93,7 +93,7 @@ class PairsSection(QWidget):
     def _add(self) -> None:
         selection = self._session.selection
         if selection.image is not None and selection.annotation is not None:
-            layers.check_same_place(selection.image, selection.annotation)
+            check_same_place(selection.picture(), selection.annotation)
             selection.add_pair(selection.image, selection.annotation)
 
     def _on_folder_clicked(self) -> None:

@@ -10,6 +10,7 @@ from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import update_after
 from napari_fcn_crf.ui.viewer import layers
+from napari_fcn_crf.ui.viewer.axes import spatial_ndim
 from napari_fcn_crf.ui.viewer.ownership import our_metadata
 
 _EXTENTS = {
@@ -78,7 +79,7 @@ class Restriction(QWidget):
     def options(self) -> RefinementOptions:
         """Return what the controls say."""
         image = self._session.selection.image
-        is_stack = image is not None and image.ndim > 2
+        is_stack = image is not None and spatial_ndim(image) > 2
         return RefinementOptions(
             keep_annotated=self.keep_annotated.isChecked(),
             within=self.within.currentData(),
@@ -97,7 +98,7 @@ class Restriction(QWidget):
         values = our_metadata(source).get("class_values", ()) if source is not None else ()
         _fill(self.only_class, [("all", None), *((f"only {value}", value) for value in values)])
         image = selection.image
-        self._form.setRowVisible(self.extent, image is not None and image.ndim > 2)
+        self._form.setRowVisible(self.extent, image is not None and spatial_ndim(image) > 2)
         for widget in (self.confidence, self.zero):
             self._form.setRowVisible(widget, isinstance(source, Labels))
 

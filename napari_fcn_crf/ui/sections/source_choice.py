@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QComboBox, QSizePolicy
 from napari_fcn_crf.ui.actions.refinement_input import can_be_source
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import update_after
+from napari_fcn_crf.ui.viewer.axes import spatial_ndim
 from napari_fcn_crf.ui.viewer.layers import layers_where
 
 _SELECTED = "the selected layers, one a class"
@@ -78,6 +79,6 @@ def _selected_classes(session: Session) -> tuple[Layer, ...]:
         and not layer.rgb
         and image is not None
         and layer is not image
-        and layer.ndim == image.ndim
+        and layer.ndim == spatial_ndim(image)
     ]
     return tuple(fits) if fits and len(fits) == len(selected) else ()

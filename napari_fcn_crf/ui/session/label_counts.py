@@ -15,7 +15,7 @@ from napari_fcn_crf.data.image_files import read_labels
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.ui.session.lifetime import at_end_of, emit
 from napari_fcn_crf.ui.session.timers import one_shot
-from napari_fcn_crf.ui.viewer.layers import layer_array
+from napari_fcn_crf.ui.viewer.axes import layer_array
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -12,10 +12,14 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_fcn_crf.data.annotations import guess_label_mode
 from napari_fcn_crf.data.labelled_folder import PairFiles
+from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.settings import LabelMode
 from napari_fcn_crf.ui.session.label_counts import LabelCounts
 from napari_fcn_crf.ui.session.lifetime import follow
+from napari_fcn_crf.ui.viewer.axes import choose_axes
+from napari_fcn_crf.ui.viewer.layer_picture import picture_of
 from napari_fcn_crf.ui.viewer.layers import is_source_image, is_source_labels, layers_where
+from napari_fcn_crf.ui.viewer.ownership import belongs_to, earlier_results, was_made_to_paint_on
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -62,6 +66,7 @@ class Selection(QObject):
         self._file_pairs: tuple[PairFiles, ...] = ()
         self._class_names: dict[int, str] = {}
         self._sources: tuple[Layer, ...] = ()
+        self._more_channels: tuple[Image, ...] = ()
         self.counts: Final = LabelCounts(viewer, self)
         self.counts.counted.connect(self._on_counted)
         self.counts.failed.connect(self._on_not_counted)
@@ -126,15 +131,68 @@ class Selection(QObject):
             )
         return self._image
 
+    @property
+    def more_channels(self) -> tuple[Image, ...]:
+        """Layers that are further channels of the chosen image."""
+        return self._more_channels
+
+    def picture(self) -> Picture:
+        """Return what the chosen image is taken for.
+
+        Raises
+        ------
+        ValueError
+            If none is open, or its channels do not fit.
+        """
+        return picture_of(self.require_image(), self._more_channels)
+
     def choose_image(self, image: Image | None) -> None:
-        """Segment another image."""
+        """Segment another image; what was made of the one before is no source any more."""
         self._image = image
+        self._more_channels = ()
+        self.image_changed.emit()
+        if image is not None:
+            kept = [one for one in self._sources if belongs_to(self._viewer, one, image) is None]
+            if len(kept) < len(self._sources) or not kept:
+                own = earlier_results(self._viewer, image, "probabilities")
+                self.choose_sources(tuple(own[:1]))
+
+    def choose_axes(self, axes: str) -> None:
+        """Take the chosen image for something else than its layer says.
+
+        Raises
+        ------
+        ValueError
+            If it cannot have such axes.
+        """
+        choose_axes(self.require_image(), axes)
+        self._more_channels = ()
+        self.image_changed.emit()
+
+    def choose_channels(self, others: Iterable[Image]) -> None:
+        """Take other layers for further channels of the chosen image.
+
+        Raises
+        ------
+        ValueError
+            If they do not lie where it does.
+        """
+        chosen = tuple(others)
+        picture_of(self.require_image(), chosen)
+        self._more_channels = chosen
         self.image_changed.emit()
 
     def choose_annotation(self, labels: Labels | None) -> None:
-        """Train on another labels layer; what its 0 means is guessed as soon as it is counted."""
+        """Train on another labels layer.
+
+        What its 0 means is guessed as soon as it is counted; those that were made for an image here
+        are for strokes.
+        """
         self._annotation = labels
-        self._is_guessing = labels is not None
+        is_for_strokes = labels is not None and was_made_to_paint_on(labels)
+        self._is_guessing = labels is not None and not is_for_strokes
+        if is_for_strokes:
+            self._label_mode = "scribbles"
         self.counts.watch(labels)
         self.annotation_changed.emit()
 
@@ -237,6 +295,10 @@ class Selection(QObject):
         sources = tuple(layer for layer in self._sources if layer in present)
         if sources != self._sources:
             self.choose_sources(sources)
+        channels = tuple(layer for layer in self._more_channels if layer in present)
+        if channels != self._more_channels:
+            self._more_channels = channels
+            self.image_changed.emit()
         pairs = tuple(pair for pair in self._pairs if all(layer in present for layer in pair))
         if pairs != self._pairs:
             self._pairs = pairs

@@ -24,6 +24,7 @@ from napari_fcn_crf.settings import LabelMode
 from napari_fcn_crf.ui.sections.collapsible import collapsible
 from napari_fcn_crf.ui.sections.layer_choice import LayerChoice
 from napari_fcn_crf.ui.sections.pairs_section import PairsSection
+from napari_fcn_crf.ui.sections.picture_choice import PictureChoice
 from napari_fcn_crf.ui.sections.qt_parts import present
 from napari_fcn_crf.ui.steps.image import image_choice
 from napari_fcn_crf.ui.steps.step import Step
@@ -69,7 +70,9 @@ class AnnotateStep(Step):
 
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
+        self.picture = PictureChoice(self.session, self.attempt)
         form.addRow("Image", self.image_choice)
+        form.addRow(self.picture)
         form.addRow("Labels", labels_row)
         form.addRow("0 means", mode_row)
         self.body.addLayout(form)

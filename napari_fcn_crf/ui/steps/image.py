@@ -8,6 +8,7 @@ from qtpy.QtCore import SignalInstance
 from qtpy.QtWidgets import QFormLayout
 
 from napari_fcn_crf.ui.sections.layer_choice import LayerChoice
+from napari_fcn_crf.ui.sections.picture_choice import PictureChoice
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.steps.step import Step
 from napari_fcn_crf.ui.viewer.layers import is_source_image
@@ -35,7 +36,9 @@ class ImageStep(Step):
         self.choice = image_choice(self.session)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
+        self.picture = PictureChoice(self.session, self.attempt)
         form.addRow("Image", self.choice)
+        form.addRow(self.picture)
         self.body.addLayout(form)
 
     def changes(self) -> tuple[SignalInstance, ...]:

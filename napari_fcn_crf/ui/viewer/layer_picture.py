@@ -2,66 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Image, Layer
+from napari.layers import Image, Layer, Shapes
 
-from napari_fcn_crf.data.picture import Picture
+from napari_fcn_crf.data.picture import ChannelStack, Picture, same_spatial_shape
 from napari_fcn_crf.data.place import SAME_WITHIN_PX, Place
-from napari_fcn_crf.ui.viewer.layers import layer_array
+from napari_fcn_crf.ui.viewer.axes import axes_of, channel_axis, layer_array
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-_LETTERS = {
-    "c": "c",
-    "ch": "c",
-    "channel": "c",
-    "channels": "c",
-    "t": "t",
-    "time": "t",
-    "frame": "t",
-    "z": "z",
-    "plane": "z",
-    "slice": "z",
-    "depth": "z",
-}
 
 Part = tuple[int | slice, ...]
 """An index along the axes other than channels: numbers where a slice is cut."""
 
 
-def axes_of(layer: Layer) -> str:
-    """Return what an image layer says of its axes: `rgb`, and the names it has for them.
-
-    The last two axes, or those before the colours, are rows and columns. Others without a name are
-    planes, or frames of planes.
-    """
-    named = [_LETTERS.get(str(label).lower(), "") for label in layer.axis_labels]
-    named[-2:] = ["y", "x"]
-    free = [letter for letter in "abdefghijklmnopqrsuvwtz" if letter not in named]
-    for at in reversed(range(len(named) - 2)):
-        if not named[at] or named[at] in named[at + 1 :]:
-            named[at] = free.pop()
-    return "".join(named) + ("c" if getattr(layer, "rgb", False) else "")
-
-
-def picture_of(image: Image, axes: str | None = None) -> Picture:
+def picture_of(image: Image, more: Sequence[Image] = ()) -> Picture:
     """Return the picture that an image layer is.
 
     Parameters
     ----------
     image : Image
-    axes : str, optional
-        What the person says of its axes, instead of the layer.
+    more : sequence of Image, optional
+        Further channels, where they are layers of their own.
 
     Raises
     ------
     ValueError
-        If the layer cannot have such axes.
+        If these do not lie where the first does, or have channels themselves.
     """
-    axes = axes or axes_of(image)
+    axes = axes_of(image)
+    if more:
+        if "c" in axes:
+            raise ValueError(
+                f"'{image.name}' has channels itself, so no other layers can be its channels. "
+                "Choose either."
+            )
+        alone = picture_of(image)
+        for other in more:
+            check_same_place(alone, other)
+        stacked = ChannelStack([layer_array(one) for one in (image, *more)])
+        return replace(alone, array=stacked, axes=f"{axes}c")
     place = place_of(image)
     if not image.rgb and "c" in axes:
         place = place.without(axes.index("c"))
@@ -71,18 +55,31 @@ def picture_of(image: Image, axes: str | None = None) -> Picture:
 
 def place_of(layer: Layer) -> Place:
     """Return where a layer's pixels lie, by its whole transform, lengths in metres."""
-    ndim = layer.ndim
-    corner = np.array(layer.data_to_world(np.zeros(ndim)))
-    steps = [np.subtract(layer.data_to_world(step), corner) for step in np.eye(ndim)]
-    matrix = np.eye(ndim + 1)
-    matrix[:-1, :-1], matrix[:-1, -1] = np.transpose(steps), corner
-    units = []
+    place = _place_in_own_units(layer)
+    matrix, units = place.matrix.copy(), []
     for axis, unit in enumerate(layer.units):
         # Of napari's own registry of units, in which a micrometre is a millionth of a metre.
         base = (1 * unit).to_base_units()
         matrix[axis] *= float(base.magnitude)
         units.append(str(base.units))
     return Place(matrix, tuple(units))
+
+
+def linear_part(image: Image) -> np.ndarray:
+    """Return the matrix from steps along an image's axes other than channels to the world."""
+    place, channels = _place_in_own_units(image), channel_axis(image)
+    if channels is not None:
+        place = place.without(channels)
+    return place.matrix[:-1, :-1]
+
+
+def _place_in_own_units(layer: Layer) -> Place:
+    ndim = layer.ndim
+    corner = np.array(layer.data_to_world(np.zeros(ndim)))
+    steps = [np.subtract(layer.data_to_world(step), corner) for step in np.eye(ndim)]
+    matrix = np.eye(ndim + 1)
+    matrix[:-1, :-1], matrix[:-1, -1] = np.transpose(steps), corner
+    return Place(matrix, tuple(map(str, layer.units)))
 
 
 def check_same_place(picture: Picture, other: Layer) -> None:
@@ -94,22 +91,39 @@ def check_same_place(picture: Picture, other: Layer) -> None:
         If the shapes or the places in the world differ; the message names both.
     """
     shape = tuple(layer_array(other).shape)
-    if len(picture.spatial_shape) < len(shape):
-        singles = len(shape) - len(picture.spatial_shape)
-        is_alike = shape[:singles] == (1,) * singles and shape[singles:] == picture.spatial_shape
-    else:
-        singles = len(picture.spatial_shape) - len(shape)
-        is_alike = picture.spatial_shape == (1,) * singles + shape
-    if not is_alike:
+    if not same_spatial_shape(picture.spatial_shape, shape):
         raise ValueError(
             f"Image and labels must have the same shape, but '{picture.name}' is "
             f"{_by(picture.spatial_shape)} and '{other.name}' is {_by(shape)}. Choose the labels "
             "that were painted on this image, or press New labels."
         )
-    common = min(len(shape), len(picture.spatial_shape))
-    ours, theirs = picture.place.last(common), place_of(other).last(common)
+    _check_distance(picture, other, place_of(other))
+
+
+def check_source_place(picture: Picture, source: Layer) -> None:
+    """Refuse probabilities that do not lie on a picture, whichever of their axes is the classes.
+
+    Raises
+    ------
+    ValueError
+        With both names.
+    """
+    shape, place = tuple(layer_array(source).shape), place_of(source)
+    if same_spatial_shape(picture.spatial_shape, shape):
+        _check_distance(picture, source, place)
+        return
+    for axis in range(len(shape)):
+        if same_spatial_shape(picture.spatial_shape, shape[:axis] + shape[axis + 1 :]):
+            _check_distance(picture, source, place.without(axis))
+            return
+
+
+def _check_distance(picture: Picture, other: Layer, theirs: Place) -> None:
+    common = min(theirs.n_axes, picture.place.n_axes)
     try:
-        distance = ours.distance_px(theirs, picture.spatial_shape[-common:])
+        distance = picture.place.last(common).distance_px(
+            theirs.last(common), picture.spatial_shape[-common:]
+        )
     except ValueError as error:
         raise ValueError(
             f"'{picture.name}' and '{other.name}' are in different units ({error}). Give both the "
@@ -118,9 +132,52 @@ def check_same_place(picture: Picture, other: Layer) -> None:
     if distance > SAME_WITHIN_PX:
         raise ValueError(
             f"'{picture.name}' and '{other.name}' must lie in the same place, but they are up to "
-            f"{distance:.3g} pixels apart. Press New labels, or copy the image's transform to "
-            f"'{other.name}'."
+            f"{distance:.3g} pixels apart. Copy the image's transform to '{other.name}' "
+            "(right-click it in the layer list), or choose what was made on this image."
         )
+
+
+def region_outlines(shapes: Shapes, image: Image) -> tuple[np.ndarray, ...]:
+    """Return the corners of a layer's areas `(points, axes)`, as indices of an image's last axes.
+
+    Raises
+    ------
+    ValueError
+        If there is no area.
+    """
+    outlines = [
+        _corners(np.asarray(data, float), kind)
+        for data, kind in zip(shapes.data, shapes.shape_type, strict=True)
+        if kind in ("rectangle", "ellipse", "polygon")
+    ]
+    if not outlines:
+        raise ValueError(
+            f"'{shapes.name}' has no area in it yet. Draw a rectangle, an ellipse or a polygon "
+            "around the region to refine, or choose the whole image."
+        )
+    common = min(shapes.ndim, image.ndim)
+    theirs, ours = _place_in_own_units(shapes), _place_in_own_units(image)
+    if "pixel" not in {*theirs.units, *ours.units}:
+        # What was drawn with no unit was drawn in those of the screen.
+        theirs, ours = place_of(shapes), place_of(image)
+    indices = [
+        ours.last(common).to_index(theirs.last(common).to_world(outline[:, -common:]))
+        for outline in outlines
+    ]
+    channels = channel_axis(image)
+    if channels is None or channels < image.ndim - common:
+        return tuple(indices)
+    return tuple(np.delete(one, channels - (image.ndim - common), axis=1) for one in indices)
+
+
+def _corners(data: np.ndarray, kind: str) -> np.ndarray:
+    if kind != "ellipse":
+        return data
+    # Four corners of the box around it; half of its sides are conjugate half-diameters.
+    one, other = (data[1] - data[0]) / 2, (data[2] - data[1]) / 2
+    angles = np.linspace(0, 2 * np.pi, 100, endpoint=False)[:, None]
+    corners: np.ndarray = data.mean(axis=0) + np.cos(angles) * one + np.sin(angles) * other
+    return corners
 
 
 def shown_part(viewer: Viewer, image: Image, picture: Picture) -> Part:
@@ -155,6 +212,15 @@ def shown_part(viewer: Viewer, image: Image, picture: Picture) -> Part:
             "2-D, or choose all slices."
         )
     return tuple(part)
+
+
+def is_shown(viewer: Viewer, layer: Layer, index: tuple[int, ...]) -> bool:
+    """Return whether the rows and columns of a slice of a layer are on the screen."""
+    missing = viewer.dims.ndim - layer.ndim
+    if viewer.dims.ndisplay != 2 or {*viewer.dims.displayed} != {*range(viewer.dims.ndim)[-2:]}:
+        return False
+    position = np.round(layer.world_to_data(viewer.dims.point[missing:])).astype(int)
+    return tuple(position[: len(index)]) == index
 
 
 def _by(shape: tuple[int, ...]) -> str:

@@ -10,11 +10,13 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_fcn_crf.model.card import ModelCard
+from napari_fcn_crf.ui.viewer.axes import channel_axis, layer_array
 from napari_fcn_crf.ui.viewer.ownership import (
     Made,
     claim,
     earlier_results,
     insert_claimed,
+    note_painted_for,
     note_strokes,
     our_metadata,
 )
@@ -27,7 +29,7 @@ LayerKind = TypeVar("LayerKind", bound=Layer)
 Pixels = TypeVar("Pixels", Image, Labels)
 
 
-class Place(TypedDict):
+class Placement(TypedDict):
     """Where a layer lies in space, as keyword arguments for another one."""
 
     # Arrays, which napari takes as well as the sequences that it asks for.
@@ -38,11 +40,6 @@ class Place(TypedDict):
     affine: np.ndarray
     units: tuple[Any, ...]
     axis_labels: tuple[str, ...]
-
-
-def layer_array(layer: Layer) -> Any:
-    """Return a layer's data at full resolution, not yet computed if it is lazy."""
-    return layer.data[0] if layer.multiscale else layer.data
 
 
 def is_source_image(layer: Layer) -> TypeGuard[Image]:
@@ -75,19 +72,9 @@ def layers_where(viewer: Viewer, holds: Callable[[Layer], Any]) -> list[Any]:
     return [layer for layer in reversed(viewer.layers) if holds(layer)]
 
 
-def shown_index(viewer: Viewer, layer: Layer) -> tuple[int, ...]:
-    """Return the index of the slice that the viewer shows of a layer; empty for a single plane."""
-    point = viewer.dims.point[-layer.ndim :]
-    position = np.round(layer.world_to_data(point)).astype(int)
-    shape = layer_array(layer).shape[: layer.ndim]
-    return tuple(int(np.clip(at, 0, size - 1)) for at, size in zip(position, shape, strict=True))[
-        :-2
-    ]
-
-
-def spatial_metadata(layer: Layer) -> Place:
-    """Return where a layer lies in space, as keyword arguments for another one."""
-    return {
+def spatial_metadata(layer: Layer) -> Placement:
+    """Return where a layer lies, channels left out, as keyword arguments for another one."""
+    place: Placement = {
         "scale": layer.scale,
         "translate": layer.translate,
         "rotate": layer.rotate,
@@ -96,9 +83,27 @@ def spatial_metadata(layer: Layer) -> Place:
         "units": layer.units,
         "axis_labels": layer.axis_labels,
     }
+    channels = channel_axis(layer)
+    return place if channels is None else _without_axis(place, channels)
 
 
-def with_class_axis(spatial: Place) -> Place:
+def _without_axis(place: Placement, axis: int) -> Placement:
+    ndim = len(place["scale"])
+    keep = [at for at in range(ndim) if at != axis]
+    shear = np.eye(ndim)
+    shear[np.triu_indices(ndim, 1)] = place["shear"]
+    return {
+        "scale": np.asarray(place["scale"])[keep],
+        "translate": np.asarray(place["translate"])[keep],
+        "rotate": place["rotate"][np.ix_(keep, keep)],
+        "shear": shear[np.ix_(keep, keep)][np.triu_indices(ndim - 1, 1)],
+        "affine": place["affine"][np.ix_([*keep, ndim], [*keep, ndim])],
+        "units": tuple(place["units"][at] for at in keep),
+        "axis_labels": tuple(place["axis_labels"][at] for at in keep),
+    }
+
+
+def with_class_axis(spatial: Placement) -> Placement:
     """Return `spatial_metadata` for the same place with a class axis in front."""
     ndim = len(spatial["scale"])
 
@@ -120,46 +125,17 @@ def with_class_axis(spatial: Place) -> Place:
     }
 
 
-def check_same_place(image: Image, labels: Labels) -> None:
-    """Refuse labels that do not cover the image pixel by pixel.
-
-    Raises
-    ------
-    ValueError
-        If the shapes or the places in space differ; the message names both.
-    """
-    image_shape = tuple(layer_array(image).shape)[: image.ndim]
-    labels_shape = tuple(layer_array(labels).shape)
-    if image_shape != labels_shape:
-        raise ValueError(
-            f"Image and labels must have the same shape, but '{image.name}' is "
-            f"{_by(image_shape)} and '{labels.name}' is {_by(labels_shape)}. Choose the labels "
-            "that were painted on this image, or press New labels."
-        )
-    ours: dict[str, Any] = {**spatial_metadata(image)}
-    theirs: dict[str, Any] = {**spatial_metadata(labels)}
-    for name, what in (
-        ("scale", "scale"),
-        ("translate", "position"),
-        ("rotate", "rotation"),
-        ("shear", "shear"),
-        ("affine", "affine transform"),
-    ):
-        if not np.allclose(ours[name], theirs[name]):
-            raise ValueError(
-                f"Image and labels must lie in the same place, but the {what} of '{image.name}' is "
-                f"{_short(ours[name])} and that of '{labels.name}' is {_short(theirs[name])}. "
-                "Press New labels, or copy the image's transform to the labels."
-            )
-
-
 def new_labels(viewer: Viewer, image: Image) -> Labels:
     """Add an empty labels layer in the image's place, ready to be painted on."""
-    shape = tuple(layer_array(image).shape)[: image.ndim]
+    channels = channel_axis(image)
+    shape = tuple(
+        size for at, size in enumerate(layer_array(image).shape[: image.ndim]) if at != channels
+    )
     layer = Labels(
         np.zeros(shape, np.uint8), name=f"{image.name} labels", **spatial_metadata(image)
     )
     viewer.add_layer(layer)
+    note_painted_for(layer, image)
     layer.brush_size = 5
     layer.mode = "paint"
     return layer
@@ -296,7 +272,7 @@ def _renew(
     image: Image,
     data: np.ndarray,
     noted: dict[str, Any],
-    place: Place,
+    place: Placement,
     replaceable: Sequence[Layer],
     kind: type[Pixels],
 ) -> Pixels | None:
@@ -324,7 +300,7 @@ def _renew(
     return renewed
 
 
-def _lies_at(layer: Layer, place: Place) -> bool:
+def _lies_at(layer: Layer, place: Placement) -> bool:
     ours: dict[str, Any] = {**spatial_metadata(layer)}
     theirs: dict[str, Any] = {**place}
     texts = ("units", "axis_labels")
@@ -338,7 +314,7 @@ def _add_above(
     image: Image,
     data: np.ndarray,
     noted: dict[str, Any],
-    place: Place,
+    place: Placement,
     *,
     colormap: str,
     blending: str = "translucent",
@@ -361,11 +337,3 @@ def _add_above(
     index = viewer.layers.index(image) + 1 if image in viewer.layers else len(viewer.layers)
     insert_claimed(viewer, index, layer, image, noted)
     return layer
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
-
-
-def _short(values: Any) -> str:
-    return np.array2string(np.asarray(values), precision=4, separator=", ").replace("\n", "")

@@ -36,6 +36,51 @@ def claim(layer: Layer, image: Image | None, noted: dict[str, Any]) -> None:
     }
 
 
+_PAINTED_FOR = "napari_fcn_crf_painted_for"
+
+
+def note_painted_for(labels: Layer, image: Image) -> None:
+    """Note on the user's labels which image they are painted on."""
+    labels.metadata[_PAINTED_FOR] = {
+        "layer_id": str(labels.unique_id),
+        "image_id": str(image.unique_id),
+    }
+
+
+def was_made_to_paint_on(labels: Layer) -> bool:
+    """Return whether a layer was made, empty, for strokes on an image."""
+    return labels.metadata.get(_PAINTED_FOR, {}).get("layer_id") == str(labels.unique_id)
+
+
+def belongs_to(viewer: Viewer, layer: Layer, image: Image) -> Image | None:
+    """Return the image that a layer was made of or painted for, if that is another open one.
+
+    A layer of which nobody noted that belongs to no image; only its place tells.
+    """
+    for noted in (our_metadata(layer), layer.metadata.get(_PAINTED_FOR, {})):
+        if noted.get("layer_id") == str(layer.unique_id):
+            for other in viewer.layers:
+                if isinstance(other, Image) and str(other.unique_id) == noted["image_id"]:
+                    return None if other is image else other
+    return None
+
+
+def require_own(viewer: Viewer, layer: Layer, image: Image) -> None:
+    """Refuse a layer that was made of another image, or painted for it.
+
+    Raises
+    ------
+    ValueError
+        With both names.
+    """
+    other = belongs_to(viewer, layer, image)
+    if other is not None:
+        raise ValueError(
+            f"'{layer.name}' belongs to '{other.name}', but '{image.name}' is chosen. Choose "
+            f"'{other.name}', or layers of '{image.name}'."
+        )
+
+
 def insert_claimed(
     viewer: Viewer, index: int, layer: Layer, image: Image | None, noted: dict[str, Any]
 ) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from napari_fcn_crf.ui.viewer.layers import layers_where, shown_index, spatial_metadata
+from napari_fcn_crf.ui.viewer.layer_picture import is_shown, linear_part
+from napari_fcn_crf.ui.viewer.layers import layers_where, spatial_metadata
 from napari_fcn_crf.ui.viewer.ownership import insert_claimed, is_ours, our_metadata
 
 if TYPE_CHECKING:
@@ -21,12 +22,13 @@ _LIVE = {"kind": "preview", "is_live": True}
 
 def add_preview(viewer: Viewer, image: Image, like: Labels | None) -> Labels:
     """Add an empty layer for what `place_region` shows; it cannot be painted on."""
+    place = spatial_metadata(image)
     layer = Labels(
         np.zeros((1, 1), np.uint8),
         name=f"{image.name} preview",
         opacity=0.5,
-        units=image.units[-2:],
-        axis_labels=image.axis_labels[-2:],
+        units=place["units"][-2:],
+        axis_labels=place["axis_labels"][-2:],
     )
     if like is not None:
         layer.colormap = like.colormap
@@ -49,7 +51,7 @@ def grow(viewer: Viewer, layer: Labels, index: tuple[int, ...], labels: np.ndarr
     """Show another slice of what `add_growing` added."""
     layer.data[index] = labels
     # Where it is seen: to draw a volume anew for each of its slices keeps the window waiting.
-    if viewer.dims.ndisplay == 2 and index == shown_index(viewer, layer):
+    if is_shown(viewer, layer, index):
         layer.refresh()
 
 
@@ -74,8 +76,8 @@ def show_prediction_preview(viewer: Viewer, image: Image, probabilities: np.ndar
         rotate=place["rotate"][-2:, -2:],
         shear=place["shear"][-1:],
         affine=place["affine"][-3:, -3:],
-        units=image.units[-2:],
-        axis_labels=image.axis_labels[-2:],
+        units=place["units"][-2:],
+        axis_labels=place["axis_labels"][-2:],
     )
     insert_claimed(viewer, len(viewer.layers), layer, image, _OF_WORK)
     viewer.layers.selection.active = active
@@ -100,9 +102,9 @@ def place_region(layer: Labels, image: Image, labels: np.ndarray, region: Region
     """Show labels of a region, sampled or not, where it lies in the image."""
     place = spatial_metadata(image)
     affine = place["affine"]
-    corner = np.zeros(image.ndim)
+    corner = np.zeros(len(place["scale"]))
     corner[-2:] = region.rows[0], region.columns[0]
-    moved = np.subtract(image.data_to_world(corner), image.data_to_world(np.zeros(image.ndim)))
+    moved = linear_part(image) @ corner
     layer.data = labels
     # New data makes a layer editable again.
     layer.editable = False
