@@ -49,7 +49,8 @@ def note_painted_for(labels: Layer, image: Image) -> None:
 
 def was_made_to_paint_on(labels: Layer) -> bool:
     """Return whether a layer was made, empty, for strokes on an image."""
-    return labels.metadata.get(_PAINTED_FOR, {}).get("layer_id") == str(labels.unique_id)
+    noted: dict[str, str] = labels.metadata.get(_PAINTED_FOR, {})
+    return noted.get("layer_id") == str(labels.unique_id)
 
 
 def belongs_to(viewer: Viewer, layer: Layer, image: Image) -> Image | None:
