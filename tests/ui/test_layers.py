@@ -10,6 +10,7 @@ from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui.viewer import layers
+from napari_fcn_crf.ui.viewer.layer_picture import check_same_place, picture_of
 from napari_fcn_crf.ui.viewer.ownership import METADATA_KEY, Made, earlier_results
 
 CARD = ModelCard(
@@ -56,7 +57,7 @@ def test_results_lie_where_their_image_lies(viewer, image):
         np.testing.assert_allclose(drawn.data_to_world(point), world)
     assert probabilities.axis_labels == ("class", "y", "x")
     assert [str(unit) for unit in refined.units] == ["micrometer", "micrometer"]
-    layers.check_same_place(image, drawn)
+    check_same_place(picture_of(image), drawn)
 
 
 def test_order_above_the_image(viewer, image):
