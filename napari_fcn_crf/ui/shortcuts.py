@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_fcn_crf.ui.steps.step import RunButton
 
@@ -20,8 +20,8 @@ def bind(viewer: Viewer, keys: dict[str, RunButton]) -> None:
         viewer.bind_key(key, _pressing(run_button), overwrite=True)
 
 
-def _pressing(run_button: RunButton) -> Callable[[Any], None]:
-    def press(viewer: Any) -> None:
+def _pressing(run_button: RunButton) -> Callable[[object], None]:
+    def press(viewer: object) -> None:
         try:
             run_button.button.click()
         except RuntimeError:

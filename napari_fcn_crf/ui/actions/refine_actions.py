@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
@@ -33,6 +33,9 @@ from napari_fcn_crf.ui.viewer.ownership import (
     our_metadata,
     require_own,
 )
+
+if TYPE_CHECKING:
+    from napari_fcn_crf.crf.tuning.edge_sensitivity import TuningResult
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ def tune(
     settings: CRFSettings,
     options: RefinementOptions,
     budget_s: float,
-    on_tuned: Callable[[object], None],
+    on_tuned: Callable[[TuningResult], None],
 ) -> None:
     """Search the CRF settings that find held-out strokes best."""
     selection = session.selection
@@ -160,7 +163,7 @@ def tune(
     annotation, mode = layer_array(selection.annotation), selection.label_mode
     stop = threading.Event()
 
-    def work(on_progress: OnProgress) -> object:
+    def work(on_progress: OnProgress) -> TuningResult:
         from napari_fcn_crf.crf.tuning.edge_sensitivity import tune as search
         from napari_fcn_crf.data.annotations import class_indices
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from napari.layers import Layer
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_fcn_crf.ui.session.results import Refined
@@ -69,7 +68,7 @@ class Compare(QWidget):
         if not self._is_marked() and self.changed_box.isChecked():
             self._mark(refined)
 
-    def _on_key(self, viewer: Any) -> None:
+    def _on_key(self, viewer: object) -> None:
         self.toggle()
 
     def _on_changed_toggled(self, checked: bool) -> None:
@@ -88,7 +87,7 @@ class Compare(QWidget):
     def _is_marked(self) -> bool:
         return bool(self._marks())
 
-    def _marks(self) -> list[Any]:
+    def _marks(self) -> list[Layer]:
         return layers.layers_where(
             self._session.viewer,
             lambda layer: (

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Labels
@@ -191,7 +191,7 @@ class LivePreview(QObject):
         self._version += 1
         self.request()
 
-    def request(self, event: Any = None) -> None:
+    def request(self, event: object = None) -> None:
         """Ask for a new picture, soon."""
         if self._enabled and self._session.runner.activity is None:
             self._rest.start()

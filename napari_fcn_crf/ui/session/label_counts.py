@@ -91,11 +91,11 @@ class LabelCounts(QObject):
             layer.events.labels_update.disconnect(self._on_painted)
             layer.events.set_data.disconnect(self._on_drawn)
 
-    def _on_painted(self, event: Any = None) -> None:
+    def _on_painted(self, event: object = None) -> None:
         self._is_current = False
         self._later.start()
 
-    def _on_drawn(self, event: Any = None) -> None:
+    def _on_drawn(self, event: object = None) -> None:
         """Tell an undone stroke or new colours, of which there is no other word, from a slice."""
         before, self._drawn_at = self._drawn_at, tuple(self._viewer.dims.point)
         if self._drawn_at == before:

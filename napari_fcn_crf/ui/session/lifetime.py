@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec
 
 from qtpy.QtCore import QObject
+
+Arguments = ParamSpec("Arguments")
 
 _log = logging.getLogger(__name__)
 
@@ -26,11 +28,16 @@ def follow(event: Any, method: Callable[..., object]) -> None:
     at_end_of(owner_of(method), lambda: event.disconnect(method))
 
 
-def while_alive(method: Callable[..., Any]) -> Callable[..., Any]:
+def while_alive(method: Callable[Arguments, object]) -> Callable[Arguments, None]:
     """Return a method of a Qt object as a function that does nothing once the object is gone."""
     gone: list[bool] = []
     at_end_of(owner_of(method), lambda: gone.append(True))
-    return lambda *values: None if gone else method(*values)
+
+    def call(*values: Arguments.args, **named: Arguments.kwargs) -> None:
+        if not gone:
+            method(*values, **named)
+
+    return call
 
 
 def emit(owner: QObject, signal: str, *values: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image, Labels
@@ -80,7 +80,7 @@ class Results(QObject):
         self._uncertainty = layer
         self.changed.emit()
 
-    def _on_layers_removed(self, event: Any = None) -> None:
+    def _on_layers_removed(self, event: object = None) -> None:
         layers = self._viewer.layers
         if self._refined is not None and self._refined.refined not in layers:
             self.keep_refined(None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_error
@@ -281,10 +281,10 @@ class Selection(QObject):
         show_error(str(error) or type(error).__name__)
         self.annotation_changed.emit()
 
-    def _on_layers_selected(self, event: Any = None) -> None:
+    def _on_layers_selected(self, event: object = None) -> None:
         self.layers_selected.emit()
 
-    def _on_layers_changed(self, event: Any = None) -> None:
+    def _on_layers_changed(self, event: object = None) -> None:
         images = layers_where(self._viewer, is_source_image)
         annotations = layers_where(self._viewer, is_source_labels)
         if self._image not in images:

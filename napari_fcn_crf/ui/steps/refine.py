@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from qtpy.QtCore import SignalInstance
 from qtpy.QtGui import QHideEvent, QShowEvent
@@ -19,6 +19,9 @@ from napari_fcn_crf.ui.sections.restriction import Restriction
 from napari_fcn_crf.ui.sections.source_choice import SourceChoice
 from napari_fcn_crf.ui.session.lifetime import while_alive
 from napari_fcn_crf.ui.steps.step import RunButton, Step
+
+if TYPE_CHECKING:
+    from napari_fcn_crf.crf.tuning.edge_sensitivity import TuningResult
 
 _TUNING_SECONDS = 20
 
@@ -144,7 +147,7 @@ class RefineStep(Step):
             while_alive(self._on_tuned),
         )
 
-    def _on_tuned(self, result: Any) -> None:
+    def _on_tuned(self, result: TuningResult) -> None:
         before = self.controls.settings().bilateral_sigma_intensity
         after = result.settings.bilateral_sigma_intensity
         self.controls.set_settings(result.settings)

@@ -22,6 +22,7 @@ from napari_fcn_crf.ui.viewer.ownership import (
 )
 
 if TYPE_CHECKING:
+    from napari.utils.colormaps.colormap import LabelColormapBase
     from napari.viewer import Viewer
 
 
@@ -165,7 +166,7 @@ def class_colours(labels: Labels, values: Iterable[int]) -> tuple[tuple[float, .
     )
 
 
-def result_colormap(annotation: Labels | None, source: Layer | None) -> Any:
+def result_colormap(annotation: Labels | None, source: Layer | None) -> LabelColormapBase | None:
     """Return the colormap of labels that are made: the annotation's, or the model's colours.
 
     None where neither is known.
@@ -181,14 +182,22 @@ def result_colormap(annotation: Labels | None, source: Layer | None) -> Any:
 
 
 def add_refined(
-    viewer: Viewer, image: Image, made: Made, colormap: Any, record: dict[str, Any]
+    viewer: Viewer,
+    image: Image,
+    made: Made,
+    colormap: LabelColormapBase | None,
+    record: dict[str, Any],
 ) -> Labels:
     """Add refined labels above everything of their image."""
     return add_result(viewer, image, made, "refined", colormap, record)
 
 
 def add_predicted(
-    viewer: Viewer, image: Image, made: Made, colormap: Any, record: dict[str, Any]
+    viewer: Viewer,
+    image: Image,
+    made: Made,
+    colormap: LabelColormapBase | None,
+    record: dict[str, Any],
 ) -> Labels:
     """Add the labels before the refinement, hidden, for comparing."""
     return add_result(viewer, image, made, "predicted", colormap, record, visible=False)
@@ -231,7 +240,7 @@ def add_result(
     image: Image,
     made: Made,
     kind: str,
-    colormap: Any,
+    colormap: LabelColormapBase | None,
     record: dict[str, Any],
     *,
     visible: bool = True,

@@ -12,6 +12,7 @@ from napari_fcn_crf.ui.viewer.layers import layers_where, spatial_metadata
 from napari_fcn_crf.ui.viewer.ownership import insert_claimed, is_ours, our_metadata
 
 if TYPE_CHECKING:
+    from napari.utils.colormaps.colormap import LabelColormapBase
     from napari.viewer import Viewer
 
     from napari_fcn_crf.crf.live.region import Region
@@ -36,7 +37,9 @@ def add_preview(viewer: Viewer, image: Image, like: Labels | None) -> Labels:
     return layer
 
 
-def add_growing(viewer: Viewer, image: Image, labels: np.ndarray, colormap: Any) -> Labels:
+def add_growing(
+    viewer: Viewer, image: Image, labels: np.ndarray, colormap: LabelColormapBase | None
+) -> Labels:
     """Add a stack's labels of which `grow` replaces one slice after the other."""
     active = viewer.layers.selection.active
     place = spatial_metadata(image)
