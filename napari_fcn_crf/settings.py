@@ -11,6 +11,8 @@ from typing import Any, Literal, Self, get_args, get_type_hints
 from napari_fcn_crf.input_error import InputError
 
 Architecture = Literal["fcn32s", "fcn16s", "fcn8s", "largefov", "hypercolumn"]
+"""The heads: each is the file of that name in `fcn/heads/`, and they are offered in this order."""
+
 Backbone = Literal["vgg16-compact", "vgg16"]
 LabelMode = Literal["scribbles", "mask"]
 LossReduction = Literal["mean", "sum"]
@@ -88,10 +90,8 @@ class TrainingSettings(_Settings):
 
     Parameters
     ----------
-    architecture : {"fcn32s", "fcn16s", "fcn8s", "largefov", "hypercolumn"}
-        The fully convolutional network on top of the backbone: class scores at stride 32; joined by
-        those of stride 16, or 16 and 8; at stride 8 by convolutions with holes; or at every pixel
-        from all levels at once.
+    architecture : Architecture
+        The head, that is the fully convolutional network on top of the backbone.
     backbone : {"vgg16-compact", "vgg16"}
         VGG-16, or the same thirteen convolutions at a quarter of the width with a 3x3 fc6 of 256.
     weights : path, "bundled" or "random", optional

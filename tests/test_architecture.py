@@ -27,7 +27,16 @@ ROOMS = {
     # The public names, imported on first use, and the version.
     "": {"compute", "model", "pipeline"},
     "__main__": {"cli"},
-    "cli": {"compute", "compute.child", "data", "demo", "model", "pipeline", "weights"},
+    "cli": {
+        "compute",
+        "compute.child",
+        "data",
+        "demo",
+        "fcn.heads",
+        "model",
+        "pipeline",
+        "weights",
+    },
     "compute": {"fcn.devices"},
     "compute.child": {
         "compute",
@@ -47,7 +56,8 @@ ROOMS = {
     "fcn": {"fcn.heads", "fcn.layers", "fcn.start", "weights", "weights.formats"},
     "fcn.batches": {"data", "fcn.layers"},
     "fcn.devices": {"weights.formats"},
-    "fcn.heads": {"fcn.layers", "weights"},
+    "fcn.heads": {"fcn.hypercolumns", "fcn.layers", "weights"},
+    "fcn.hypercolumns": {"fcn.layers", "weights"},
     "fcn.layers": {"weights", "weights.formats"},
     "fcn.model_file": {"fcn.optimizer", "model", "weights.formats"},
     "fcn.optimizer": {"fcn.devices", "model", "weights.formats"},
@@ -59,6 +69,7 @@ ROOMS = {
         "fcn.batches",
         "fcn.devices",
         "fcn.heads",
+        "fcn.hypercolumns",
         "fcn.layers",
         "fcn.optimizer",
         "fcn.prediction",
@@ -99,6 +110,7 @@ ROOMS = {
     "ui.steps": {
         "compute",
         "data",
+        "fcn.heads",
         "pipeline",
         "ui.actions",
         "ui.sections",

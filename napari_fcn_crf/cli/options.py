@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import UnionType
@@ -31,19 +31,24 @@ def add_settings(
     title: str,
     settings: type[Any],
     names: Sequence[str] | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> None:
-    """Add an option for each field of a settings class, or for those named, under a title."""
+    """Add an option for each field of a settings class, or for those named, under a title.
+
+    Notes, by the fields' names, stand in the help behind what the settings say.
+    """
     group = parser.add_argument_group(title)
     hints = get_type_hints(settings)
     texts = _documented(settings)
     for field in fields(settings):
         if names is not None and field.name not in names:
             continue
+        note = " " + notes[field.name] if notes and field.name in notes else ""
         default = "" if field.default in (None, MISSING, "") else f" Default: {field.default}."
         options: dict[str, Any] = {
             # What is not given is left to the settings class.
             "default": argparse.SUPPRESS,
-            "help": (texts.get(field.name, "") + default).replace("%", "%%"),
+            "help": (texts.get(field.name, "") + note + default).replace("%", "%%"),
         }
         hint = hints[field.name]
         if hint is bool:

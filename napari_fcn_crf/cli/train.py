@@ -19,6 +19,8 @@ from napari_fcn_crf.settings import Precision, TrainingSettings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
+    from napari_fcn_crf.fcn.heads.head import heads
+
     parser.add_argument(
         "pairs",
         nargs="+",
@@ -48,7 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on training this model, with its settings where no others are given",
     )
     add_tensorboard(parser)
-    add_settings(parser, "network and training", TrainingSettings)
+    add_settings(
+        parser,
+        "network and training",
+        TrainingSettings,
+        notes={"architecture": " ".join(f"{h.title}: {h.description}" for h in heads().values())},
+    )
     add_device(parser)
 
 

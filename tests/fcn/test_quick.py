@@ -10,8 +10,8 @@ import pytest
 
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.example import Example, views
-from napari_fcn_crf.fcn.heads.bilinear_taps import Taps
-from napari_fcn_crf.fcn.heads.hypercolumn import upsample_bilinear
+from napari_fcn_crf.fcn.hypercolumns.bilinear_taps import Taps
+from napari_fcn_crf.fcn.hypercolumns.levels import upsample_bilinear
 from napari_fcn_crf.fcn.layers.frozen_boundary import freeze_backbone, frozen_boundary
 from napari_fcn_crf.fcn.network import build_network, copy_network
 from napari_fcn_crf.fcn.training import frozen_features, quick_or_full

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.example import Example, views
-from napari_fcn_crf.fcn.heads.level_scores import trained_output
+from napari_fcn_crf.fcn.heads.head import trained_logits
 from napari_fcn_crf.fcn.layers.frozen_boundary import as_list, freeze_backbone, frozen_boundary
 from napari_fcn_crf.fcn.layers.padding import STRIDE_PX, pad_constant, pad_image
 from napari_fcn_crf.fcn.training.loss import make_targets
@@ -51,7 +51,7 @@ class QuickFeed:
         report: Report,
     ) -> None:
         boundary = frozen_boundary(network)
-        self.trainer = keras.Model(boundary, trained_output(network))
+        self.trainer = keras.Model(boundary, trained_logits(network))
         self.n_batches = len(examples)
         extractor = keras.Model(network.input, boundary)
         extractor.jit_compile = False

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.augmentation import Augmentation
 from napari_fcn_crf.fcn.batches.example import Example
-from napari_fcn_crf.fcn.heads.level_scores import trained_output
+from napari_fcn_crf.fcn.heads.head import trained_logits
 from napari_fcn_crf.fcn.layers.padding import crop, pad_constant, pad_image
 from napari_fcn_crf.fcn.training.loss import make_targets
 from napari_fcn_crf.settings import TrainingSettings
@@ -54,7 +54,7 @@ class FullFeed:
     def __init__(
         self, network: Any, examples: list[Example], factors: Factors, settings: TrainingSettings
     ) -> None:
-        self.trainer = keras.Model(network.input, trained_output(network))
+        self.trainer = keras.Model(network.input, trained_logits(network))
         self.n_batches = len(examples)
         self._examples = examples
         self._factors = factors
