@@ -36,6 +36,7 @@ ROOMS = {
         "model",
         "pipeline",
         "weights",
+        "weights.formats",
     },
     "compute": {"fcn.devices"},
     "compute.child": {
@@ -117,6 +118,7 @@ ROOMS = {
         "ui.session",
         "ui.viewer",
         "weights",
+        "weights.formats",
     },
     "ui.viewer": {"data", "model"},
     "weights": {"weights.formats"},

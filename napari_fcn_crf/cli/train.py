@@ -15,6 +15,7 @@ from napari_fcn_crf.cli.progress_bar import progress_bar
 from napari_fcn_crf.data.labelled_folder import PairFiles, find_pairs
 from napari_fcn_crf.quoting import say
 from napari_fcn_crf.settings import Precision, TrainingSettings
+from napari_fcn_crf.weights.formats.table import published_kinds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser,
         "network and training",
         TrainingSettings,
-        notes={"architecture": " ".join(f"{h.title}: {h.description}" for h in heads().values())},
+        notes={
+            "architecture": " ".join(f"{h.title}: {h.description}" for h in heads().values()),
+            "weights": f"Files are VGG-16 for {published_kinds()}.",
+        },
     )
     add_device(parser)
 

@@ -14,6 +14,7 @@ from napari_fcn_crf.ui.actions import network_actions
 from napari_fcn_crf.ui.session.preferences import compute_settings
 from napari_fcn_crf.ui.steps.step import RunButton, Step
 from napari_fcn_crf.weights.download import PUBLISHED
+from napari_fcn_crf.weights.formats.table import endings
 
 BACKBONES = {
     "vgg16-compact": (
@@ -30,7 +31,7 @@ WEIGHTS = {
     RANDOM: ("random", "Nothing is known beforehand."),
 }
 _TOOLTIP = Qt.ItemDataRole.ToolTipRole
-_WEIGHTS_FILES = "VGG-16 weights (*.h5 *.keras *.npz *.ckpt *.index *.safetensors *.pth *.onnx)"
+_WEIGHTS_FILES = f"VGG-16 weights ({' '.join(f'*{ending}' for ending in endings())})"
 
 
 class NetworkStep(Step):
