@@ -144,13 +144,9 @@ def train(
             list(_examples(pairs, card.class_values, card.intensity, settings)),
             card.n_classes,
             settings,
+            fit.TrainingWatch(on_progress, should_stop, checkpoint, on_preview, log),
             losses=card.losses,
             state=None if resume is None else resume.optimizer,
-            on_progress=on_progress,
-            should_stop=should_stop,
-            on_snapshot=checkpoint,
-            on_preview=on_preview,
-            log=log,
         )
     if result.ending == "stopped" and result.losses == card.losses:
         raise Cancelled

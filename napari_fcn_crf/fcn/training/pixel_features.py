@@ -1,4 +1,4 @@
-"""Quick mode where every pixel is classified by itself: features of annotated pixels alone."""
+"""Features of annotated pixels alone, for quick mode where every pixel is classified by itself."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ from napari_fcn_crf.fcn.batches.example import Example
 from napari_fcn_crf.fcn.heads.head import PixelSum, head_of
 from napari_fcn_crf.fcn.hypercolumns.bilinear_taps import Taps
 from napari_fcn_crf.fcn.layers.frozen_boundary import as_list, frozen_boundary
-from napari_fcn_crf.fcn.layers.padding import pad_constant, pad_image
-from napari_fcn_crf.fcn.training.loss import make_targets
-from napari_fcn_crf.fcn.training.whole_images import Batch, Factors
-from napari_fcn_crf.settings import TrainingSettings
+from napari_fcn_crf.fcn.training.samples import Batch, Prepare
 
 
 class PixelFeed:
@@ -37,8 +34,7 @@ class PixelFeed:
         self,
         network: Any,
         examples: list[Example],
-        factors: Factors,
-        settings: TrainingSettings,
+        prepare: Prepare,
         report: Callable[[int, int], None],
     ) -> None:
         levels = _pixel_sum(network)
@@ -52,23 +48,20 @@ class PixelFeed:
         self._held_out: list[list[Any]] = []
         for done, example in enumerate(examples):
             report(done, len(examples))
+            sample = prepare(example)
             features = [
                 np.asarray(keras.ops.convert_to_numpy(feature))
-                for feature in as_list(
-                    extractor.predict_on_batch(pad_image(example.image)[np.newaxis])
-                )
+                for feature in as_list(extractor.predict_on_batch(sample.image[np.newaxis]))
             ]
-            indices = pad_constant(example.indices, IGNORE)
-            targets = make_targets(indices, factors, settings.loss_reduction)
-            annotated = indices != IGNORE
+            annotated = sample.indices != IGNORE
             inputs = head.inputs_at(features, annotated)
             classes, weights = (
                 keras.ops.convert_to_tensor(values[annotated][np.newaxis, :, np.newaxis])
-                for values in (targets.classes, targets.weights)
+                for values in (sample.targets.classes, sample.targets.weights)
             )
             self._batches.append((inputs, classes, weights))
-            if example.held_out is not None:
-                held_out = pad_constant(example.held_out, IGNORE) != IGNORE
+            if sample.held_out is not None:
+                held_out = sample.held_out != IGNORE
                 if held_out.any():
                     self._held_out.append(head.inputs_at(features, held_out))
 
