@@ -17,8 +17,9 @@ from napari_fcn_crf.crf.large_images import parts
 from napari_fcn_crf.crf.lattice import CrowdedTileError, PermutohedralLattice, tile_boxes
 from napari_fcn_crf.crf.mean_field import OnIteration, ShouldStop, mean_field
 from napari_fcn_crf.crf.threads import available_threads
-from napari_fcn_crf.crf.unary import check_probabilities, clamp, log_odds
+from napari_fcn_crf.crf.unary import clamp, log_odds
 from napari_fcn_crf.data.intensity import IntensityMapping
+from napari_fcn_crf.data.probabilities import as_probabilities
 from napari_fcn_crf.settings import CRFSettings
 
 Floats = npt.NDArray[np.float32]
@@ -135,7 +136,7 @@ class DenseCRF:
             If the engine is "pydensecrf" and it is not installed.
         """
         settings = settings or self.settings
-        given = check_probabilities(probabilities, self._spatial_shape)
+        given = as_probabilities(probabilities, self._spatial_shape)
         classes = len(given)
         fixed = _check_clamped(clamped, self._spatial_shape, classes)
         if settings.iterations:
