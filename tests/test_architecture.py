@@ -19,7 +19,8 @@ GROUND = {
     "input_error": set(),
     "progress": set(),
     "quoting": set(),
-    "settings": {"input_error"},
+    "settings": {"settings_base"},
+    "settings_base": {"input_error"},
 }
 """The modules on the ground floor, which every room may use, and what they use of each other."""
 
@@ -296,7 +297,7 @@ def test_errors_are_swallowed_only_where_they_are_shown():
     assert found == []
 
 
-TOLD = {"data", "fcn", "model", "pipeline", "settings", "weights"}
+TOLD = {"data", "fcn", "model", "pipeline", "settings", "settings_base", "weights"}
 """What the compute process runs, whose parent tells the user of an `InputError` and no other."""
 
 
