@@ -271,6 +271,20 @@ def test_files_are_short():
     assert long == {}, "one idea a file"
 
 
+NAMED = {"crf", "fcn", "pipeline", "weights"}
+EMPTY = {"a", "an", "how", "one", "now", "the", "what", "where", "whether", "which"}
+
+
+def test_modules_begin_with_the_name_of_what_they_hold():
+    """So that who searches for "optimizer", "batch" or "tile" lands in the right file."""
+    found = []
+    for path in FILES:
+        said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "The"
+        if part_of(path) in NAMED and said.split()[0].lower() in EMPTY:
+            found.append(f"{path.relative_to(PACKAGE.parent)}: {said.splitlines()[0]}")
+    assert found == []
+
+
 def broad_handlers(source: str) -> list[int]:
     """Return the lines of handlers of every exception that do not raise it again."""
     lines = []

@@ -1,4 +1,4 @@
-"""The fully connected CRF of one image: lattices built once, inference as often as one likes."""
+"""Dense CRF of one image: lattices built once, inference as often as one likes."""
 
 from __future__ import annotations
 
@@ -71,6 +71,10 @@ class DenseCRF:
     with positions p, intensities I, and each kernel normalised symmetrically. Positions are in the
     order (plane,) row, column: the lattice's error depends on it, so it matters for agreement.
     Lattices depend on image and sigmas alone and are built when they are first needed.
+
+    The kernels are these two, the paper's, by design, and no list of any number: an iteration reads
+    both lattices' slots of a pixel in one compiled pass (`_kernels/mean_field_steps.update`), whose
+    types differ with each lattice's corners, and settings, presets and sliders name both.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""A network from its settings: preprocessing, backbone, head, and weights."""
+"""Network from its settings: preprocessing, backbone, head, and weights."""
 
 from __future__ import annotations
 

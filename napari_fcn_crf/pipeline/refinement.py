@@ -1,4 +1,4 @@
-"""Refine probabilities with the dense CRF: planes, stacks and volumes."""
+"""Refinement of probabilities with the dense CRF: planes, stacks and volumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train: from annotated images to a model.
+"""Training: from annotated images to a model.
 
 Keras is imported when it is needed, not with this module.
 """

@@ -1,4 +1,4 @@
-"""Random weights, drawn once and only for the layers that no file provides."""
+"""Initialisation: random weights, drawn once and only for the layers that no file provides."""
 
 from __future__ import annotations
 

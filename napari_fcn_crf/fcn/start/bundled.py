@@ -1,4 +1,4 @@
-"""The weights that come with the package: a compact VGG-16 of our own."""
+"""Bundled weights: a compact VGG-16 of our own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each layer's share of the learning rate."""
+"""Learning rates: each layer's share."""
 
 from __future__ import annotations
 

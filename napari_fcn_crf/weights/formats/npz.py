@@ -1,4 +1,4 @@
-"""Numpy archives, without unpickling anything."""
+"""Numpy archives (`.npz`), without unpickling anything."""
 
 from __future__ import annotations
 

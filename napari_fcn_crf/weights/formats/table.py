@@ -1,4 +1,4 @@
-"""All weights formats: a file and a line each."""
+"""Table of the weights formats: a file and a line each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Named arrays in a file, known by their shapes and read one at a time."""
+"""Tensors in a file: named, known by their shapes, and read one at a time."""
 
 from __future__ import annotations
 
