@@ -188,7 +188,7 @@ MUTATIONS = (
         "tests/model/test_card.py",
     ),
     Mutation(
-        "settings.py",
+        "settings_base.py",
         "return cls(**{name: value for name, value in values.items() if name in known})",
         "return cls()",
         "settings that were saved are the defaults",

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import reprlib
-from dataclasses import dataclass, fields, replace
-from numbers import Integral, Real
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_type_hints
+from typing import Annotated, Any, Literal, Self
 
-from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.settings_base import Bounds, Settings, require
 
 Architecture = Literal["fcn32s", "fcn16s", "fcn8s", "largefov", "hypercolumn"]
+"""The heads: each is the file of that name in `fcn/heads/`, and they are offered in this order."""
+
 Backbone = Literal["vgg16-compact", "vgg16"]
 LabelMode = Literal["scribbles", "mask"]
 LossReduction = Literal["mean", "sum"]
-ClassWeights = Literal["none", "balanced"]
+ClassWeights = Literal["balanced", "none"]
 TrainingMode = Literal["auto", "quick", "full"]
 Rates = Literal["fitted", "equal"]
 CRFEngine = Literal["builtin", "pydensecrf"]
@@ -29,69 +29,23 @@ RANDOM = "random"
 
 SMALLEST_TILE_PX = 256
 
+_MODES = [
+    ("automatic", "auto"),
+    ("quick: only the head", "quick"),
+    ("full: every layer", "full"),
+]
+
 DEVICES = ("auto", "cpu", *(f"gpu:{index}" for index in range(8)))
 
 
-def require(name: str, value: object, holds: bool, expected: str) -> None:
-    """Raise a ValueError that names the setting, what it must be and what it was."""
-    if not holds:
-        # A file may hold anything, of any length.
-        raise InputError(f"{name} must be {expected}, but is {reprlib.repr(value)}.")
-
-
-def require_between(name: str, value: Any, lowest: float, highest: float, kind: Any = Real) -> None:
-    """Raise a ValueError unless the setting is a number of a kind within these bounds."""
-    # NaN is within no bounds.
-    holds = isinstance(value, kind) and lowest <= value <= highest
-    what = "a whole number" if kind is Integral else "a number"
-    require(name, value, holds, f"{what} from {lowest:g} to {highest:g}")
-
-
-class _Settings:
-    """What the settings classes share: checked literals and a round trip through JSON."""
-
-    def _check_literals(self) -> None:
-        for name, hint in get_type_hints(type(self)).items():
-            choices = get_args(hint)
-            if getattr(hint, "__origin__", None) is Literal:
-                value = getattr(self, name)
-                expected = "one of " + ", ".join(map(repr, choices))
-                require(name, value, value in choices, expected)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the settings as plain JSON values."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
-        return {
-            name: str(value) if isinstance(value, Path) else value for name, value in values.items()
-        }
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Make settings from `to_dict`'s values; names this version does not know are left out.
-
-        Raises
-        ------
-        ValueError
-            If they are no such values; the message says which.
-        """
-        if not isinstance(values, dict):
-            raise InputError(
-                f"Settings must be values by name, but {reprlib.repr(values)} was found."
-            )
-        known = {field.name for field in fields(cls)}  # type: ignore[arg-type]
-        return cls(**{name: value for name, value in values.items() if name in known})
-
-
 @dataclass(frozen=True)
-class TrainingSettings(_Settings):
+class TrainingSettings(Settings):
     """How a network is built and trained.
 
     Parameters
     ----------
-    architecture : {"fcn32s", "fcn16s", "fcn8s", "largefov", "hypercolumn"}
-        The fully convolutional network on top of the backbone: class scores at stride 32; joined by
-        those of stride 16, or 16 and 8; at stride 8 by convolutions with holes; or at every pixel
-        from all levels at once.
+    architecture : Architecture
+        The head, that is the fully convolutional network on top of the backbone.
     backbone : {"vgg16-compact", "vgg16"}
         VGG-16, or the same thirteen convolutions at a quarter of the width with a 3x3 fc6 of 256.
     weights : path, "bundled" or "random", optional
@@ -103,29 +57,32 @@ class TrainingSettings(_Settings):
     iterations : int
         Optimizer steps, one image each.
     learning_rate : float
-        Of Adam.
+        Of the Adam optimizer (α).
     backbone_rate : float
         Share of the learning rate that the thirteen convolutions are trained at where their weights
-        were learnt before, above 0 and at most 1: a few strokes would undo what they know.
+        were learnt before: a few strokes would undo what they know.
     rates : {"fitted", "equal"}
         "fitted" lets class scores start silent on weights that were learnt before, and takes
         smaller steps in layers whose output a step would change most, the wide and the loud ones;
         "equal" lets scores start at random, and takes the same step in all.
     dropout : float
-        Fraction of fc6 and fc7 units dropped while training, in [0, 1).
+        Fraction of the units of fc6 and fc7 that is left out at random in each step.
     loss_reduction : {"mean", "sum"}
-        Whether the pixels' cross-entropies are averaged or summed.
+        Mean or sum of the pixels' cross-entropies.
     class_weights : {"balanced", "none"}
-        Weigh each class by the inverse of its number of annotated pixels, or all pixels alike.
+        "balanced" lets a class with few strokes count as much as one with many; "none" lets each
+        pixel count alike.
     seed : int
-        Of initialisation, dropout and the order of images.
+        Of initialisation, dropout and the order of images: the same one gives the same result on
+        the same computer.
     mode : {"auto", "quick", "full"}
         "quick" leaves the backbone's thirteen convolutions as they are and computes their features
         once for each image, so that a step costs only what is on top of them; "full" trains
         everything. "auto" is quick on a CPU if the backbone's weights were learnt, and full
         otherwise.
     validation_fraction : float
-        Share of each class's strokes that is held out to measure the IoU on, from 0 to 0.5.
+        Share of each class's strokes that is held out: the IoU is measured on them, and nothing
+        learnt.
     patience : int
         Stop when the loss, or the IoU of what is held out, has not improved for so many steps; 0
         never stops early.
@@ -142,30 +99,24 @@ class TrainingSettings(_Settings):
     backbone: Backbone = "vgg16-compact"
     weights: str | Path | None = None
     labels: LabelMode = "scribbles"
-    iterations: int = 100
-    learning_rate: float = 1e-3
-    backbone_rate: float = 0.1
+    iterations: Annotated[int, {"label": "Iterations", "max": 100_000}, Bounds(1)] = 100
+    learning_rate: Annotated[
+        float,
+        {"label": "Learning rate", "min": 1e-7, "max": 1, "step": 1e-4},
+        Bounds(0, above=True),
+    ] = 1e-3
+    backbone_rate: Annotated[float, Bounds(0, 1, above=True)] = 0.1
     rates: Rates = "fitted"
-    dropout: float = 0.5
-    loss_reduction: LossReduction = "mean"
-    class_weights: ClassWeights = "balanced"
-    seed: int = 0
-    mode: TrainingMode = "auto"
-    validation_fraction: float = 0.0
-    patience: int = 0
-    augment: bool = False
-
-    def __post_init__(self) -> None:
-        self._check_literals()
-        require("iterations", self.iterations, self.iterations >= 1, "at least 1")
-        require("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
-        rate = self.backbone_rate
-        require("backbone_rate", rate, 0 < rate <= 1, "above 0 and at most 1")
-        require("dropout", self.dropout, 0 <= self.dropout < 1, "at least 0 and below 1")
-        require("seed", self.seed, 0 <= self.seed < 2**32, "from 0 to 4294967295")
-        fraction = self.validation_fraction
-        require("validation_fraction", fraction, 0 <= fraction <= 0.5, "from 0 to 0.5")
-        require("patience", self.patience, self.patience >= 0, "at least 0")
+    dropout: Annotated[
+        float, {"label": "Dropout", "max": 0.95, "step": 0.05}, Bounds(0, 1, below=True)
+    ] = 0.5
+    loss_reduction: Annotated[LossReduction, {"label": "Loss"}] = "mean"
+    class_weights: Annotated[ClassWeights, {"label": "Class weights"}] = "balanced"
+    seed: Annotated[int, {"label": "Seed", "max": 2**31 - 1}, Bounds(0, 2**32 - 1)] = 0
+    mode: Annotated[TrainingMode, {"label": "Mode", "choices": _MODES}] = "auto"
+    validation_fraction: Annotated[float, {"label": "Held out", "step": 0.1}, Bounds(0, 0.5)] = 0.0
+    patience: Annotated[int, {"label": "Patience", "max": 100_000}, Bounds(0)] = 0
+    augment: Annotated[bool, {"label": "Turn and flip"}] = False
 
     @property
     def starting_weights(self) -> str | Path:
@@ -200,7 +151,7 @@ class TrainingSettings(_Settings):
 
 
 @dataclass(frozen=True)
-class PredictionSettings(_Settings):
+class PredictionSettings(Settings):
     """How an image is predicted.
 
     Parameters
@@ -213,6 +164,7 @@ class PredictionSettings(_Settings):
     tile_px: int = 1024
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         valid = self.tile_px >= SMALLEST_TILE_PX and self.tile_px % 32 == 0
         require("tile_px", self.tile_px, valid, f"a multiple of 32, at least {SMALLEST_TILE_PX}")
 
@@ -230,30 +182,44 @@ class PredictionSettings(_Settings):
         return replace(self, tile_px=max(SMALLEST_TILE_PX, asked // 2 // 32 * 32))
 
 
-@dataclass(frozen=True)
-class CRFSettings(_Settings):
-    """Parameters of the fully connected CRF; the defaults are the tutorial's.
+def _slider(label: str, lowest: float, highest: float) -> dict[str, Any]:
+    return {"label": label, "min": lowest, "max": highest, "step": 0.1}
 
-    Standard deviations and the depth ratio go from 1e-9 to 1e9, weights from 0 to 10 000.
+
+_SIGMA = Bounds(1e-9, 1e9)
+# Stronger ones could outweigh what is certain, and make no label another.
+_WEIGHT = Bounds(0, 10_000)
+
+
+@dataclass(frozen=True)
+class CRFSettings(Settings):
+    """Parameters of the fully connected CRF; the defaults are the tutorial's.
 
     Parameters
     ----------
     iterations : int
-        Mean-field iterations, up to 100000; 0 returns the probabilities as they are.
+        Of the mean field; more than ten seldom change anything, and 0 returns the probabilities as
+        they are.
     gaussian_sigma_px : float
-        Standard deviation of the smoothness kernel, θγ in the paper, in pixels.
+        Pixels within which neighbours agree: standard deviation of the smoothness kernel (θγ).
     gaussian_weight : float
-        Strength of the smoothness kernel, w(2).
+        How strongly neighbours agree: weight of the smoothness kernel (w2). Less keeps thin and
+        small things.
     bilateral_sigma_px : float
-        Spatial standard deviation of the appearance kernel, θα, in pixels.
+        Pixels across which alike colours agree: spatial standard deviation of the appearance kernel
+        (θα).
     bilateral_sigma_intensity : float
-        Intensity standard deviation of the appearance kernel, θβ, in grey levels of 0 to 255.
+        Grey levels, of 255, over which two pixels still count as alike: intensity standard
+        deviation of the appearance kernel (θβ). Less follows fainter edges.
     bilateral_weight : float
-        Strength of the appearance kernel, w(1).
+        How strongly pixels of alike colour agree: weight of the appearance kernel (w1). More
+        follows the image further.
     depth_ratio : float
-        In volumes, the spatial standard deviations along z over those within a plane.
+        Both radii across slices over those within one, where a volume is refined as one. The
+        image's scale counts already.
     engine : {"builtin", "pydensecrf"}
-        Our own numba engine, or Krähenbühl's C++ code through pydensecrf, the reference.
+        "builtin" is our own and needs nothing else; "pydensecrf" is Krähenbühl's C++ code, the
+        reference, if it is installed.
 
     Raises
     ------
@@ -266,54 +232,47 @@ class CRFSettings(_Settings):
     potentials", NIPS 2011, https://doi.org/10.48550/arXiv.1210.5644
     """
 
-    iterations: int = 5
-    gaussian_sigma_px: float = 10.0
-    gaussian_weight: float = 3.0
-    bilateral_sigma_px: float = 50.0
-    bilateral_sigma_intensity: float = 20.0
-    bilateral_weight: float = 10.0
-    depth_ratio: float = 1.0
-    engine: CRFEngine = "builtin"
-
-    def __post_init__(self) -> None:
-        self._check_literals()
-        require_between("iterations", self.iterations, 0, 100_000, Integral)
-        sigmas = "gaussian_sigma_px", "bilateral_sigma_px", "bilateral_sigma_intensity"
-        for name in (*sigmas, "depth_ratio"):
-            require_between(name, getattr(self, name), 1e-9, 1e9)
-        # Stronger ones could outweigh what is certain, and make no label another.
-        for name in ("gaussian_weight", "bilateral_weight"):
-            require_between(name, getattr(self, name), 0, 10_000)
+    iterations: Annotated[int, {"label": "Iterations", "max": 30}, Bounds(0, 100_000)] = 5
+    gaussian_sigma_px: Annotated[float, _slider("Smoothness radius (px)", 0.5, 50), _SIGMA] = 10.0
+    gaussian_weight: Annotated[float, _slider("Smoothness strength", 0, 30), _WEIGHT] = 3.0
+    bilateral_sigma_px: Annotated[float, _slider("Edge radius (px)", 1, 200), _SIGMA] = 50.0
+    bilateral_sigma_intensity: Annotated[
+        float, _slider("Edge sensitivity (grey)", 1, 100), _SIGMA
+    ] = 20.0
+    bilateral_weight: Annotated[float, _slider("Edge strength", 0, 50), _WEIGHT] = 10.0
+    depth_ratio: Annotated[float, _slider("Depth of volumes", 0.1, 10), _SIGMA] = 1.0
+    engine: Annotated[CRFEngine, {"label": "Engine"}] = "builtin"
 
 
 @dataclass(frozen=True)
-class ComputeSettings(_Settings):
+class ComputeSettings(Settings):
     """Where the network runs.
 
     Parameters
     ----------
     device : str
-        "auto" (the first GPU if there is one), "cpu", or "gpu:0" to "gpu:7".
+        "auto" takes the first GPU if there is one; else "cpu", or "gpu:0" to "gpu:7".
     backend : {"tensorflow", "torch", "jax"}
-        The library Keras computes with.
+        The library Keras computes with. TensorFlow comes with this package; on Windows only PyTorch
+        can use a GPU.
     memory_growth : bool
         Let TensorFlow take GPU memory as it needs it instead of all at once.
     threads : int
-        How many threads the network and the CRF use at most; 0 for as many as there are processors.
+        Of the network and the CRF, at most; 0 for as many as there are processors.
     weights_folder : str
-        Where weights files are looked for; empty means the user's cache folder.
+        Where weights files are looked for; empty for the user's cache folder.
     interpreter : str
-        Python of the compute process; empty means the one napari runs in.
+        Path of another Python with Keras and this package for the compute process; empty for
+        napari's own.
     """
 
-    device: str = "auto"
-    backend: Backend = "tensorflow"
-    memory_growth: bool = True
-    threads: int = 0
-    weights_folder: str = ""
-    interpreter: str = ""
+    device: Annotated[str, {"label": "Device"}] = "auto"
+    backend: Annotated[Backend, {"label": "Backend"}] = "tensorflow"
+    memory_growth: Annotated[bool, {"label": "Take GPU memory as needed"}] = True
+    threads: Annotated[int, {"label": "Threads"}, Bounds(0)] = 0
+    weights_folder: Annotated[str, {"label": "Weights folder"}] = ""
+    interpreter: Annotated[str, {"label": "Python of the compute process"}] = ""
 
     def __post_init__(self) -> None:
-        self._check_literals()
+        super().__post_init__()
         require("device", self.device, self.device in DEVICES, "one of " + ", ".join(DEVICES))
-        require("threads", self.threads, self.threads >= 0, "0 or more")

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from napari_fcn_crf.atomic_files import atomic_path
-from napari_fcn_crf.fcn.start.bundled import FILE, GAIN
+from napari_fcn_crf.fcn.hypercolumns.joined_levels import GAIN
+from napari_fcn_crf.fcn.start.bundled import FILE
 from napari_fcn_crf.model.record import file_sha256
 
 

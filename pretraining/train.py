@@ -18,7 +18,8 @@ import keras
 import numpy as np
 
 from napari_fcn_crf.atomic_files import atomic_path
-from napari_fcn_crf.fcn.heads.hypercolumn import hypercolumn_levels, join_levels
+from napari_fcn_crf.fcn.hypercolumns.joined_levels import join_levels
+from napari_fcn_crf.fcn.hypercolumns.levels import hypercolumn_levels
 from napari_fcn_crf.fcn.layers.initialisation import initialise
 from napari_fcn_crf.fcn.layers.vgg16 import preprocess
 from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS

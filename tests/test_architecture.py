@@ -19,7 +19,8 @@ GROUND = {
     "input_error": set(),
     "progress": set(),
     "quoting": set(),
-    "settings": {"input_error"},
+    "settings": {"settings_base"},
+    "settings_base": {"input_error"},
 }
 """The modules on the ground floor, which every room may use, and what they use of each other."""
 
@@ -27,7 +28,17 @@ ROOMS = {
     # The public names, imported on first use, and the version.
     "": {"compute", "model", "pipeline"},
     "__main__": {"cli"},
-    "cli": {"compute", "compute.child", "data", "demo", "model", "pipeline", "weights"},
+    "cli": {
+        "compute",
+        "compute.child",
+        "data",
+        "demo",
+        "fcn.heads",
+        "model",
+        "pipeline",
+        "weights",
+        "weights.formats",
+    },
     "compute": {"fcn.devices"},
     "compute.child": {
         "compute",
@@ -48,7 +59,8 @@ ROOMS = {
     "fcn": {"fcn.heads", "fcn.layers", "fcn.start", "weights", "weights.formats"},
     "fcn.batches": {"data", "fcn.layers"},
     "fcn.devices": {"weights.formats"},
-    "fcn.heads": {"fcn.layers", "weights"},
+    "fcn.heads": {"fcn.hypercolumns", "fcn.layers", "weights"},
+    "fcn.hypercolumns": {"fcn.layers", "weights"},
     "fcn.layers": {"weights", "weights.formats"},
     "fcn.model_file": {"fcn.optimizer", "model", "weights.formats"},
     "fcn.optimizer": {"fcn.devices", "model", "weights.formats"},
@@ -60,6 +72,7 @@ ROOMS = {
         "fcn.batches",
         "fcn.devices",
         "fcn.heads",
+        "fcn.hypercolumns",
         "fcn.layers",
         "fcn.optimizer",
         "fcn.prediction",
@@ -100,12 +113,14 @@ ROOMS = {
     "ui.steps": {
         "compute",
         "data",
+        "fcn.heads",
         "pipeline",
         "ui.actions",
         "ui.sections",
         "ui.session",
         "ui.viewer",
         "weights",
+        "weights.formats",
     },
     "ui.viewer": {"data", "model"},
     "weights": {"weights.formats"},
@@ -256,6 +271,20 @@ def test_files_are_short():
     assert long == {}, "one idea a file"
 
 
+NAMED = {"crf", "fcn", "pipeline", "weights"}
+EMPTY = {"a", "an", "how", "one", "now", "the", "what", "where", "whether", "which"}
+
+
+def test_modules_begin_with_the_name_of_what_they_hold():
+    """So that who searches for "optimizer", "batch" or "tile" lands in the right file."""
+    found = []
+    for path in FILES:
+        said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "The"
+        if part_of(path) in NAMED and said.split()[0].lower() in EMPTY:
+            found.append(f"{path.relative_to(PACKAGE.parent)}: {said.splitlines()[0]}")
+    assert found == []
+
+
 def broad_handlers(source: str) -> list[int]:
     """Return the lines of handlers of every exception that do not raise it again."""
     lines = []
@@ -282,7 +311,7 @@ def test_errors_are_swallowed_only_where_they_are_shown():
     assert found == []
 
 
-TOLD = {"data", "fcn", "model", "pipeline", "settings", "weights"}
+TOLD = {"data", "fcn", "model", "pipeline", "settings", "settings_base", "weights"}
 """What the compute process runs, whose parent tells the user of an `InputError` and no other."""
 
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -95,7 +96,8 @@ def test_every_command_exists_and_costs_no_import_of_keras(contributions):
         "tensorflow",
         "torch",
         "jax",
-        "napari_fcn_crf.fcn",
+        "napari_fcn_crf.fcn.network",
+        "napari_fcn_crf.fcn.layers",
         "napari_fcn_crf.crf._kernels",
     }
     assert not late & set(answer["loaded"])
@@ -140,10 +142,18 @@ def test_preferences_page_is_one_that_napari_can_show(contributions):
 
 def test_preferences_offer_what_the_settings_know(contributions):
     from napari_fcn_crf.settings import DEVICES, ComputeSettings
+    from napari_fcn_crf.settings_base import describe
 
     (page,) = contributions["configurations"].values()
     settings = {name: setting["default"] for name, setting in page["properties"].items()}
     assert settings == ComputeSettings().to_dict()
     assert tuple(page["properties"]["device"]["enum"]) == DEVICES
-    for backend in page["properties"]["backend"]["enum"]:
-        assert ComputeSettings(backend=backend).backend == backend
+    kinds = {str: "string", bool: "boolean", int: "integer"}
+    for name, known in describe(ComputeSettings).items():
+        shown = page["properties"][name]
+        assert shown["title"] == known.options["label"], name
+        assert shown["description"] == known.text, name
+        assert shown["type"] == kinds.get(known.type, "string"), name
+        assert shown.get("minimum") == known.options.get("min"), name
+        if choices := get_args(known.type):
+            assert tuple(shown["enum"]) == choices, name

@@ -13,6 +13,7 @@ from napari_fcn_crf.settings import (
     PredictionSettings,
     TrainingSettings,
 )
+from napari_fcn_crf.settings_base import describe
 
 ALL = (TrainingSettings, PredictionSettings, CRFSettings, ComputeSettings)
 
@@ -97,10 +98,18 @@ def test_the_crfs_defaults_are_the_tutorials() -> None:
         (TrainingSettings, {"architecture": "unet"}, "architecture must be one of 'fcn32s'"),
         (TrainingSettings, {"backbone": "vgg19"}, "backbone must be one of .*'vgg16'"),
         (TrainingSettings, {"labels": "both"}, "labels must be one of 'scribbles', 'mask'"),
-        (TrainingSettings, {"iterations": 0}, "iterations must be at least 1, but is 0"),
-        (TrainingSettings, {"learning_rate": 0.0}, "learning_rate must be above 0"),
-        (TrainingSettings, {"dropout": 1.0}, "dropout must be at least 0 and below 1"),
-        (TrainingSettings, {"seed": -1}, "seed must be from 0"),
+        (
+            TrainingSettings,
+            {"iterations": 0},
+            "iterations must be a whole number of at least 1, but is 0",
+        ),
+        (
+            TrainingSettings,
+            {"learning_rate": 0.0},
+            "learning_rate must be a number above 0, but is 0",
+        ),
+        (TrainingSettings, {"dropout": 1.0}, "dropout must be a number of at least 0 and below 1"),
+        (TrainingSettings, {"seed": -1}, "seed must be a whole number from 0 to 4294967295"),
         (TrainingSettings, {"loss_reduction": "max"}, "loss_reduction must be one of"),
         (TrainingSettings, {"class_weights": "some"}, "class_weights must be one of"),
         (PredictionSettings, {"tile_px": 100}, "tile_px must be a multiple of 32"),
@@ -143,3 +152,49 @@ def test_each_backbone_starts_from_the_weights_that_come_with_it(
 ) -> None:
     settings = TrainingSettings(backbone=backbone, weights=weights)
     assert settings.starting_weights == expected
+
+
+@pytest.mark.parametrize("settings", ALL)
+def test_what_a_control_offers_is_taken_and_no_more_than_the_bounds(settings: Any) -> None:
+    for name, known in describe(settings).items():
+        ends = [known.options[end] for end in ("min", "max") if end in known.options]
+        for end in ends:
+            assert known.holds(end), (name, end)
+            settings(**{name: end})
+        if len(ends) == 2:
+            assert ends[0] <= known.default <= ends[1], name
+        for title, value in known.options.get("choices", ()):
+            assert title
+            settings(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "taken", "refused"),
+    [
+        (TrainingSettings, "iterations", [1, 10**9], [0, 1.5, "3", None]),
+        (TrainingSettings, "learning_rate", [1e-300, 5], [0, -1.0, float("nan"), "1"]),
+        (TrainingSettings, "backbone_rate", [1e-9, 1], [0, 1.001]),
+        (TrainingSettings, "dropout", [0, 0.999], [-0.1, 1]),
+        (TrainingSettings, "seed", [0, 2**32 - 1], [-1, 2**32]),
+        (TrainingSettings, "validation_fraction", [0, 0.5], [-0.1, 0.51]),
+        (TrainingSettings, "patience", [0, 10**6], [-1]),
+        (CRFSettings, "depth_ratio", [1e-9, 1e9], [0, 1.1e9, float("inf")]),
+        (CRFSettings, "gaussian_weight", [0, 10_000], [-1e-9, 10_001]),
+        (ComputeSettings, "threads", [0, 500], [-1, 0.5]),
+    ],
+)
+def test_both_ends_of_each_range(
+    settings: Any, name: str, taken: list[Any], refused: list[Any]
+) -> None:
+    for value in taken:
+        assert getattr(settings(**{name: value}), name) == value
+    for value in refused:
+        with pytest.raises(ValueError, match=f"^{name} must be a (whole )?number"):
+            settings(**{name: value})
+
+
+@pytest.mark.parametrize("settings", ALL)
+def test_texts_are_whole_sentences(settings: Any) -> None:
+    for name, known in describe(settings).items():
+        assert known.text.endswith("."), name
+        assert known.text[0].isupper() or known.text[0] == '"', name

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
-import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import UnionType
-from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
 from napari_fcn_crf.quoting import say
+from napari_fcn_crf.settings_base import describe
 
 S = TypeVar("S")
 
@@ -31,29 +30,35 @@ def add_settings(
     title: str,
     settings: type[Any],
     names: Sequence[str] | None = None,
+    notes: Mapping[str, str] | None = None,
 ) -> None:
-    """Add an option for each field of a settings class, or for those named, under a title."""
+    """Add an option for each field of a settings class, or for those named, under a title.
+
+    Notes, by the fields' names, stand in the help behind what the settings say.
+    """
     group = parser.add_argument_group(title)
-    hints = get_type_hints(settings)
-    texts = _documented(settings)
-    for field in fields(settings):
-        if names is not None and field.name not in names:
+    for name, known in describe(settings).items():
+        if names is not None and name not in names:
             continue
-        default = "" if field.default in (None, MISSING, "") else f" Default: {field.default}."
+        said = [known.text, (notes or {}).get(name, "")]
+        if known.bounds is not None:
+            said.append(f"{known.expected[0].upper()}{known.expected[1:]}.")
+        if known.default not in (None, MISSING, ""):
+            said.append(f"Default: {known.default}.")
         options: dict[str, Any] = {
             # What is not given is left to the settings class.
             "default": argparse.SUPPRESS,
-            "help": (texts.get(field.name, "") + default).replace("%", "%%"),
+            "help": " ".join(filter(None, said)).replace("%", "%%"),
         }
-        hint = hints[field.name]
-        if hint is bool:
+        if known.type is bool:
             options["action"] = argparse.BooleanOptionalAction
-        elif get_origin(hint) is Literal:
-            options["choices"] = get_args(hint)
+        elif get_origin(known.type) is Literal:
+            options["choices"] = get_args(known.type)
         else:
-            options["type"] = kind = str if get_origin(hint) in (Union, UnionType) else hint
-            options["metavar"] = {int: "N", float: "X"}.get(kind, field.name.upper())
-        group.add_argument(f"--{field.name.replace('_', '-')}", **options)
+            is_union = get_origin(known.type) in (Union, UnionType)
+            options["type"] = kind = str if is_union else known.type
+            options["metavar"] = {int: "N", float: "X"}.get(kind, name.upper())
+        group.add_argument(f"--{name.replace('_', '-')}", **options)
 
 
 def read_settings(arguments: argparse.Namespace, settings: type[S], base: S | None = None) -> S:
@@ -90,11 +95,3 @@ def add_output_folder(parser: argparse.ArgumentParser, files: str) -> None:
         metavar="FOLDER",
         help=f"where {files} go; made if there is none",
     )
-
-
-def _documented(settings: type[Any]) -> dict[str, str]:
-    """Return the text of each parameter in a class's numpydoc docstring."""
-    lines = textwrap.dedent("    " + (settings.__doc__ or "")).partition("Parameters\n")[2]
-    section = re.split(r"\n\n\w+\n-+\n", lines)[0]
-    entries = re.findall(r"^(\w+) : .*\n((?:    .*\n?)+)", section, flags=re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in entries}

@@ -15,10 +15,13 @@ from napari_fcn_crf.cli.progress_bar import progress_bar
 from napari_fcn_crf.data.labelled_folder import PairFiles, find_pairs
 from napari_fcn_crf.quoting import say
 from napari_fcn_crf.settings import Precision, TrainingSettings
+from napari_fcn_crf.weights.formats.table import published_kinds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
+    from napari_fcn_crf.fcn.heads.head import heads
+
     parser.add_argument(
         "pairs",
         nargs="+",
@@ -48,7 +51,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on training this model, with its settings where no others are given",
     )
     add_tensorboard(parser)
-    add_settings(parser, "network and training", TrainingSettings)
+    add_settings(
+        parser,
+        "network and training",
+        TrainingSettings,
+        notes={
+            "architecture": " ".join(f"{h.title}: {h.description}" for h in heads().values()),
+            "weights": f"Files are VGG-16 for {published_kinds()}.",
+        },
+    )
     add_device(parser)
 
 

@@ -1,1 +1,1 @@
-"""The fully connected CRF: numpy and numba only."""
+"""Dense CRF, a fully connected one: numpy and numba only."""

@@ -1,4 +1,4 @@
-"""The fully connected CRF of one image: lattices built once, inference as often as one likes."""
+"""Dense CRF of one image: lattices built once, inference as often as one likes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ from napari_fcn_crf.crf.large_images import parts
 from napari_fcn_crf.crf.lattice import CrowdedTileError, PermutohedralLattice, tile_boxes
 from napari_fcn_crf.crf.mean_field import OnIteration, ShouldStop, mean_field
 from napari_fcn_crf.crf.threads import available_threads
-from napari_fcn_crf.crf.unary import check_probabilities, clamp, log_odds
+from napari_fcn_crf.crf.unary import clamp, log_odds
 from napari_fcn_crf.data.intensity import IntensityMapping
+from napari_fcn_crf.data.probabilities import as_probabilities
 from napari_fcn_crf.settings import CRFSettings
 
 Floats = npt.NDArray[np.float32]
@@ -70,6 +71,10 @@ class DenseCRF:
     with positions p, intensities I, and each kernel normalised symmetrically. Positions are in the
     order (plane,) row, column: the lattice's error depends on it, so it matters for agreement.
     Lattices depend on image and sigmas alone and are built when they are first needed.
+
+    The kernels are these two, the paper's, by design, and no list of any number: an iteration reads
+    both lattices' slots of a pixel in one compiled pass (`_kernels/mean_field_steps.update`), whose
+    types differ with each lattice's corners, and settings, presets and sliders name both.
 
     References
     ----------
@@ -135,7 +140,7 @@ class DenseCRF:
             If the engine is "pydensecrf" and it is not installed.
         """
         settings = settings or self.settings
-        given = check_probabilities(probabilities, self._spatial_shape)
+        given = as_probabilities(probabilities, self._spatial_shape)
         classes = len(given)
         fixed = _check_clamped(clamped, self._spatial_shape, classes)
         if settings.iterations:

@@ -1,4 +1,4 @@
-"""What two pixels are compared by: where they are and what they look like, in units of sigma."""
+"""Features that two pixels are compared by: place and intensity, in units of sigma."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cutting images that are too large for one lattice into overlapping parts."""
+"""Large images, cut into overlapping parts where one lattice is too small for them."""
 
 from __future__ import annotations
 

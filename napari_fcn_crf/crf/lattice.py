@@ -1,4 +1,4 @@
-"""The permutohedral lattice: Gaussian filtering of high-dimensional features in linear time."""
+"""Permutohedral lattice: Gaussian filtering of high-dimensional features in linear time."""
 
 from __future__ import annotations
 

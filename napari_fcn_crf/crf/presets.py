@@ -1,4 +1,4 @@
-"""Named CRF settings: the published ones, and the user's own in a file."""
+"""Presets of CRF settings: the published ones, and the user's own in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference: Krähenbühl's own C++ code, through pydensecrf."""
+"""pydensecrf, the reference: Krähenbühl's own C++ code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work on ranges, shared between threads; kernels do not hold the interpreter's lock."""
+"""Threads that share work on ranges; kernels do not hold the interpreter's lock."""
 
 from __future__ import annotations
 

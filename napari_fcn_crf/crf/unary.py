@@ -1,4 +1,4 @@
-"""The unary: what the network says about each pixel, as log-odds against the last class."""
+"""Unary: what the network says about each pixel, as log-odds against the last class."""
 
 from __future__ import annotations
 
@@ -11,42 +11,14 @@ import numpy.typing as npt
 from napari_fcn_crf.crf._kernels import mean_field_steps as kernels
 from napari_fcn_crf.crf._kernels.rows import lanes
 from napari_fcn_crf.crf.threads import in_threads
+from napari_fcn_crf.data.probabilities import SUM_TOLERANCE
 
 Floats = npt.NDArray[np.float32]
 
 # The reference's: no network is surer than 1 in 100 000, and log 0 is no number.
 LEAST_PROBABILITY = np.float32(1e-5)
-_SUM_TOLERANCE = 1e-3
 # Log-odds of a clamped pixel; no message is ever near it, and its exponential is exactly 0.
 _CERTAIN = np.float32(1e6)
-
-
-def check_probabilities(
-    probabilities: Any, spatial_shape: tuple[int, ...]
-) -> npt.NDArray[np.float32]:
-    """Return probabilities as float32, shape (classes, *spatial), or say what is wrong.
-
-    Raises
-    ------
-    TypeError
-        If they are not real numbers.
-    ValueError
-        If their shape is not one or more classes of the image's.
-    """
-    array = np.asarray(probabilities)
-    if array.dtype.kind not in "buif":
-        raise TypeError(
-            f"Probabilities must be real numbers, but their type is {array.dtype}. "
-            "Convert them first, e.g. probabilities.astype('float32')."
-        )
-    if array.ndim != len(spatial_shape) + 1 or array.shape[1:] != spatial_shape or not len(array):
-        raise ValueError(
-            f"Probabilities must be (classes, *image), that is (classes, "
-            f"{', '.join(map(str, spatial_shape))}), but their shape is {array.shape}. "
-            "Choose the probabilities that were predicted from this image."
-        )
-    with np.errstate(over="ignore"):  # to infinity, which is refused with what is negative
-        return np.ascontiguousarray(array, np.float32)
 
 
 def log_odds(probabilities: Floats, threads: int) -> Floats:
@@ -63,7 +35,7 @@ def log_odds(probabilities: Floats, threads: int) -> Floats:
     Warns
     -----
     UserWarning
-        If probabilities of some pixel sum to something else than one.
+        If probabilities of some pixel sum to something else than one, by more than 0.01.
 
     Raises
     ------
@@ -87,7 +59,7 @@ def log_odds(probabilities: Floats, threads: int) -> Floats:
             "Probabilities must be numbers from 0 to 1 of which each pixel has some above 0, but "
             "some are negative, infinite or NaN, or all 0. Predict them again."
         )
-    if worst > _SUM_TOLERANCE:
+    if worst > SUM_TOLERANCE:
         warnings.warn(
             f"Probabilities of a pixel must sum to 1, but some sums are {worst:.3g} off. They were "
             "divided by their sums.",

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.data.annotations import as_label_array
+from napari_fcn_crf.data.probabilities import Probabilities, check_range
 from napari_fcn_crf.input_error import InputError
 
 Zero = Literal["unknown", "background"]
-Probabilities = npt.NDArray[np.float32]
 
 
 def from_labels(
@@ -110,12 +110,8 @@ def from_single_classes(arrays: Sequence[npt.NDArray[np.floating]]) -> Probabili
         raise InputError(
             f"One probability layer a class needs layers of one shape, but found {sorted(shapes)}."
         )
-    low, high = min(array.min() for array in arrays), max(array.max() for array in arrays)
-    if low < 0 or high > 1:
-        raise InputError(
-            f"Probabilities must lie between 0 and 1, but these go from {low:.3g} to {high:.3g}. "
-            "Rescale them first."
-        )
+    for array in arrays:
+        check_range(array)
     stacked = np.stack([np.asarray(array, np.float32) for array in arrays])
     if len(stacked) == 1:
         return np.concatenate([1 - stacked, stacked])

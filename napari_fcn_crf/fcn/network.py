@@ -1,41 +1,24 @@
-"""A network from its settings: preprocessing, backbone, head, and weights."""
+"""Network from its settings: preprocessing, backbone, head, and weights."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.fcn.heads.fcn8s import fcn8s
-from napari_fcn_crf.fcn.heads.fcn16s import fcn16s
-from napari_fcn_crf.fcn.heads.fcn32s import fcn32s
-from napari_fcn_crf.fcn.heads.hypercolumn import hypercolumn
-from napari_fcn_crf.fcn.heads.largefov import largefov
-from napari_fcn_crf.fcn.heads.level_scores import level_scores
-from napari_fcn_crf.fcn.layers.initialisation import CLASS_SCORES, initialise
+from napari_fcn_crf.fcn.heads.head import Plan, classifier_of, find_head, head_of, name_network
+from napari_fcn_crf.fcn.layers.initialisation import initialise
 from napari_fcn_crf.fcn.layers.vgg16 import IMAGENET_MEANS, preprocess
 from napari_fcn_crf.fcn.start import bundled
 from napari_fcn_crf.fcn.start.adaptation import adapt
 from napari_fcn_crf.fcn.start.scaling import scale_to_inputs
 from napari_fcn_crf.input_error import InputError
-from napari_fcn_crf.settings import BUNDLED, RANDOM, Architecture, TrainingSettings
+from napari_fcn_crf.settings import BUNDLED, RANDOM, TrainingSettings
 from napari_fcn_crf.weights.formats.vgg_layers import FULLY_CONNECTED
 from napari_fcn_crf.weights.vgg_file import VGGFile, open_weights
 from napari_fcn_crf.weights.vgg_widths import WIDTHS
-
-Heads = dict[Architecture, Callable[..., Any]]
-
-HEADS: Heads = {
-    "fcn32s": fcn32s,
-    "fcn16s": fcn16s,
-    "fcn8s": fcn8s,
-    "largefov": largefov,
-    "hypercolumn": hypercolumn,
-}
 
 
 def build_network(
@@ -69,19 +52,19 @@ def build_network(
         If the weights file cannot be used; the message says why.
     """
     if settings.starting_weights == RANDOM:
-        network = _assemble(settings, channels, n_classes, IMAGENET_MEANS, HEADS)
-        initialise(network, settings.seed)
+        network = _assemble(settings, channels, n_classes, IMAGENET_MEANS, frozenset())
         return network, "random (He)"
-    silent = {CLASS_SCORES} if settings.rates == "fitted" else set()
     if settings.starting_weights == BUNDLED:
-        return _build_bundled(settings, channels, n_classes, silent), bundled.DESCRIPTION
+        bundled.check_backbone(settings.backbone)
+        arrays = bundled.read_bundled()
+        learnt = frozenset(bundled.bundled_layers(arrays))
+        network = _assemble(settings, channels, n_classes, IMAGENET_MEANS, learnt)
+        bundled.assign_bundled(network, arrays, channels)
+        return network, bundled.DESCRIPTION
     with open_weights(settings.starting_weights) as file:
         _check_backbone(file, settings)
-        with_fc7 = "fc7" in file.names
-        heads = HEADS | {"hypercolumn": partial(level_scores, with_fc7=with_fc7)}
-        network = _assemble(settings, channels, n_classes, file.convention.means, heads)
-        levels = {layer.name for layer in network.layers if layer.name.startswith("hyper_")}
-        initialise(network, settings.seed, skip={*file.names, *silent, *levels})
+        learnt = frozenset(file.names)
+        network = _assemble(settings, channels, n_classes, file.convention.means, learnt)
         present = {layer.name for layer in network.layers}
         for name in file.names:
             if name not in present:
@@ -104,33 +87,38 @@ def copy_network(network: Any) -> Any:
     return copy
 
 
-def _build_bundled(
-    settings: TrainingSettings, channels: int, n_classes: int, silent: set[str]
-) -> Any:
-    bundled.check_backbone(settings.backbone)
-    arrays = bundled.read_bundled()
-    network = _assemble(settings, channels, n_classes, IMAGENET_MEANS, HEADS)
-    initialise(network, settings.seed, skip=bundled.bundled_layers(arrays) | silent)
-    bundled.assign_bundled(network, arrays, channels)
-    return network
-
-
 def _assemble(
     settings: TrainingSettings,
     channels: int,
     n_classes: int,
     means: tuple[float, ...],
-    heads: Heads,
+    learnt: frozenset[str],
 ) -> Any:
+    """Return a network in which what was not learnt before is random, or silent."""
     image = keras.Input((None, None, channels), name="image")
-    logits = heads[settings.architecture](
+    plan = Plan(
         preprocess(image, means),
         WIDTHS[settings.backbone],
         n_classes,
         settings.dropout,
         settings.seed,
+        learnt,
     )
-    return keras.Model(image, logits, name=f"{settings.architecture}_{n_classes}")
+    logits = find_head(settings.architecture).build(plan)
+    network = keras.Model(image, logits, name=name_network(settings.architecture, n_classes))
+    initialise(network, settings.seed, skip=learnt | _silent(network, settings, bool(learnt)))
+    return network
+
+
+def _silent(network: Any, settings: TrainingSettings, has_learnt: bool) -> set[str]:
+    """Return the layers that start as zeros."""
+    head, classifier = head_of(network), classifier_of(network)
+    silent = set(head.silent)
+    if classifier is not None:
+        silent |= {layer.name for layer in classifier.layers}
+    if has_learnt and settings.rates == "fitted":
+        silent |= set(head.scores)
+    return silent
 
 
 def _check_backbone(file: VGGFile, settings: TrainingSettings) -> None:

@@ -1,4 +1,4 @@
-"""Trained models, and their saving and loading."""
+"""Models that were trained, and their saving and loading."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model.card import PRECISION_KEY, ModelCard
-from napari_fcn_crf.settings import Precision, require
+from napari_fcn_crf.settings import Precision
+from napari_fcn_crf.settings_base import require
 
 if TYPE_CHECKING:
     from napari_fcn_crf.fcn.optimizer.optimizer_state import OptimizerState

@@ -1,4 +1,4 @@
-"""Predict: from an image and a model to probabilities.
+"""Prediction: from an image and a model to probabilities.
 
 Keras is imported when it is needed, not with this module.
 """

@@ -1,4 +1,4 @@
-"""Refine probabilities with the dense CRF: planes, stacks and volumes."""
+"""Refinement of probabilities with the dense CRF: planes, stacks and volumes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from napari_fcn_crf.data.images import check_image, planes
 from napari_fcn_crf.data.intensity import IntensityMapping
-from napari_fcn_crf.data.picture import as_picture, same_spatial_shape
+from napari_fcn_crf.data.picture import as_picture
+from napari_fcn_crf.data.probabilities import Probabilities, check_probabilities
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, slice_of
 from napari_fcn_crf.settings import CRFSettings
@@ -19,10 +20,7 @@ from napari_fcn_crf.settings import CRFSettings
 if TYPE_CHECKING:
     from napari_fcn_crf.crf.dense_crf import DenseCRF
 
-Probabilities = npt.NDArray[np.float32]
 OnPlane = Callable[[tuple[int, ...], Probabilities], None]
-
-_SUM_TOLERANCE = 1e-2
 
 
 def refine(
@@ -82,7 +80,7 @@ def refine(
     given = np.asarray(probabilities)
     picture = as_picture(image, axes, spatial_shape=given.shape[1:])
     spatial = picture.spatial_shape
-    unary = check_probabilities(given, spatial).reshape(-1, *spatial)
+    unary = check_probabilities(given, spatial)
     pixels = check_image(picture.channels_last())
     intensity = intensity or IntensityMapping.fit(pixels)
     pixels = intensity.without_nan(pixels)
@@ -164,48 +162,3 @@ def _infer(
     if should_stop is not None and should_stop():
         raise Cancelled
     return refined
-
-
-def check_probabilities(
-    probabilities: npt.ArrayLike, spatial_shape: tuple[int, ...]
-) -> npt.NDArray[np.float32]:
-    """Return probabilities as float32 `(n_classes, *spatial)`, or say what is wrong with them.
-
-    Parameters
-    ----------
-    probabilities : array
-    spatial_shape : tuple of int
-        The image's, without channels.
-
-    Raises
-    ------
-    ValueError
-        If they are not finite, negative, or of another shape than the image.
-    """
-    array = np.asarray(probabilities)
-    expected = "Expected probabilities, one plane a class on the first axis, but "
-    remedy = " Choose the layer that Predict made from this image."
-    if array.dtype.kind not in "buif":
-        raise InputError(f"{expected}the type is {array.dtype}.{remedy}")
-    spatial = array.shape[1:]
-    if not array.size or len(spatial) < 2 or not same_spatial_shape(spatial, spatial_shape):
-        raise InputError(
-            f"{expected}their shape is {array.shape} and the image's is {spatial_shape}.{remedy}"
-        )
-    if not np.isfinite(array).all():
-        raise InputError(f"{expected}some values are NaN or infinite.{remedy}")
-    if array.min() < 0:
-        raise InputError(f"{expected}the lowest value is {array.min():.3g}, below 0.{remedy}")
-    if array.max() > 1 + _SUM_TOLERANCE:
-        raise InputError(f"{expected}the highest value is {array.max():.3g}, above 1.{remedy}")
-    lowest, highest = np.inf, -np.inf
-    # Plane by plane, or row by row: the sums of a large image are large, too.
-    for first in range(array.shape[1]):
-        total = array[:, first].sum(axis=0, dtype=np.float64)
-        lowest, highest = min(lowest, float(total.min())), max(highest, float(total.max()))
-    if not np.allclose([lowest, highest], 1, atol=_SUM_TOLERANCE):
-        raise InputError(
-            f"{expected}their sum over the classes goes from {lowest:.3g} to {highest:.3g} instead "
-            f"of being 1.{remedy}"
-        )
-    return np.asarray(array, np.float32)

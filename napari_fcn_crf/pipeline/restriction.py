@@ -1,4 +1,4 @@
-"""Changing a part of a segmentation and leaving the rest as it was."""
+"""Restriction of a change to a part of a segmentation; the rest stays as it was."""
 
 from __future__ import annotations
 

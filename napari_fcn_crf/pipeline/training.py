@@ -1,4 +1,4 @@
-"""Train: from annotated images to a model.
+"""Training: from annotated images to a model.
 
 Keras is imported when it is needed, not with this module.
 """
@@ -168,13 +168,9 @@ def train(
             examples,
             card.n_classes,
             settings,
+            fit.TrainingWatch(on_progress, should_stop, checkpoint, on_preview, log),
             losses=card.losses,
             state=None if resume is None else resume.optimizer,
-            on_progress=on_progress,
-            should_stop=should_stop,
-            on_snapshot=checkpoint,
-            on_preview=on_preview,
-            log=log,
         )
     if result.ending == "stopped" and result.losses == card.losses:
         raise Cancelled

@@ -1,4 +1,4 @@
-"""What training is given, checked at once and without keras."""
+"""Training input: images and labels, checked at once and without keras."""
 
 from __future__ import annotations
 

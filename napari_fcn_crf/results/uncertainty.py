@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.data.probabilities import check_probabilities
+
 WINDOW_SIGMA_PX = 12.0
 """Standard deviation of the window in which uncertainty is averaged: about a brush stroke."""
-
-_TOLERANCE = 1e-2
 
 
 def entropy(probabilities: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -45,12 +45,7 @@ def entropy(probabilities: npt.ArrayLike) -> npt.NDArray[np.float32]:
             "Uncertainty needs probabilities of at least two classes on the first axis, but the "
             f"shape is {array.shape}. Choose the layer that Predict made."
         )
-    low, high = array.min(), array.max()
-    if not (low >= 0 and high <= 1 + _TOLERANCE):
-        raise ValueError(
-            f"Uncertainty needs probabilities from 0 to 1, but these go from {low:.3g} to "
-            f"{high:.3g}. Choose the layer that Predict made."
-        )
+    array = check_probabilities(array)
     total = np.zeros(array.shape[1:], np.float64)
     for plane in array:
         # The tiny floor only keeps the logarithm finite; it is multiplied by zero.

@@ -1,4 +1,4 @@
-"""Fetching published weights: checked by their hash before they get their name."""
+"""Download of published weights, which are checked by their hash before they get their name."""
 
 from __future__ import annotations
 

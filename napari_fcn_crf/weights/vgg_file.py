@@ -1,4 +1,4 @@
-"""A VGG-16 in a file, in whatever dialect: recognised, described, read layer by layer."""
+"""VGG-16 in a file, in whatever dialect: recognised, described, read layer by layer."""
 
 from __future__ import annotations
 

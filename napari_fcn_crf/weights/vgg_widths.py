@@ -1,4 +1,4 @@
-"""The widths of VGG-16 and of its compact variant."""
+"""Widths of VGG-16 and of its compact variant."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from napari_fcn_crf.settings import (
     PredictionSettings,
     TrainingSettings,
 )
+from napari_fcn_crf.settings_base import describe
 from napari_fcn_crf.weights.download import PUBLISHED, PublishedWeights
 from tests.commands import refusal
 
@@ -64,6 +65,8 @@ def test_every_setting_is_an_option_with_help_and_no_default_of_its_own(settings
         assert options[field.name].help, field.name
         if field.default not in (None, ""):
             assert f"Default: {field.default}." in options[field.name].help
+        bounds = describe(settings)[field.name].bounds
+        assert bounds is None or f"number {bounds.text}." in options[field.name].help
 
 
 def test_options_override_the_base_and_only_that() -> None:

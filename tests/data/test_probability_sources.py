@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
+from napari_fcn_crf.data.probabilities import check_probabilities
 from napari_fcn_crf.data.probability_sources import (
     class_axis_first,
     from_labels,
     from_single_classes,
 )
-from napari_fcn_crf.pipeline.refinement import check_probabilities
 
 LABELS = np.array([[0, 3, 3], [8, 8, 0]])
 
@@ -61,14 +61,14 @@ def test_several_layers_are_scaled_to_one():
 
 
 def test_values_that_are_no_probabilities_are_refused():
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match="highest value is 255, above 1"):
         from_single_classes([np.array([[0.0, 255.0]])])
     with pytest.raises(ValueError, match="layers of one shape"):
         from_single_classes([np.zeros((2, 2)), np.zeros((2, 3))])
 
 
 def test_numbers_too_large_for_probabilities_are_told_as_they_are():
-    with pytest.raises(ValueError, match=r"these go from -1e\+300 to 1e\+308"):
+    with pytest.raises(ValueError, match=r"lowest value is -1e\+300, below 0"):
         from_single_classes([np.array([[1e308, -1e300]])])
     with pytest.raises(ValueError, match="infinite"):
         check_probabilities(class_axis_first(np.full((2, 5, 7), 1e308), (5, 7)), (5, 7))

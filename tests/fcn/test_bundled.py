@@ -8,7 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from napari_fcn_crf.fcn.network import HEADS, build_network
+from napari_fcn_crf.fcn.heads.head import heads
+from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.fcn.start import bundled
 from napari_fcn_crf.model.record import file_sha256
 from napari_fcn_crf.settings import Architecture, TrainingSettings
@@ -33,7 +34,7 @@ def test_its_provenance_stands_beside_it() -> None:
     assert provenance["curve"][-1]["step"] > 0
 
 
-@pytest.mark.parametrize("architecture", sorted(HEADS))
+@pytest.mark.parametrize("architecture", list(heads()))
 def test_every_architecture_starts_from_it(architecture: Architecture) -> None:
     settings = TrainingSettings(architecture=architecture, weights="bundled")
     network, description = build_network(settings, 3, 2)

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pytest
 
 from napari_fcn_crf.data.annotations import IGNORE
-from napari_fcn_crf.fcn.heads.hypercolumn import NORMALISATION, SCORE
+from napari_fcn_crf.fcn.hypercolumns import standardisation
+from napari_fcn_crf.fcn.hypercolumns.joined_levels import NORMALISATION, SCORE
 from napari_fcn_crf.fcn.network import build_network
-from napari_fcn_crf.fcn.training import last_layer
 from napari_fcn_crf.fcn.training.last_layer import (
     logistic_regression,
     needs_last_layer,
@@ -65,9 +65,9 @@ def test_the_last_layer_is_solved_once() -> None:
 
 
 def test_moments_are_added_up_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(last_layer, "_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(standardisation, "_ROWS_AT_ONCE", 7)
     values = np.random.default_rng(0).normal(100, 1, (5, 9, 3)).astype(np.float32)
-    moments = last_layer._Moments(3)
+    moments = standardisation.Moments(3)
     moments.add(values[:2])
     moments.add(values[2:])
     np.testing.assert_allclose(moments.mean, values.mean(axis=(0, 1), dtype=np.float64))

@@ -10,8 +10,8 @@ import pytest
 
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.example import Example, views
-from napari_fcn_crf.fcn.heads.bilinear_taps import Taps
-from napari_fcn_crf.fcn.heads.hypercolumn import upsample_bilinear
+from napari_fcn_crf.fcn.hypercolumns.bilinear_taps import Taps
+from napari_fcn_crf.fcn.hypercolumns.levels import upsample_bilinear
 from napari_fcn_crf.fcn.layers.frozen_boundary import freeze_backbone, frozen_boundary
 from napari_fcn_crf.fcn.network import build_network, copy_network
 from napari_fcn_crf.fcn.training import frozen_features, quick_or_full
@@ -19,12 +19,15 @@ from napari_fcn_crf.fcn.training.fit import fit
 from napari_fcn_crf.fcn.training.frozen_features import QuickFeed, make_feed
 from napari_fcn_crf.fcn.training.pixel_features import PixelFeed
 from napari_fcn_crf.fcn.training.quick_or_full import resolve_mode
+from napari_fcn_crf.fcn.training.samples import preparation
+from napari_fcn_crf.fcn.training.watch import TrainingWatch
 from napari_fcn_crf.fcn.training.whole_images import FullFeed
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import Architecture, TrainingSettings
 from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
 
 ARCHITECTURES = get_args(Architecture)
+EVEN = preparation(np.ones(2), "mean")
 
 
 def strokes(rows: int = 64, columns: int = 60) -> Example:
@@ -104,8 +107,8 @@ def test_pixels_have_the_features_of_the_whole_image() -> None:
     network = random_network(settings)
     freeze_backbone(network, True)
     example = strokes()
-    pixels = PixelFeed(network, [example], np.ones(2), settings, no_report)
-    whole = QuickFeed(network, [example], np.ones(2), settings, no_report)
+    pixels = PixelFeed(network, [example], EVEN, no_report)
+    whole = QuickFeed(network, [example], EVEN, no_report)
     inputs, classes, _ = pixels.batch(0, 1)
     logits = np.asarray(pixels.trainer.predict_on_batch(inputs))[0, :, 0]
     dense = np.asarray(whole.trainer.predict_on_batch(whole.batch(0, 1)[0]))[0]
@@ -164,7 +167,7 @@ def test_one_network_can_be_trained_both_ways() -> None:
 def test_features_are_reported_image_by_image() -> None:
     seen: list[Progress] = []
     settings = TrainingSettings(iterations=1, mode="quick", augment=True)
-    fit(random_network(settings), [strokes()], 2, settings, on_progress=seen.append)
+    fit(random_network(settings), [strokes()], 2, settings, TrainingWatch(on_progress=seen.append))
     steps = [(step.current, step.total) for step in seen if step.phase == "Computing features"]
     assert steps == [(done, 8) for done in range(8)]
 
@@ -202,7 +205,7 @@ def test_whole_images_and_features_agree_on_what_is_held_out() -> None:
     held_out = np.full((64, 60), IGNORE, np.int32)
     held_out[20:30, 10:50] = 1
     both = Example(example.image, example.indices, held_out)
-    full = FullFeed(network, [both], np.ones(2), settings).predict_held_out()
-    cached = QuickFeed(network, [both], np.ones(2), settings, no_report).predict_held_out()
+    full = FullFeed(network, [both], EVEN).predict_held_out()
+    cached = QuickFeed(network, [both], EVEN, no_report).predict_held_out()
     assert len(full) == 400
     np.testing.assert_array_equal(full, cached)

@@ -8,7 +8,13 @@ import pytest
 
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.network import build_network
-from napari_fcn_crf.fcn.training.fit import Example, TrainingResult, fit, image_order
+from napari_fcn_crf.fcn.training.fit import (
+    Example,
+    TrainingResult,
+    TrainingWatch,
+    fit,
+    image_order,
+)
 from napari_fcn_crf.fcn.training.loss import balancing_factors, make_targets
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
@@ -116,8 +122,7 @@ def test_progress_and_stopping() -> None:
         [example()],
         2,
         settings,
-        on_progress=seen.append,
-        should_stop=lambda: len(seen) >= 3,
+        TrainingWatch(on_progress=seen.append, should_stop=lambda: len(seen) >= 3),
     )
     assert [(progress.current, progress.total) for progress in seen] == [(1, 50), (2, 50), (3, 50)]
     assert tuple(progress.loss for progress in seen) == result.losses
@@ -128,7 +133,7 @@ def test_snapshots_come_after_the_first_step() -> None:
     snapshots: list[TrainingResult] = []
     settings = fcn32s_settings(iterations=3)
     network, _ = build_network(settings, 3, 2)
-    result = fit(network, [example()], 2, settings, on_snapshot=snapshots.append)
+    result = fit(network, [example()], 2, settings, TrainingWatch(on_snapshot=snapshots.append))
     assert [snapshot.losses for snapshot in snapshots] == [result.losses[:1]]
     assert snapshots[0].state is not None
 
@@ -154,7 +159,7 @@ def test_a_loss_that_explodes_falls_back_to_good_weights() -> None:
         if progress.current == 4:
             network.get_layer("fc8").bias.assign([np.inf, 0])
 
-    result = fit(network, [example()], 2, settings, on_progress=break_at_step_four)
+    result = fit(network, [example()], 2, settings, TrainingWatch(on_progress=break_at_step_four))
     assert len(result.losses) == 1
     assert "not finite at step 5; the weights are those of step 1" in result.ending
     weights = network.get_weights()

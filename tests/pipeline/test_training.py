@@ -186,8 +186,8 @@ def test_options_of_the_command_line() -> None:
     settings = read_settings(parser.parse_args(given), TrainingSettings)
     assert (settings.mode, settings.validation_fraction) == ("quick", 0.2)
     assert (settings.patience, settings.augment) == (9, True)
-    with pytest.raises(ValueError, match=r"validation_fraction must be from 0 to 0\.5"):
+    with pytest.raises(ValueError, match=r"validation_fraction must be a number from 0 to 0\.5"):
         TrainingSettings(validation_fraction=0.7)
-    with pytest.raises(ValueError, match="patience must be at least 0"):
+    with pytest.raises(ValueError, match="patience must be a whole number of at least 0"):
         TrainingSettings(patience=-1)
     assert TrainingSettings.paper().mode == "full"

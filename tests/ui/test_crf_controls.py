@@ -40,7 +40,7 @@ def controls(qtbot, tmp_path, monkeypatch) -> CRFControls:
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(found=any_settings, moved=st.sampled_from([name for name, *_ in _SLIDERS]))
+@given(found=any_settings, moved=st.sampled_from(_SLIDERS))
 @example(found=CRFSettings(bilateral_sigma_intensity=1e-6), moved="gaussian_weight")
 @example(found=CRFSettings(gaussian_sigma_px=1e9), moved="gaussian_sigma_px")
 def test_settings_come_back_as_they_were_but_for_what_is_moved(controls, found, moved) -> None:

@@ -1,1 +1,1 @@
-"""The CRF's compiled kernels."""
+"""Compiled kernels of the CRF."""

@@ -1,4 +1,4 @@
-"""How the CRF's kernels are compiled, and where the machine code is kept."""
+"""Compilation of the CRF's kernels, and where the machine code is kept."""
 
 from __future__ import annotations
 

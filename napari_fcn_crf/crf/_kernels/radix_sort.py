@@ -1,4 +1,4 @@
-"""Sorting keys of 64 bits in linear time."""
+"""Radix sort of 64-bit keys, in linear time."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The CRF on what the screen shows, while its settings change."""
+"""Live preview: the CRF on what the screen shows, while its settings change."""

@@ -1,4 +1,4 @@
-"""How coarsely a moving slider is followed, so that a frame is there while it still matters."""
+"""Pace of the preview: how coarsely a moving slider is followed, so that a frame comes in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refine what is on the screen, again and again, while the parameters change."""
+"""Region on the screen, refined again and again while the parameters change."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The CRF's settings chosen by the annotation."""
+"""Tuning of the CRF's settings by the annotation."""

@@ -1,4 +1,4 @@
-"""The CRF's edge sensitivity that reproduces held-out annotation best."""
+"""Edge sensitivity of the CRF that reproduces held-out annotation best."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a change is a gain: the mean over strokes, and how likely chance gives as much."""
+"""Gain of a change: the mean over strokes, and how likely chance gives as much."""
 
 from __future__ import annotations
 

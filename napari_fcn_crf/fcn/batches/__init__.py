@@ -1,1 +1,1 @@
-"""Annotated images as the batches that training takes."""
+"""Batches that training takes, made of annotated images."""

@@ -1,4 +1,4 @@
-"""Images as they might have been taken as well: turned, flipped, enlarged, brighter, darker."""
+"""Augmentation of images: turned, flipped, enlarged, brighter, darker."""
 
 from __future__ import annotations
 

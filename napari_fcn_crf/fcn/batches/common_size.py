@@ -1,4 +1,4 @@
-"""One size for all images of a training, for networks that can only be traced for one."""
+"""Common size for all images of a training, for networks that can only be traced for one."""
 
 from __future__ import annotations
 

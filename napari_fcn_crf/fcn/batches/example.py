@@ -1,4 +1,4 @@
-"""What training learns from: annotated planes."""
+"""Examples that training learns from: annotated planes."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The devices that Keras computes on, and what each of them needs."""
+"""Devices that Keras computes on, and what each of them needs."""

@@ -1,4 +1,4 @@
-"""Which GPUs Keras computes on, asked of its backend: the one answer for all who need to know."""
+"""GPUs that Keras computes on, asked of its backend: the one answer for all who need to know."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The heads: what turns VGG-16's features into class scores, one module each."""
+"""Heads: what turns VGG-16's features into class scores, a file each beside `head`."""

@@ -4,26 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-
-from napari_fcn_crf.fcn.layers.upsampling import upsample
-from napari_fcn_crf.fcn.layers.vgg16 import score, vgg16_classifier, vgg16_features
-from napari_fcn_crf.weights.vgg_widths import VGGWidths
+from napari_fcn_crf.fcn.heads.head import Head, Plan
 
 
-def fcn16s(image: Any, widths: VGGWidths, n_classes: int, dropout: float, seed: int) -> Any:
+def build(plan: Plan) -> Any:
     """Return the logits `(batch, rows, columns, n_classes)` of FCN-16s.
-
-    Parameters
-    ----------
-    image : tensor, shape `(batch, rows, columns, channels)`
-        With the means subtracted; rows and columns multiples of 32.
-    widths : VGGWidths
-    n_classes : int
-    dropout : float
-        Fraction of fc6 and fc7 units dropped while training.
-    seed : int
-        Of dropout.
 
     Notes
     -----
@@ -35,11 +20,26 @@ def fcn16s(image: Any, widths: VGGWidths, n_classes: int, dropout: float, seed: 
     Long, Shelhamer and Darrell, "Fully convolutional networks for semantic segmentation",
     CVPR 2015, section 4.2, https://doi.org/10.1109/CVPR.2015.7298965
     """
-    features = vgg16_features(image, widths)
-    fc7 = vgg16_classifier(features["pool5"], widths, dropout, seed)
-    scores = upsample(score(fc7, n_classes, "fc8"), 2, "upscore2", trainable=True)
+    import keras
 
-    score_pool4 = score(features["pool4"], n_classes, "score_pool4")
+    from napari_fcn_crf.fcn.layers.upsampling import upsample
+    from napari_fcn_crf.fcn.layers.vgg16 import score, vgg16_classifier, vgg16_features
+
+    features = vgg16_features(plan.image, plan.widths)
+    fc7 = vgg16_classifier(features["pool5"], plan.widths, plan.dropout, plan.seed)
+    scores = upsample(score(fc7, plan.n_classes, "fc8"), 2, "upscore2", trainable=True)
+
+    score_pool4 = score(features["pool4"], plan.n_classes, "score_pool4")
     fused = keras.layers.Add(name="fuse_pool4")([scores, score_pool4])
 
     return upsample(fused, 16, "upsample16")
+
+
+HEAD = Head(
+    title="FCN-16s",
+    tip="Adds the scores of pool4 to those of the deepest layer (Long 2015).",
+    good_for="large objects whose outlines matter",
+    build=build,
+    scores=("fc8",),
+    silent=("score_pool4",),
+)

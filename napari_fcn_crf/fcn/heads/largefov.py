@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-
-from napari_fcn_crf.fcn.layers.upsampling import upsample
-from napari_fcn_crf.fcn.layers.vgg16 import convolution, score, vgg16_to_conv4
-from napari_fcn_crf.weights.vgg_widths import VGGWidths
+from napari_fcn_crf.fcn.heads.head import Head, Plan
 
 FC6_DILATION = 12
 
 
-def largefov(image: Any, widths: VGGWidths, n_classes: int, dropout: float, seed: int) -> Any:
+def build(plan: Plan) -> Any:
     """Return the logits `(batch, rows, columns, n_classes)` of DeepLab-LargeFOV.
-
-    Parameters
-    ----------
-    image : tensor, shape `(batch, rows, columns, channels)`
-        With the means subtracted; rows and columns multiples of 32.
-    widths : VGGWidths
-    n_classes : int
-    dropout : float
-        Fraction of fc6 and fc7 units dropped while training.
-    seed : int
-        Of dropout.
 
     Notes
     -----
@@ -38,8 +23,13 @@ def largefov(image: Any, widths: VGGWidths, n_classes: int, dropout: float, seed
     convolutional nets and fully connected CRFs", ICLR 2015,
     https://doi.org/10.48550/arXiv.1412.7062
     """
-    conv4 = vgg16_to_conv4(image, widths)["conv4"]
-    width5, width_fc = widths.blocks[4], widths.largefov_fc
+    import keras
+
+    from napari_fcn_crf.fcn.layers.upsampling import upsample
+    from napari_fcn_crf.fcn.layers.vgg16 import convolution, score, vgg16_to_conv4
+
+    conv4 = vgg16_to_conv4(plan.image, plan.widths)["conv4"]
+    width5, width_fc = plan.widths.blocks[4], plan.widths.largefov_fc
 
     x = _pool_in_place(conv4, "pool4")
 
@@ -49,14 +39,25 @@ def largefov(image: Any, widths: VGGWidths, n_classes: int, dropout: float, seed
     x = _pool_in_place(x, "pool5")
 
     x = convolution(x, width_fc, 3, "fc6", dilation=FC6_DILATION)
-    x = keras.layers.Dropout(dropout, seed=seed, name="dropout6")(x)
+    x = keras.layers.Dropout(plan.dropout, seed=plan.seed, name="dropout6")(x)
     x = convolution(x, width_fc, 1, "fc7")
-    x = keras.layers.Dropout(dropout, seed=seed + 1, name="dropout7")(x)
+    x = keras.layers.Dropout(plan.dropout, seed=plan.seed + 1, name="dropout7")(x)
 
-    return upsample(score(x, n_classes, "fc8"), 8, "upsample8")
+    return upsample(score(x, plan.n_classes, "fc8"), 8, "upsample8")
 
 
 def _pool_in_place(features: Any, name: str) -> Any:
+    import keras
+
     return keras.layers.MaxPooling2D(
         3, strides=1, padding="same", data_format="channels_last", name=name
     )(features)
+
+
+HEAD = Head(
+    title="LargeFOV",
+    tip="Convolutions with holes at stride 8, as in DeepLab (Chen 2015).",
+    good_for="objects that their surroundings tell apart",
+    build=build,
+    scores=("fc8",),
+)

@@ -1,1 +1,1 @@
-"""The layers that every network here is built of."""
+"""Layers that every network here is built of."""

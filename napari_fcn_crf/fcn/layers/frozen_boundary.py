@@ -1,4 +1,4 @@
-"""Where a network divides into what stays as it is and what is trained on top of it."""
+"""Frozen backbone, and the boundary between it and what is trained on top of it."""
 
 from __future__ import annotations
 

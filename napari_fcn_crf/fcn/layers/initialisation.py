@@ -1,4 +1,4 @@
-"""Random weights, drawn once and only for the layers that no file provides."""
+"""Initialisation: random weights, drawn once and only for the layers that no file provides."""
 
 from __future__ import annotations
 
@@ -7,13 +7,6 @@ from typing import Any
 
 import keras
 import numpy as np
-
-SILENT = ("score_pool", "hyper_score")
-"""Beginnings of the names of layers that start as zeros in any case: skip connections, as their
-paper has it, and a hypercolumn's scores, which are solved."""
-
-CLASS_SCORES = "fc8"
-"""The layer of class scores that a FCN ends in, before it enlarges them."""
 
 INPUT_SPREAD = 64.0
 """Typical standard deviation of a photograph's channel on the 0-255 scale."""
@@ -28,7 +21,7 @@ def initialise(network: Any, seed: int, skip: Collection[str] = ()) -> None:
         Built with zeros.
     seed : int
     skip : collection of str
-        Names of layers that get their weights from elsewhere.
+        Names of layers that get their weights from elsewhere, or stay zero.
 
     Notes
     -----
@@ -50,7 +43,7 @@ def initialise(network: Any, seed: int, skip: Collection[str] = ()) -> None:
     for index, layer in enumerate(network.layers):
         if not isinstance(layer, keras.layers.Conv2D) or not layer.trainable:
             continue
-        if layer.name in skip or layer.name.startswith(SILENT):
+        if layer.name in skip:
             continue
         rows, columns, inputs, outputs = layer.kernel.shape
         fan_in, fan_out = rows * columns * inputs, rows * columns * outputs

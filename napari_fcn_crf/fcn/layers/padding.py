@@ -1,4 +1,4 @@
-"""Rows and columns as multiples of the network's stride."""
+"""Padding of rows and columns to multiples of the network's stride."""
 
 from __future__ import annotations
 

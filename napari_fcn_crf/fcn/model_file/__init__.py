@@ -1,1 +1,1 @@
-"""A trained model as one file."""
+"""Model file: a trained model as one file."""

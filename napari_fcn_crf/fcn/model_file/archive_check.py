@@ -1,4 +1,4 @@
-"""What a `.keras` file may contain before Keras is let near it."""
+"""Archive check: what a `.keras` file may contain before Keras is let near it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model's file with its kernels as 16-bit numbers, which is half as large."""
+"""Half precision: a model's file with its kernels as 16-bit numbers, half as large."""
 
 from __future__ import annotations
 

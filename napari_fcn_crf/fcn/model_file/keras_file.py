@@ -1,4 +1,4 @@
-"""One `.keras` file: what plain Keras loads, and a member with the model's card."""
+"""`.keras` file: what plain Keras loads, and a member with the model's card."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a network's description asks for, against the weights that are in the same file."""
+"""Layer check: a network's description against the weights that are in the same file."""
 
 from __future__ import annotations
 

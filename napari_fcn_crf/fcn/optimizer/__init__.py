@@ -1,1 +1,1 @@
-"""Adam and its state."""
+"""Optimizer: Adam and its state."""

@@ -1,4 +1,4 @@
-"""Which optimizer there is, and how a step is compiled."""
+"""Optimizer of a training, which of the Adams it is, and the compilation of its step."""
 
 from __future__ import annotations
 

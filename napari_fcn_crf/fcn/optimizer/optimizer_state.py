@@ -1,4 +1,4 @@
-"""What training needs besides the weights to go on as if it had never stopped."""
+"""Optimizer state: with it, training goes on as if it had never stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adam that lets one look at the gradients of its last step."""
+"""Adam that records the gradients of its last step."""
 
 from __future__ import annotations
 

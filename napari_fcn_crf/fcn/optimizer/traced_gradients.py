@@ -1,4 +1,4 @@
-"""Letting go of what TensorFlow keeps of a training for as long as the process lives."""
+"""Gradients that TensorFlow traced, and would keep for as long as the process lives, let go of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a network looks: its receptive field, read off its layers."""
+"""Receptive field of a network, that is how far it looks, read off its layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inference without dropout on planes of any size, in overlapping tiles where they are large."""
+"""Tiles that overlap, for inference without dropout on planes of any size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prediction in smaller tiles where the device's memory is too small for those asked for."""
+"""Memory: smaller tiles where the device has too little for those asked for."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a network's weights are before its first step."""
+"""Starting weights of a network, before its first step."""

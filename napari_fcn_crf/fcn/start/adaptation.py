@@ -1,4 +1,4 @@
-"""Published kernels in a network that is not quite the published one."""
+"""Adaptation of published kernels to a network that is not quite the published one."""
 
 from __future__ import annotations
 

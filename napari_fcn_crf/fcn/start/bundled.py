@@ -1,4 +1,4 @@
-"""The weights that come with the package: a compact VGG-16 of our own."""
+"""Bundled weights: a compact VGG-16 of our own."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.fcn.heads.hypercolumn import NORMALISATION
+from napari_fcn_crf.fcn.heads.head import head_of
 from napari_fcn_crf.fcn.start.adaptation import adapt
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.settings import Backbone
 
 BACKBONE: Backbone = "vgg16-compact"
 FILE = Path(__file__).parent / "bundled_weights" / "vgg16-compact.npz"
-"""Half-precision arrays named "layer/kernel" and "layer/bias"; its provenance stands beside it."""
+"""Half-precision arrays named "layer/kernel", "layer/bias" and "layer/gain"; its provenance stands
+beside it."""
 
 DESCRIPTION = "VGG-16 compact, bundled, pretrained on generated scenes"
-GAIN = f"{NORMALISATION}/gain"
 
 
 def check_backbone(backbone: Backbone) -> None:
@@ -59,15 +59,16 @@ def assign_bundled(network: Any, arrays: dict[str, npt.NDArray[np.float32]], cha
     channels : int
         Of the images.
     """
-    provided = bundled_layers(arrays)
+    provided, projections = bundled_layers(arrays), head_of(network).projections
     for layer in network.layers:
-        if layer.name == NORMALISATION and GAIN in arrays:
-            layer.gamma.assign(arrays[GAIN])
+        gain = arrays.get(f"{layer.name}/gain")
+        if gain is not None:
+            layer.gamma.assign(gain)
         if not isinstance(layer, keras.layers.Conv2D) or layer.name not in provided:
             continue
         kernel = arrays[f"{layer.name}/kernel"]
         bias = arrays.get(f"{layer.name}/bias", np.zeros(kernel.shape[-1], np.float32))
-        if layer.name.startswith("hyper_"):
+        if layer.name in projections:
             kernel = spread_image(kernel, channels)
         else:
             kernel, bias = adapt(kernel, bias, tuple(layer.kernel.shape))

@@ -1,4 +1,4 @@
-"""New layers scaled to what goes into them, where that is known."""
+"""Scaling of new layers to what goes into them, where that is known."""
 
 from __future__ import annotations
 

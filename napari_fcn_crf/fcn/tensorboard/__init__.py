@@ -1,1 +1,1 @@
-"""The training as TensorBoard shows it."""
+"""TensorBoard's view of a training."""

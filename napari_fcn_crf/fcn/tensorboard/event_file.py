@@ -1,4 +1,4 @@
-"""A file that TensorBoard reads, written without TensorFlow and so with any backend."""
+"""Event file that TensorBoard reads, written without TensorFlow and so with any backend."""
 
 from __future__ import annotations
 

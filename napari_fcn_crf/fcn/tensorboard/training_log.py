@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a training: the loss, every gradient, and predictions."""
+"""Training log for TensorBoard: the loss, every gradient, and predictions."""
 
 from __future__ import annotations
 

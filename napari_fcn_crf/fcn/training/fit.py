@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,16 +20,14 @@ from napari_fcn_crf.fcn.training import learning_rates
 from napari_fcn_crf.fcn.training.frozen_features import make_feed
 from napari_fcn_crf.fcn.training.last_layer import needs_last_layer, solve_last_layer
 from napari_fcn_crf.fcn.training.loss import balancing_factors
-from napari_fcn_crf.fcn.training.preview import OnPreview, Preview
+from napari_fcn_crf.fcn.training.preview import Preview
 from napari_fcn_crf.fcn.training.run import TrainingResult, TrainingRun
 from napari_fcn_crf.fcn.training.validation import VALIDATION_STEPS, held_out_classes, hold_out
-from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
+from napari_fcn_crf.fcn.training.watch import TrainingWatch
+from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import TrainingSettings
 
-if TYPE_CHECKING:
-    from napari_fcn_crf.fcn.tensorboard.training_log import TrainingLog
-
-__all__ = ["Example", "TrainingResult", "fit", "image_order"]
+__all__ = ["Example", "TrainingResult", "TrainingWatch", "fit", "image_order"]
 
 SNAPSHOT_SECONDS = 10.0
 """Time between two copies of the weights: what a later step that goes wrong falls back to."""
@@ -52,14 +50,10 @@ def fit(
     examples: list[Example],
     n_classes: int,
     settings: TrainingSettings,
+    watch: TrainingWatch | None = None,
     *,
     losses: tuple[float, ...] = (),
     state: OptimizerState | None = None,
-    on_progress: OnProgress | None = None,
-    should_stop: ShouldStop | None = None,
-    on_snapshot: Callable[[TrainingResult], None] | None = None,
-    on_preview: OnPreview | None = None,
-    log: TrainingLog | None = None,
 ) -> TrainingResult:
     """Train a network in place.
 
@@ -70,27 +64,19 @@ def fit(
     examples : list of Example
     n_classes : int
     settings : TrainingSettings
+    watch : TrainingWatch, optional
+        Its snapshots are taken after the first step and then at most every `SNAPSHOT_SECONDS`.
     losses : tuple of float
         Of the steps that were taken before.
     state : OptimizerState, optional
         Of those steps; without it Adam starts anew.
-    on_progress : callable, optional
-        Called after each step with its loss.
-    should_stop : callable, optional
-        Asked before each step; true ends the training with what was learnt so far.
-    on_snapshot : callable, optional
-        Called after the first step and then at most every `SNAPSHOT_SECONDS`, when the network's
-        weights are worth keeping.
-    on_preview : callable, optional
-        Called now and then with the first example's probabilities.
-    log : TrainingLog, optional
-        Told of every step.
 
     Raises
     ------
     ValueError
         If the loss is not finite before anything was learnt.
     """
+    watch = watch or TrainingWatch()
     if settings.validation_fraction > 0:
         fraction, seed = settings.validation_fraction, settings.seed
         examples = [hold_out(example, fraction, seed) for example in examples]
@@ -98,13 +84,6 @@ def fit(
     if is_traced_for_one_size(network):
         examples = to_common_size(examples, square=settings.augment)
     factors = _factors(examples, n_classes, settings)
-
-    def report(done: int, total: int) -> None:
-        if should_stop is not None and should_stop():
-            raise Cancelled
-        if on_progress is not None:
-            on_progress(Progress("Computing features", done, total))
-
     try:
         if needs_last_layer(network):
             solve_last_layer(
@@ -113,66 +92,73 @@ def fit(
                 [example.indices for example in examples],
                 factors,
                 settings.seed,
-                should_stop,
+                watch.should_stop,
             )
-        feed, mode, note = make_feed(network, examples, factors, settings, report)
+        feed, mode, note = make_feed(network, examples, factors, settings, watch.before_features)
     except Cancelled:
         return TrainingResult(losses, "stopped", state=state)
     variables = feed.trainer.trainable_variables
     shares = None if state is None else state.shares
     if shares is None or len(shares) not in (0, len(variables)):
         shares = learning_rates.shares(network, variables, first_image, settings)
-    compile_trainer(feed.trainer, settings.learning_rate, shares, log is not None)
+    compile_trainer(feed.trainer, settings.learning_rate, shares, watch.log is not None)
     run = TrainingRun(network, feed, mode, note, held_out_classes(examples), n_classes)
     if losses:
         run.go_on(list(losses), state)
-    preview = Preview(on_preview, network, first_image)
-    if log is not None:
-        log.begin(network, feed.trainer.optimizer, first_image, settings.iterations)
-    ending = "finished"
-    snapshot_time = -np.inf
-    durations: deque[float] = deque(maxlen=_RECENT_STEPS)
+    if watch.log is not None:
+        watch.log.begin(network, feed.trainer.optimizer, first_image, settings.iterations)
+    preview = Preview(watch.on_preview, network, first_image)
     start, total = len(losses), len(losses) + settings.iterations
     order = islice(image_order(feed.n_batches, total, settings.seed), start, None)
+    ending = _take_steps(run, order, settings, watch, preview)
+    run.keep_best()
+    return run.result(ending, with_state=True)
+
+
+def _take_steps(
+    run: TrainingRun,
+    order: Iterator[int],
+    settings: TrainingSettings,
+    watch: TrainingWatch,
+    preview: Preview,
+) -> str:
+    """Take a step with each image of the order, and return why there was an end."""
+    snapshot_time = -np.inf
+    durations: deque[float] = deque(maxlen=_RECENT_STEPS)
     for done, index in enumerate(order, start=1):
-        if should_stop is not None and should_stop():
-            ending = "stopped"
-            break
+        if watch.stops():
+            return "stopped"
         began = time.monotonic()
         if not run.step(index):
-            ending = run.fall_back()
-            break
-        if log is not None:
-            log.after_step(done, len(run.losses), run.losses[-1], should_stop)
+            return run.fall_back()
+        if watch.log is not None:
+            watch.log.after_step(done, len(run.losses), run.losses[-1], watch.should_stop)
         iou = run.validate() if len(run.losses) % VALIDATION_STEPS == 0 else None
-        preview.offer(should_stop)
-        if on_progress is not None:
-            left = (settings.iterations - done) * float(np.mean(durations)) if durations else None
-            on_progress(
-                Progress(
-                    "Training",
-                    done,
-                    settings.iterations,
-                    run.losses[-1],
-                    validation_iou=iou,
-                    seconds_left=left,
-                )
+        preview.offer(watch.should_stop)
+        left = (settings.iterations - done) * float(np.mean(durations)) if durations else None
+        watch.report(
+            Progress(
+                "Training",
+                done,
+                settings.iterations,
+                run.losses[-1],
+                validation_iou=iou,
+                seconds_left=left,
             )
+        )
         if time.monotonic() - snapshot_time >= SNAPSHOT_SECONDS:
             run.remember()
-            if on_snapshot is not None:
+            if watch.on_snapshot is not None:
                 with run.best_weights():
-                    on_snapshot(run.result("running", with_state=run.has_small_state))
+                    watch.on_snapshot(run.result("running", with_state=run.has_small_state))
             snapshot_time = time.monotonic()
         # The first step compiles the network.
         if done > 1:
             durations.append(time.monotonic() - began)
         # Whoever goes on after such an end wants that many steps at least.
         if settings.patience and min(done, run.steps_since_best) >= settings.patience:
-            ending = f"The {run.criterion} had not improved for {settings.patience} steps."
-            break
-    run.keep_best()
-    return run.result(ending, with_state=True)
+            return f"The {run.criterion} had not improved for {settings.patience} steps."
+    return "finished"
 
 
 def _factors(

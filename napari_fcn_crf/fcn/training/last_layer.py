@@ -1,8 +1,7 @@
-"""A hypercolumn's classifier, solved for the annotated pixels before the first step."""
+"""Logistic regression: a linear classifier solved for the annotated pixels, before any step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -11,41 +10,24 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from napari_fcn_crf.data.annotations import IGNORE
-from napari_fcn_crf.fcn.heads.bilinear_taps import Taps
-from napari_fcn_crf.fcn.heads.hypercolumn import (
-    NORMALISATION,
-    PENALTY,
-    SCORE,
-    SHARPNESS,
-    SUM,
-    summed_levels,
-)
-from napari_fcn_crf.fcn.heads.level_scores import LOUDNESS, STANDARD
-from napari_fcn_crf.fcn.layers.frozen_boundary import as_list
-from napari_fcn_crf.fcn.layers.padding import crop, pad_constant, pad_image
-from napari_fcn_crf.progress import Cancelled, ShouldStop
+from napari_fcn_crf.fcn.heads.head import classifier_of
+from napari_fcn_crf.fcn.hypercolumns.levels import PENALTY
+from napari_fcn_crf.progress import ShouldStop
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]
 
-_FLOOR = 0.01
 _MOST_PIXELS = 20_000
 _ROUNDS = 200
-_ROWS_AT_ONCE = 1 << 16
-
-
-def classifier(network: Any) -> list[Any]:
-    """Return the layers whose sum the logits are, if they are linear in constant features."""
-    names = {layer.name for layer in network.layers}
-    if SCORE in names:
-        return [network.get_layer(SCORE)]
-    return [layer for layer, _ in summed_levels(network)] if SUM in names else []
 
 
 def needs_last_layer(network: Any) -> bool:
     """Return whether a network ends in a linear classifier that nothing has been learnt by yet."""
-    weights = [weight for layer in classifier(network) for weight in layer.weights]
-    return bool(weights) and not any(keras.ops.convert_to_numpy(weight).any() for weight in weights)
+    classifier = classifier_of(network)
+    if classifier is None:
+        return False
+    weights = [weight for layer in classifier.layers for weight in layer.weights]
+    return not any(keras.ops.convert_to_numpy(weight).any() for weight in weights)
 
 
 def solve_last_layer(
@@ -56,12 +38,12 @@ def solve_last_layer(
     seed: int,
     should_stop: ShouldStop | None = None,
 ) -> None:
-    """Standardise a hypercolumn network's features and set its classifier.
+    """Standardise the features of a network that ends in a linear classifier, and set that.
 
     Parameters
     ----------
     network : keras.Model
-        With a hypercolumn head.
+        Whose head has a `classifier`.
     images : list of array of float32, each `(rows, columns, channels)`
         On the 0-255 scale.
     indices : list of array of int32, each `(rows, columns)`
@@ -87,14 +69,13 @@ def solve_last_layer(
     rng = np.random.default_rng(seed)
     chosen = [_choose(image_indices, _MOST_PIXELS // len(images), rng) for image_indices in indices]
     answers = np.concatenate([plane[where] for plane, where in zip(indices, chosen, strict=True)])
-    layers = classifier(network)
-    find = _column_features if layers[0].name == SCORE else _level_features
-    features = find(network, images, chosen, should_stop)
+    classifier = classifier_of(network)
+    assert classifier is not None
+    features = classifier.features(network, images, chosen, should_stop)
     kernel, bias = logistic_regression(features, answers, factors[answers], len(factors))
-    # Level by level, a layer of its own sharpens.
-    sharpness = SHARPNESS if layers[0].name == SCORE else 1.0
+    sharpness = classifier.sharpness
     start = 0
-    for layer in layers:
+    for layer in classifier.layers:
         inputs = layer.kernel.shape[2]
         part = kernel[start : start + inputs]
         layer.kernel.assign(sharpness * part[np.newaxis, np.newaxis])
@@ -111,119 +92,6 @@ def _choose(indices: Indices, most: int, rng: np.random.Generator) -> npt.NDArra
     chosen = np.zeros(indices.size, bool)
     chosen[annotated] = True
     return chosen.reshape(indices.shape)
-
-
-def _column_features(
-    network: Any,
-    images: list[Floats],
-    chosen: list[npt.NDArray[np.bool_]],
-    should_stop: ShouldStop | None,
-) -> Floats:
-    """Set the normalisation of the joined levels and return chosen pixels after it."""
-    normalisation = network.get_layer(NORMALISATION)
-    moments, features = _Moments(normalisation.input.shape[-1]), []
-    extracted = _extract(network, [normalisation.input], images, should_stop)
-    for (padded,), where in zip(extracted, chosen, strict=True):
-        column = crop(padded, where.shape)
-        moments.add(column)
-        features.append(column[where])
-    variance = moments.variance
-    # A feature that hardly ever responds must not become the loudest.
-    variance = variance + _FLOOR * variance.mean() + 1e-6
-    _assign(normalisation, moments.mean, variance)
-    gain: Floats = keras.ops.convert_to_numpy(normalisation.gamma)
-    standard = _standardised(np.concatenate(features), normalisation, moments.mean, variance)
-    return standard * gain
-
-
-def _level_features(
-    network: Any,
-    images: list[Floats],
-    chosen: list[npt.NDArray[np.bool_]],
-    should_stop: ShouldStop | None,
-) -> Floats:
-    """Set both normalisations of each level and return the levels of chosen pixels, joined."""
-    names = [layer.name.removeprefix("hyper_") for layer in classifier(network)]
-    strides = [stride for _, stride in summed_levels(network)]
-    loudness = [network.get_layer(f"{name}{LOUDNESS}") for name in names]
-    standard = [network.get_layer(f"{name}{STANDARD}") for name in names]
-
-    sizes = [_Moments(layer.input.shape[-1]) for layer in loudness]
-    for levels in _extract(network, [layer.input for layer in loudness], images, should_stop):
-        for size, level in zip(sizes, levels, strict=True):
-            size.add(np.abs(level))
-    for layer, size in zip(loudness, sizes, strict=True):
-        silent = _FLOOR * size.mean.mean()
-        _assign(layer, np.zeros_like(size.mean), np.square(size.mean + silent))
-
-    moments = [_Moments(layer.input.shape[-1]) for layer in standard]
-    features: list[list[Floats]] = [[] for _ in names]
-    extracted = _extract(network, [layer.input for layer in standard], images, should_stop)
-    for levels, where in zip(extracted, chosen, strict=True):
-        rows, columns = np.nonzero(pad_constant(where, False))
-        for index, (level, stride) in enumerate(zip(levels, strides, strict=True)):
-            moments[index].add(level)
-            taps = Taps.at(rows, columns, level.shape[:2], stride)
-            features[index].append(taps.apply(level))
-    joined = []
-    for layer, moment, parts in zip(standard, moments, features, strict=True):
-        variance = moment.variance + _FLOOR * moment.variance.mean() + 1e-6
-        _assign(layer, moment.mean, variance)
-        gain = keras.ops.convert_to_numpy(layer.gamma)
-        joined.append(_standardised(np.concatenate(parts), layer, moment.mean, variance) * gain)
-    return np.concatenate(joined, axis=1)
-
-
-def _extract(
-    network: Any, tensors: list[Any], images: list[Floats], should_stop: ShouldStop | None
-) -> Iterator[list[Floats]]:
-    """Iterate over the images' padded values of some of a network's tensors."""
-    extractor = keras.Model(network.input, tensors)
-    extractor.jit_compile = False
-    for image in images:
-        if should_stop is not None and should_stop():
-            raise Cancelled
-        found = extractor.predict_on_batch(pad_image(image)[np.newaxis])
-        yield [keras.ops.convert_to_numpy(values)[0] for values in as_list(found)]
-
-
-class _Moments:
-    """Mean and variance of each channel, added up some rows at a time."""
-
-    def __init__(self, width: int) -> None:
-        self._sums, self._squares, self._count = np.zeros(width), np.zeros(width), 0
-
-    def add(self, values: Floats) -> None:
-        flat = values.reshape(-1, values.shape[-1])
-        for start in range(0, len(flat), _ROWS_AT_ONCE):
-            part = flat[start : start + _ROWS_AT_ONCE].astype(np.float64)
-            self._sums += part.sum(axis=0)
-            self._squares += np.square(part, out=part).sum(axis=0)
-        self._count += len(flat)
-
-    @property
-    def mean(self) -> npt.NDArray[np.float64]:
-        return self._sums / self._count
-
-    @property
-    def variance(self) -> npt.NDArray[np.float64]:
-        return np.maximum(self._squares / self._count - self.mean**2, 0)
-
-
-def _assign(layer: Any, mean: npt.NDArray[np.float64], variance: npt.NDArray[np.float64]) -> None:
-    layer.moving_mean.assign(mean.astype(np.float32))
-    layer.moving_variance.assign(variance.astype(np.float32))
-
-
-def _standardised(
-    features: Floats,
-    layer: Any,
-    mean: npt.NDArray[np.float64],
-    variance: npt.NDArray[np.float64],
-) -> Floats:
-    deviation = np.sqrt(variance + layer.epsilon)
-    standard: Floats = (features - mean.astype(np.float32)) / deviation.astype(np.float32)
-    return standard
 
 
 def logistic_regression(

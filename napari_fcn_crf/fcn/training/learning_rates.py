@@ -1,4 +1,4 @@
-"""Each layer's share of the learning rate."""
+"""Learning rates: each layer's share."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.fcn.heads.head import classifier_of
 from napari_fcn_crf.fcn.start.scaling import activations
-from napari_fcn_crf.fcn.training.last_layer import classifier
 from napari_fcn_crf.settings import RANDOM, TrainingSettings
 from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
 
@@ -69,7 +69,8 @@ def _fitted(network: Any, image: npt.NDArray[np.float32]) -> dict[tuple[str, str
     ]
     ends = [tensor for layer in layers for tensor in (layer.input, layer.output)]
     values = activations(network, ends, image)
-    solved = {layer.name for layer in classifier(network)}
+    classifier = classifier_of(network)
+    solved = set() if classifier is None else {layer.name for layer in classifier.layers}
     found = {}
     for layer, inputs, outputs in zip(layers, values[::2], values[1::2], strict=True):
         size = float(np.sqrt(np.mean(np.square(outputs)))) or 1.0

@@ -1,4 +1,4 @@
-"""The pixel-wise cross-entropy: which pixels count, and how much."""
+"""Loss: the pixel-wise cross-entropy, which pixels count in it, and how much."""
 
 from __future__ import annotations
 

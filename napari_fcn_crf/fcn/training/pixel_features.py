@@ -1,4 +1,4 @@
-"""Quick mode where every pixel is classified by itself: features of annotated pixels alone."""
+"""Features of annotated pixels alone, for quick mode where every pixel is classified by itself."""
 
 from __future__ import annotations
 
@@ -11,17 +11,14 @@ import numpy.typing as npt
 
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.example import Example
-from napari_fcn_crf.fcn.heads.bilinear_taps import Taps
-from napari_fcn_crf.fcn.heads.hypercolumn import NORMALISATION, RECTIFIER, SCORE, SUM, summed_levels
+from napari_fcn_crf.fcn.heads.head import PixelSum, head_of
+from napari_fcn_crf.fcn.hypercolumns.bilinear_taps import Taps
 from napari_fcn_crf.fcn.layers.frozen_boundary import as_list, frozen_boundary
-from napari_fcn_crf.fcn.layers.padding import pad_constant, pad_image
-from napari_fcn_crf.fcn.training.loss import make_targets
-from napari_fcn_crf.fcn.training.whole_images import Batch, Factors
-from napari_fcn_crf.settings import TrainingSettings
+from napari_fcn_crf.fcn.training.samples import Batch, Prepare
 
 
 class PixelFeed:
-    """Features of the annotated pixels, for a hypercolumn's head.
+    """Features of the annotated pixels, for a head with a `pixel_sum`.
 
     Parameters and methods are those of `QuickFeed`.
 
@@ -37,12 +34,13 @@ class PixelFeed:
         self,
         network: Any,
         examples: list[Example],
-        factors: Factors,
-        settings: TrainingSettings,
+        prepare: Prepare,
         report: Callable[[int, int], None],
     ) -> None:
-        head = _Head(network)
-        self.trainer = keras.Model(*head.at_pixels(network))
+        levels = _pixel_sum(network)
+        assert levels is not None
+        head = _Levels(network, levels)
+        self.trainer = keras.Model(*head.at_pixels())
         self.n_batches = len(examples)
         extractor = keras.Model(network.input, head.frozen + head.coarse_inputs)
         extractor.jit_compile = False
@@ -50,23 +48,20 @@ class PixelFeed:
         self._held_out: list[list[Any]] = []
         for done, example in enumerate(examples):
             report(done, len(examples))
+            sample = prepare(example)
             features = [
                 np.asarray(keras.ops.convert_to_numpy(feature))
-                for feature in as_list(
-                    extractor.predict_on_batch(pad_image(example.image)[np.newaxis])
-                )
+                for feature in as_list(extractor.predict_on_batch(sample.image[np.newaxis]))
             ]
-            indices = pad_constant(example.indices, IGNORE)
-            targets = make_targets(indices, factors, settings.loss_reduction)
-            annotated = indices != IGNORE
+            annotated = sample.indices != IGNORE
             inputs = head.inputs_at(features, annotated)
             classes, weights = (
                 keras.ops.convert_to_tensor(values[annotated][np.newaxis, :, np.newaxis])
-                for values in (targets.classes, targets.weights)
+                for values in (sample.targets.classes, sample.targets.weights)
             )
             self._batches.append((inputs, classes, weights))
-            if example.held_out is not None:
-                held_out = pad_constant(example.held_out, IGNORE) != IGNORE
+            if sample.held_out is not None:
+                held_out = sample.held_out != IGNORE
                 if held_out.any():
                     self._held_out.append(head.inputs_at(features, held_out))
 
@@ -82,29 +77,36 @@ class PixelFeed:
 
 
 def bytes_per_pixel(network: Any) -> int | None:
-    """Return what the features of one pixel take; None if the network has no hypercolumn."""
-    if SUM not in {layer.name for layer in network.layers}:
+    """Return what the features of one pixel take; None if none is classified by itself."""
+    levels = _pixel_sum(network)
+    if levels is None:
         return None
-    return 4 * sum(int(tensor.shape[-1]) for tensor in _Head(network).frozen)
+    return 4 * sum(int(tensor.shape[-1]) for tensor in _Levels(network, levels).frozen)
 
 
-class _Head:
-    """The levels that a hypercolumn adds up: those that are frozen, and those that are trained."""
+def _pixel_sum(network: Any) -> PixelSum | None:
+    head = head_of(network)
+    return None if head.pixel_sum is None else head.pixel_sum(network)
 
-    def __init__(self, network: Any) -> None:
+
+class _Levels:
+    """The levels that a head adds up: those that are frozen, and those that are trained."""
+
+    def __init__(self, network: Any, pixel_sum: PixelSum) -> None:
         boundary = frozen_boundary(network)
         known = {id(tensor) for tensor in boundary}
         self.levels: list[tuple[Any, int, bool]] = []
         self.frozen: list[Any] = []
-        for projection, stride in summed_levels(network):
+        for projection, stride in pixel_sum.levels:
             is_frozen = id(projection.input) in known
             self.levels.append((projection, stride, is_frozen))
             if is_frozen:
                 self.frozen.append(projection.input)
+        self._add, *self._behind = pixel_sum.layers
         direct = {id(tensor) for tensor in self.frozen}
         self.coarse_inputs = [tensor for tensor in boundary if id(tensor) not in direct]
 
-    def at_pixels(self, network: Any) -> tuple[list[Any], Any]:
+    def at_pixels(self) -> tuple[list[Any], Any]:
         """Return inputs and output of a model that gives the logits `(1, n_pixels, 1, classes)`."""
         inputs = [keras.Input(batch_shape=(1, None, 1, tensor.shape[-1])) for tensor in self.frozen]
         coarse_inputs = [
@@ -124,11 +126,9 @@ class _Head:
             flat = keras.ops.reshape(coarse, (-1, coarse.shape[-1]))
             mixed = keras.ops.take(flat, places, axis=0) * shares[..., None]
             projected.append(keras.ops.sum(mixed, axis=1)[None, :, None])
-        logits = network.get_layer(SUM)(projected)
-        names = {layer.name for layer in network.layers}
-        for name in (RECTIFIER, NORMALISATION, SCORE):
-            if name in names:
-                logits = network.get_layer(name)(logits)
+        logits = self._add(projected)
+        for layer in self._behind:
+            logits = layer(logits)
         return inputs + coarse_inputs + taps, logits
 
     def inputs_at(self, features: list[Any], where: npt.NDArray[np.bool_]) -> list[Any]:

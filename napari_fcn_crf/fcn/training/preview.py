@@ -1,4 +1,4 @@
-"""Now and then, a look at what the network makes of an image while it learns."""
+"""Preview of what the network makes of an image while it learns."""
 
 from __future__ import annotations
 

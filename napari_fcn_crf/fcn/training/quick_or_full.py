@@ -1,4 +1,4 @@
-"""Whether the whole network is trained, or what is on top of a backbone left as it is."""
+"""Mode of training: the whole network, or what is on top of a backbone left as it is."""
 
 from __future__ import annotations
 

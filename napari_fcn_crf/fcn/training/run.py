@@ -1,4 +1,4 @@
-"""A training while it goes on: its losses, its best weights, and those to fall back to."""
+"""Run of a training: its losses, its best weights, and those to fall back to."""
 
 from __future__ import annotations
 

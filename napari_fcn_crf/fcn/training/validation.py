@@ -1,4 +1,4 @@
-"""Annotation that is held out from training, and how well the network does on it."""
+"""Validation on annotation that is held out from training."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from magicgui.widgets import ComboBox, FloatSlider, Slider
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -24,53 +23,18 @@ from napari_fcn_crf.crf import presets
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui.sections.number_field import NumberField
 from napari_fcn_crf.ui.sections.qt_parts import label_of, present
+from napari_fcn_crf.ui.sections.setting_control import setting_control
 
 _SLIDERS = (
-    (
-        "gaussian_sigma_px",
-        "Smoothness radius (px)",
-        0.5,
-        50,
-        "Pixels within which neighbours agree (θγ).",
-    ),
-    (
-        "gaussian_weight",
-        "Smoothness strength",
-        0,
-        30,
-        "How strongly neighbours agree (w2). Less keeps thin and small things.",
-    ),
-    (
-        "bilateral_sigma_px",
-        "Edge radius (px)",
-        1,
-        200,
-        "Pixels across which alike colours agree (θα).",
-    ),
-    (
-        "bilateral_sigma_intensity",
-        "Edge sensitivity (grey)",
-        1,
-        100,
-        "Grey levels, of 255, over which two pixels still count as alike (θβ). Less follows "
-        "fainter edges.",
-    ),
-    (
-        "bilateral_weight",
-        "Edge strength",
-        0,
-        50,
-        "How strongly pixels of alike colour agree (w1). More follows the image further.",
-    ),
-    (
-        "depth_ratio",
-        "Depth of volumes",
-        0.1,
-        10,
-        "Both radii across slices over those within one, if the volume is refined as one. The "
-        "image's scale counts already.",
-    ),
+    "gaussian_sigma_px",
+    "gaussian_weight",
+    "bilateral_sigma_px",
+    "bilateral_sigma_intensity",
+    "bilateral_weight",
+    "depth_ratio",
 )
+"""The settings of real numbers, from top to bottom."""
+
 _CUSTOM = "own settings"
 _OF_MODEL = "from the model"
 
@@ -83,33 +47,15 @@ class CRFControls(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._settings = defaults = CRFSettings()
+        self._settings = CRFSettings()
         self._controls: dict[str, Any] = {
-            name: FloatSlider(
-                value=getattr(defaults, name),
-                min=low,
-                max=high,
-                step=0.1,
-                label=label,
-                tooltip=tip,
-                readout=False,
-            )
-            for name, label, low, high, tip in _SLIDERS
+            name: setting_control(CRFSettings, name, widget_type="FloatSlider", readout=False)
+            for name in _SLIDERS
         }
-        self._controls["iterations"] = Slider(
-            value=defaults.iterations,
-            min=0,
-            max=30,
-            label="Iterations",
-            tooltip="Of the mean field; more than ten seldom changes anything.",
-            readout=False,
+        self._controls["iterations"] = setting_control(
+            CRFSettings, "iterations", widget_type="Slider", readout=False
         )
-        self._controls["engine"] = ComboBox(
-            value=defaults.engine,
-            choices=["builtin", "pydensecrf"],
-            label="Engine",
-            tooltip="builtin needs nothing; pydensecrf is the reference, if it is installed.",
-        )
+        self._controls["engine"] = setting_control(CRFSettings, "engine")
         self._form = QFormLayout()
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setVerticalSpacing(4)

@@ -11,6 +11,7 @@ from napari_fcn_crf.compute.devices import Device, DeviceTest, missing_backends
 from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.settings import Backend, ComputeSettings
 from napari_fcn_crf.ui.sections.qt_parts import item_of
+from napari_fcn_crf.ui.sections.setting_control import tip_of
 from napari_fcn_crf.ui.session.lifetime import while_alive
 from napari_fcn_crf.ui.session.preferences import (
     change_compute_settings,
@@ -69,7 +70,7 @@ class DeviceStep(Step):
             item.setEnabled(name not in missing)
             item.setToolTip(missing.get(name, ""))
         self.backend.setCurrentIndex(self.backend.findData(settings.backend))
-        self.backend.setToolTip(missing.get(settings.backend, "The library Keras computes with."))
+        self.backend.setToolTip(missing.get(settings.backend, tip_of(ComputeSettings, "backend")))
         index = self.device.findData(settings.device)
         if index < 0:
             self.device.addItem(settings.device, settings.device)

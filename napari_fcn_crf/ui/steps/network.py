@@ -8,20 +8,15 @@ from typing import ClassVar
 from qtpy.QtCore import Qt, SignalInstance
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout
 
+from napari_fcn_crf.fcn.heads.head import heads
 from napari_fcn_crf.settings import BUNDLED, RANDOM, TrainingSettings
 from napari_fcn_crf.ui.actions import network_actions
 from napari_fcn_crf.ui.sections.qt_parts import item_of
 from napari_fcn_crf.ui.session.preferences import compute_settings
 from napari_fcn_crf.ui.steps.step import RunButton, Step
 from napari_fcn_crf.weights.download import PUBLISHED
+from napari_fcn_crf.weights.formats.table import endings
 
-ARCHITECTURES = {
-    "fcn32s": ("FCN-32s", "One enlargement, 32 times, from the deepest layer: coarse (Long 2015)."),
-    "fcn16s": ("FCN-16s", "Adds pool4: finer outlines (Long 2015)."),
-    "fcn8s": ("FCN-8s", "Adds pool4 and pool3: finer still (Long 2015)."),
-    "largefov": ("LargeFOV", "Convolutions with holes at stride 8, as in DeepLab (Chen 2015)."),
-    "hypercolumn": ("Hypercolumn", "All levels at every pixel: fine structures (Hariharan 2015)."),
-}
 BACKBONES = {
     "vgg16-compact": (
         "VGG-16 compact",
@@ -37,7 +32,7 @@ WEIGHTS = {
     RANDOM: ("random", "Nothing is known beforehand."),
 }
 _TOOLTIP = Qt.ItemDataRole.ToolTipRole
-_WEIGHTS_FILES = "VGG-16 weights (*.h5 *.keras *.npz *.ckpt *.index *.safetensors *.pth *.onnx)"
+_WEIGHTS_FILES = f"VGG-16 weights ({' '.join(f'*{ending}' for ending in endings())})"
 
 
 class NetworkStep(Step):
@@ -47,7 +42,8 @@ class NetworkStep(Step):
 
     def build(self) -> None:
         defaults = TrainingSettings()
-        self.architecture = _combo(ARCHITECTURES, defaults.architecture)
+        choices = {name: (head.title, head.description) for name, head in heads().items()}
+        self.architecture = _combo(choices, defaults.architecture)
         self.backbone = _combo(BACKBONES, defaults.backbone)
         self.weights = _combo(WEIGHTS, defaults.starting_weights)
         self._shown_file: Path | None = None

@@ -1,1 +1,1 @@
-"""The file formats that weights of VGG-16 are published in, one module each."""
+"""Formats of the files that weights of VGG-16 are published in, one module each."""

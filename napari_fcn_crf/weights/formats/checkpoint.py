@@ -6,7 +6,7 @@ import glob
 import re
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,18 @@ import numpy.typing as npt
 
 from napari_fcn_crf.atomic_files import why_no_file
 from napari_fcn_crf.quoting import quoted
-from napari_fcn_crf.weights.formats.tensors import Tensor, as_float32, not_weights
+from napari_fcn_crf.weights.formats.file_format import FirstLook, WeightsFormat
+from napari_fcn_crf.weights.formats.tensors import (
+    SLIM,
+    Convention,
+    Tensor,
+    as_float32,
+    not_weights,
+)
+from napari_fcn_crf.weights.formats.vgg_layers import Layers, named_layers
 
 # The last eight bytes of a table file, which both versions are.
-TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
+_TABLE_MAGIC = bytes.fromhex("57fb808b247547db")
 
 
 def checkpoint_prefix(path: Path) -> Path:
@@ -34,6 +42,11 @@ def weight_files(path: str | Path) -> list[Path]:
     if not _index(prefix).exists():
         return [path]
     return [_index(prefix), *sorted(prefix.parent.glob(f"{glob.escape(prefix.name)}.data-*"))]
+
+
+def is_in_parts(path: Path) -> bool:
+    """Return whether a path is the name of a checkpoint in several files, or one of them."""
+    return weight_files(path) != [path]
 
 
 def _index(prefix: Path) -> Path:
@@ -89,3 +102,21 @@ def _plainly_named(prefix: Path, parts: list[Path]) -> Iterator[Path]:
 
 def _read(reader: Any, name: str) -> npt.NDArray[np.float32]:
     return as_float32(reader.get_tensor(name))
+
+
+def _matches(look: FirstLook) -> bool:
+    return look.tail == _TABLE_MAGIC or is_in_parts(look.path)
+
+
+def _layers(look: FirstLook, stack: ExitStack) -> tuple[Layers, Convention]:
+    found = stack.enter_context(checkpoint_tensors(look.path))
+    convolutions = named_layers(
+        found, "vgg_16/{group}/{layer}/weights", "vgg_16/{group}/{layer}/biases"
+    )
+    others = named_layers(found, "vgg_16/{layer}/weights", "vgg_16/{layer}/biases")
+    return convolutions | others, SLIM
+
+
+FORMAT = WeightsFormat(
+    "TF-Slim checkpoint", (".ckpt", ".index"), _matches, _layers, library="TensorFlow"
+)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.input_error import InputError
-from napari_fcn_crf.weights.formats.tensors import Tensor, as_float32, not_weights
+from napari_fcn_crf.weights.formats.file_format import FirstLook, WeightsFormat
+from napari_fcn_crf.weights.formats.tensors import (
+    KERAS,
+    Convention,
+    Tensor,
+    as_float32,
+    not_weights,
+)
+from napari_fcn_crf.weights.formats.vgg_layers import Layers, keras_layers
 
+_MAGIC = b"\x89HDF\r\n\x1a\n"
 _MOST_OBJECTS = 4000
 
 
@@ -29,6 +37,9 @@ def hdf5_tensors(path: Path, file: Any = None) -> Iterator[dict[str, Tensor]]:
     file : binary file, optional
         Read instead of `path`.
     """
+    # Here and below: who only asks which formats there are need not load HDF5.
+    import h5py
+
     with h5py.File(file or path, "r") as root:
         # Soft and external links are not followed, so nothing outside the file is read.
         datasets = {
@@ -53,6 +64,8 @@ def datasets_of(root: Any) -> dict[str, Any]:
     ValueError
         If there is more in it than in any VGG-16.
     """
+    import h5py
+
     objects: dict[str, Any] = {}
 
     def collect(name: str, item: Any) -> bool | None:
@@ -69,6 +82,8 @@ def storage_problem(dataset: Any) -> str:
 
     What is compressed, or was never written, may be far larger than the file.
     """
+    import h5py
+
     if dataset.is_virtual or dataset.external:
         return "refers to other files"
     created = dataset.id.get_create_plist()
@@ -81,3 +96,14 @@ def storage_problem(dataset: Any) -> str:
 
 def _read(dataset: Any) -> npt.NDArray[np.float32]:
     return as_float32(dataset[()])
+
+
+def _matches(look: FirstLook) -> bool:
+    return look.head.startswith(_MAGIC)
+
+
+def _layers(look: FirstLook, stack: ExitStack) -> tuple[Layers, Convention]:
+    return keras_layers(stack.enter_context(hdf5_tensors(look.path))), KERAS
+
+
+FORMAT = WeightsFormat("Keras HDF5", (".h5",), _matches, _layers, library="Keras")

@@ -7,12 +7,14 @@ import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from napari_fcn_crf.weights.formats.file_format import FirstLook, WeightsFormat
 from napari_fcn_crf.weights.formats.hdf5 import hdf5_tensors
 from napari_fcn_crf.weights.formats.tensors import KERAS, Convention, Tensor, not_weights
+from napari_fcn_crf.weights.formats.vgg_layers import Layers, keras_layers
 
 WEIGHTS_MEMBER = "model.weights.h5"
 CONFIG_LIMIT_BYTES = 2**20
@@ -31,7 +33,7 @@ def keras_zip_tensors(path: Path) -> Iterator[tuple[dict[str, Tensor], Conventio
             raise not_weights(path, "has a description larger than any VGG-16 needs")
         if archive.getinfo(WEIGHTS_MEMBER).compress_type != zipfile.ZIP_STORED:
             raise not_weights(path, "is a compressed zip file, which Keras never writes")
-        layers = _layers(json.loads(archive.read("config.json")))
+        layers = _configured(json.loads(archive.read("config.json")))
         with archive.open(WEIGHTS_MEMBER) as member, hdf5_tensors(path, member) as tensors:
             names = names_in_weights(layers)
             named = {}
@@ -41,7 +43,7 @@ def keras_zip_tensors(path: Path) -> Iterator[tuple[dict[str, Tensor], Conventio
             yield named, _convention(layers)
 
 
-def _layers(config: Any) -> list[dict[str, Any]]:
+def _configured(config: Any) -> list[dict[str, Any]]:
     # A model with a class of its own does not list them.
     layers = config["config"].get("layers", [])
     return [layer for layer in layers if isinstance(layer.get("config"), dict)]
@@ -68,3 +70,15 @@ def _convention(layers: list[dict[str, Any]]) -> Convention:
                 red, green, blue = (-offset for offset in offsets)
                 return Convention("RGB", (red, green, blue))
     return KERAS
+
+
+def _matches(look: FirstLook) -> bool:
+    return WEIGHTS_MEMBER in look.members
+
+
+def _layers(look: FirstLook, stack: ExitStack) -> tuple[Layers, Convention]:
+    tensors, convention = stack.enter_context(keras_zip_tensors(look.path))
+    return keras_layers(tensors), convention
+
+
+FORMAT = WeightsFormat("Keras model", (".keras",), _matches, _layers)

@@ -1,4 +1,4 @@
-"""Numpy archives, without unpickling anything."""
+"""Numpy archives (`.npz`), without unpickling anything."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import tokenize
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -15,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.input_error import InputError
-from napari_fcn_crf.weights.formats.tensors import Tensor, as_float32, not_weights
+from napari_fcn_crf.weights.formats.file_format import FirstLook, WeightsFormat
+from napari_fcn_crf.weights.formats.tensors import (
+    FROSSARD,
+    Convention,
+    Tensor,
+    as_float32,
+    not_weights,
+)
+from napari_fcn_crf.weights.formats.vgg_layers import Layers, named_layers
 
 _HEADER_LIMIT_BYTES = 10_000
 """What numpy takes by itself, though only after it has read all of it."""
@@ -69,3 +77,15 @@ def read_npy_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> npt.NDArray[Any]:
     with archive.open(info) as member:
         return as_float32(np.lib.format.read_array(member, allow_pickle=False))
+
+
+def _matches(look: FirstLook) -> bool:
+    return any(name.endswith(".npy") for name in look.members)
+
+
+def _layers(look: FirstLook, stack: ExitStack) -> tuple[Layers, Convention]:
+    found = stack.enter_context(npz_tensors(look.path))
+    return named_layers(found, "{layer}_W", "{layer}_b"), FROSSARD
+
+
+FORMAT = WeightsFormat("numpy archive", (".npz",), _matches, _layers, library="numpy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.weights.formats.tensors import Tensor, as_float32, not_weights
+from napari_fcn_crf.weights.formats.file_format import FirstLook, WeightsFormat
+from napari_fcn_crf.weights.formats.tensors import (
+    TORCH,
+    Convention,
+    Tensor,
+    as_float32,
+    not_weights,
+)
 from napari_fcn_crf.weights.formats.vgg_layers import Layers, LayerTensors, in_order
 
 SIZE_LIMIT_BYTES = 2**30
 """VGG-16 has 553 MB; the file is read at once."""
-
-
-def looks_like_onnx(head: bytes) -> bool:
-    """Whether a file that starts so may be one: the first field is a version below 128."""
-    return head[:1] == b"\x08" and head[1:2] < b"\x80"
 
 
 def onnx_layers(path: Path) -> Layers:
@@ -42,10 +45,10 @@ def onnx_layers(path: Path) -> Layers:
     except DecodeError as error:
         raise not_weights(path, "is neither ONNX nor of another known kind") from error
     initialisers = {tensor.name: tensor for tensor in model.graph.initializer}
-    return in_order(list(_layers(path, model.graph.node, initialisers)))
+    return in_order(list(_in_graph(path, model.graph.node, initialisers)))
 
 
-def _layers(path: Path, nodes: Any, initialisers: dict[str, Any]) -> Iterator[LayerTensors]:
+def _in_graph(path: Path, nodes: Any, initialisers: dict[str, Any]) -> Iterator[LayerTensors]:
     for node in nodes:
         names = list(node.input)[1:3]
         if node.op_type not in ("Conv", "Gemm") or len(names) < 2:
@@ -77,3 +80,15 @@ def _read(initialiser: Any) -> npt.NDArray[np.float32]:
 
 def _read_transposed(tensor: Tensor) -> npt.NDArray[np.float32]:
     return as_float32(tensor.read().T)
+
+
+def _matches(look: FirstLook) -> bool:
+    # The first field is a version below 128.
+    return look.head[:1] == b"\x08" and look.head[1:2] < b"\x80"
+
+
+def _layers(look: FirstLook, stack: ExitStack) -> tuple[Layers, Convention]:
+    return onnx_layers(look.path), TORCH
+
+
+FORMAT = WeightsFormat("ONNX", (".onnx",), _matches, _layers, library="ONNX")

@@ -10,7 +10,7 @@ import pickle
 import struct
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.quoting import quoted
+from napari_fcn_crf.weights.formats.file_format import FirstLook, WeightsFormat
 from napari_fcn_crf.weights.formats.pytorch_pickle import (
     ForbiddenPickle,
     StoredTensor,
@@ -26,11 +27,14 @@ from napari_fcn_crf.weights.formats.pytorch_pickle import (
 )
 from napari_fcn_crf.weights.formats.tensors import (
     HEADER_LIMIT_BYTES,
+    TORCH,
+    Convention,
     Tensor,
     as_float32,
     bfloat16_to_float32,
     not_weights,
 )
+from napari_fcn_crf.weights.formats.vgg_layers import Layers, pytorch_layers
 
 LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 
@@ -147,3 +151,16 @@ def _read(stored: StoredTensor, read_storage: _ReadStorage) -> npt.NDArray[np.fl
     values = read_storage(stored.key, dtype, stored.offset, math.prod(stored.shape))
     values = values.reshape(stored.shape)
     return bfloat16_to_float32(values) if dtype == np.dtype("<u2") else as_float32(values)
+
+
+def _matches(look: FirstLook) -> bool:
+    is_new = any(name.endswith("/data.pkl") for name in look.members)
+    return is_new or look.head.startswith(LEGACY_MAGIC)
+
+
+def _layers(look: FirstLook, stack: ExitStack) -> tuple[Layers, Convention]:
+    opened = pytorch_zip_tensors if look.is_zip else pytorch_legacy_tensors
+    return pytorch_layers(stack.enter_context(opened(look.path))), TORCH
+
+
+FORMAT = WeightsFormat("PyTorch", (".pth",), _matches, _layers, library="PyTorch")

@@ -1,4 +1,4 @@
-"""The pickle inside a PyTorch file, of which only names and shapes of tensors are taken.
+"""Pickle inside a PyTorch file, of which only names and shapes of tensors are taken.
 
 Python's own unpickler imports and calls whatever a file names. Here it may name nothing but
 tensors, which become records of where their numbers are; it imports nothing.

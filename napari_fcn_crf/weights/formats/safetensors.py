@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.quoting import quoted
+from napari_fcn_crf.weights.formats.file_format import FirstLook, WeightsFormat
 from napari_fcn_crf.weights.formats.tensors import (
     HEADER_LIMIT_BYTES,
+    TORCH,
+    Convention,
     Tensor,
     as_float32,
     bfloat16_to_float32,
     not_weights,
 )
+from napari_fcn_crf.weights.formats.vgg_layers import Layers, pytorch_layers
 
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
-
-
-def looks_like_safetensors(head: bytes, size: int) -> bool:
-    """Whether a file of this size that starts with these nine bytes may be one."""
-    length = int.from_bytes(head[:8], "little")
-    return head[8:9] == b"{" and 2 <= length <= size - 8
 
 
 @contextmanager
@@ -64,3 +62,15 @@ def _read(
     file.seek(start)
     values = np.fromfile(file, dtype, math.prod(shape)).reshape(shape)
     return bfloat16_to_float32(values) if dtype == np.dtype("<u2") else as_float32(values)
+
+
+def _matches(look: FirstLook) -> bool:
+    length = int.from_bytes(look.head[:8], "little")
+    return look.head[8:9] == b"{" and 2 <= length <= look.size - 8
+
+
+def _layers(look: FirstLook, stack: ExitStack) -> tuple[Layers, Convention]:
+    return pytorch_layers(stack.enter_context(safetensors_tensors(look.path))), TORCH
+
+
+FORMAT = WeightsFormat("safetensors", (".safetensors",), _matches, _layers, library="PyTorch")

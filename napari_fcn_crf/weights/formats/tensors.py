@@ -1,4 +1,4 @@
-"""Named arrays in a file, known by their shapes and read one at a time."""
+"""Tensors in a file: named, known by their shapes, and read one at a time."""
 
 from __future__ import annotations
 
@@ -91,10 +91,12 @@ class WeightsError(InputError):
 
 def not_weights(path: Path, found: str) -> WeightsError:
     """Return the error for such a file, with what was found in it."""
+    # The formats raise this error themselves.
+    from napari_fcn_crf.weights.formats.table import published_kinds
+
     return WeightsError(
         f"Expected a file with VGG-16's weights, but {quoted(path.name, 40)} {quoted(found, 95)}. "
-        "Choose a VGG-16 published for Keras (.h5), TensorFlow (.ckpt), PyTorch (.pth, "
-        ".safetensors), numpy (.npz) or ONNX (.onnx)."
+        f"Choose a VGG-16 published for {published_kinds()}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Which of a file's arrays are which layer of VGG-16."""
+"""VGG-16's layers among a file's arrays."""
 
 from __future__ import annotations
 

@@ -7,14 +7,29 @@ from typing import Any
 import keras
 import numpy as np
 
-from napari_fcn_crf.fcn.heads.hypercolumn import (
+from napari_fcn_crf.fcn.hypercolumns.bilinear_taps import Taps
+from napari_fcn_crf.fcn.hypercolumns.levels import (
     PENALTY,
     SHARPNESS,
     SUM,
     UNITS,
+    convolution_of,
     hypercolumn_levels,
+    level_of,
+    summed_levels,
     upsample_bilinear,
 )
+from napari_fcn_crf.fcn.hypercolumns.standardisation import (
+    FLOOR,
+    Floats,
+    Masks,
+    Moments,
+    activations_of,
+    set_statistics,
+    standardise,
+)
+from napari_fcn_crf.fcn.layers.padding import pad_constant
+from napari_fcn_crf.progress import ShouldStop
 from napari_fcn_crf.weights.vgg_widths import VGGWidths
 
 SHARPEN = "hyper_sharpen"
@@ -63,14 +78,39 @@ def level_scores(
     return keras.layers.Rescaling(SHARPNESS, name=SHARPEN)(keras.layers.Add(name=SUM)(scores))
 
 
-def trained_output(network: Any) -> Any:
-    """Return what a network is trained by: its logits, before they are sharpened if they are.
+def level_features(
+    network: Any, images: list[Floats], chosen: Masks, should_stop: ShouldStop | None
+) -> Floats:
+    """Set both normalisations of each level and return the levels of chosen pixels, joined."""
+    levels = summed_levels(network)
+    names = [level_of(convolution.name) for convolution, _ in levels]
+    loudness = [network.get_layer(f"{name}{LOUDNESS}") for name in names]
+    standard = [network.get_layer(f"{name}{STANDARD}") for name in names]
 
-    The scores then start where the loss, penalty included, is smallest. Steps on sharpened logits
-    would lead away from there, to larger and larger ones.
-    """
-    sharpened = [layer for layer in network.layers if layer.name == SHARPEN]
-    return sharpened[0].input if sharpened else network.output
+    sizes = [Moments(layer.input.shape[-1]) for layer in loudness]
+    inputs = [layer.input for layer in loudness]
+    for values in activations_of(network, inputs, images, should_stop):
+        for size, value in zip(sizes, values, strict=True):
+            size.add(np.abs(value))
+    for layer, size in zip(loudness, sizes, strict=True):
+        silent = FLOOR * size.mean.mean()
+        set_statistics(layer, np.zeros_like(size.mean), np.square(size.mean + silent))
+
+    moments = [Moments(layer.input.shape[-1]) for layer in standard]
+    features: list[list[Floats]] = [[] for _ in names]
+    inputs = [layer.input for layer in standard]
+    extracted = activations_of(network, inputs, images, should_stop)
+    for values, where in zip(extracted, chosen, strict=True):
+        rows, columns = np.nonzero(pad_constant(where, False))
+        for index, (value, (_, stride)) in enumerate(zip(values, levels, strict=True)):
+            moments[index].add(value)
+            taps = Taps.at(rows, columns, value.shape[:2], stride)
+            features[index].append(taps.apply(value))
+    joined = [
+        standardise(layer, moment, np.concatenate(parts))
+        for layer, moment, parts in zip(standard, moments, features, strict=True)
+    ]
+    return np.concatenate(joined, axis=1)
 
 
 def _score(features: Any, n_classes: int, n_levels: int, name: str) -> Any:
@@ -88,7 +128,7 @@ def _score(features: Any, n_classes: int, n_levels: int, name: str) -> Any:
         kernel_initializer="zeros",
         kernel_regularizer=keras.regularizers.L2(PENALTY / 2),
         data_format="channels_last",
-        name=f"hyper_{name}",
+        name=convolution_of(name),
     )(x)
 
 

@@ -1,0 +1,180 @@
+"""Heads of a fully convolutional network: a file and a `Head` record each, found by their names.
+
+No head's module imports Keras before the head is built: napari's process, which never does, reads
+titles and tips here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, get_args
+
+from napari_fcn_crf import settings
+from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.quoting import quoted
+from napari_fcn_crf.weights.vgg_widths import VGGWidths
+
+Network = Any
+"""A `keras.Model`."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a head is built on.
+
+    Parameters
+    ----------
+    image : tensor, shape `(batch, rows, columns, channels)`
+        With the means subtracted; rows and columns multiples of 32.
+    widths : VGGWidths
+        Of the backbone.
+    n_classes : int
+    dropout : float
+        Fraction of fc6 and fc7 units dropped while training.
+    seed : int
+        Of dropout.
+    learnt : frozenset of str
+        Layers whose weights were learnt before; none where all are random.
+    """
+
+    image: Any
+    widths: VGGWidths
+    n_classes: int
+    dropout: float
+    seed: int
+    learnt: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A linear classifier of constant features, which is solved in closed form.
+
+    Parameters
+    ----------
+    layers : list of keras.layers.Conv2D
+        1x1 convolutions whose sum the logits are. They start as zeros.
+    features : callable
+        Takes the network, images, where each is annotated, and what tells whether to stop.
+        Standardises the network's features and returns those of the annotated pixels, side by side
+        for all layers.
+    logits : tensor
+        Before they are sharpened, if a layer does that.
+    sharpness : float
+        Factor of the solution, where no layer sharpens.
+    """
+
+    layers: list[Any]
+    features: Callable[..., Any]
+    logits: Any
+    sharpness: float = 1.0
+
+
+@dataclass(frozen=True)
+class PixelSum:
+    """How each pixel is classified by itself: levels are enlarged bilinearly and added.
+
+    Parameters
+    ----------
+    levels : list of (keras.layers.Conv2D, int)
+        1x1 convolutions, each with the stride that it is enlarged by.
+    layers : list of keras.layers.Layer
+        The one that adds the levels, and those behind it up to the logits that are trained.
+    """
+
+    levels: list[tuple[Any, int]]
+    layers: list[Any]
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands on top of the backbone, and all that others need to know of it.
+
+    Parameters
+    ----------
+    title : str
+        As the dock shows it.
+    tip : str
+        A sentence on what it does.
+    good_for : str
+        What to choose it for, behind "Good for".
+    build : callable
+        Takes a `Plan` and returns the logits `(batch, rows, columns, n_classes)`.
+    scores : tuple of str
+        Layers of class scores: on weights that were learnt before, and with fitted rates, they
+        start as zeros.
+    silent : tuple of str
+        Layers that start as zeros in any case.
+    projections : tuple of str
+        Layers that the image goes into, together with features and in front of them.
+    classifier : callable, optional
+        Takes a network with this head and returns the `Classifier` that it ends in.
+    pixel_sum : callable, optional
+        Takes a network with this head and returns its `PixelSum`.
+    """
+
+    title: str
+    tip: str
+    good_for: str
+    build: Callable[[Plan], Any]
+    scores: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    projections: tuple[str, ...] = ()
+    classifier: Callable[[Network], Classifier] | None = None
+    pixel_sum: Callable[[Network], PixelSum] | None = None
+
+    @property
+    def description(self) -> str:
+        """What it does and what it is good for, in two sentences."""
+        return f"{self.tip} Good for {self.good_for}."
+
+
+def heads() -> dict[str, Head]:
+    """Return all heads by their names, as they are offered."""
+    return {name: find_head(name) for name in get_args(settings.Architecture)}
+
+
+def find_head(name: str) -> Head:
+    """Return the head in the file of that name."""
+    head: Head = import_module(f"napari_fcn_crf.fcn.heads.{name}").HEAD
+    return head
+
+
+def name_network(architecture: str, n_classes: int) -> str:
+    """Return the name of a network with this head, by which `head_of` knows it."""
+    return f"{architecture}_{n_classes}"
+
+
+def head_of(network: Network) -> Head:
+    """Return the head that a network was built with.
+
+    Raises
+    ------
+    ValueError
+        If it is none of ours.
+    """
+    name = network.name.rpartition("_")[0]
+    known = get_args(settings.Architecture)
+    if name not in known:
+        raise InputError(
+            f"Expected a network with the head {', '.join(known)}, but its name is "
+            f"{quoted(network.name, 40)}. Train a new model."
+        )
+    return find_head(name)
+
+
+def classifier_of(network: Network) -> Classifier | None:
+    """Return the linear classifier that a network ends in, if it does."""
+    head = head_of(network)
+    return None if head.classifier is None else head.classifier(network)
+
+
+def trained_logits(network: Network) -> Any:
+    """Return what a network is trained by: its logits, before they are sharpened if they are.
+
+    Solved scores start where the loss, penalty included, is smallest. Steps on sharpened logits
+    would lead away from there, to larger and larger ones.
+    """
+    classifier = classifier_of(network)
+    return network.output if classifier is None else classifier.logits

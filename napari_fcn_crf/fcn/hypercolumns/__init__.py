@@ -1,0 +1,1 @@
+"""Hypercolumns: every pixel is classified from all levels of the backbone at once."""

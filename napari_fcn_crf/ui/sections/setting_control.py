@@ -1,0 +1,45 @@
+"""Controls made from settings: range, title and tip are those that stand beside the default."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from typing import Any
+
+from magicgui.widgets import FloatSpinBox, create_widget
+
+from napari_fcn_crf.settings_base import describe
+
+_LINE_CHARACTERS = 70
+
+
+def tip_of(settings: type[Any], name: str) -> str:
+    """Return what a setting is for, in lines: Qt breaks none in a plain text."""
+    return textwrap.fill(describe(settings)[name].text, _LINE_CHARACTERS)
+
+
+def setting_control(settings: type[Any], name: str, **options: Any) -> Any:
+    """Return magicgui's control for a field of a settings class.
+
+    Parameters
+    ----------
+    settings : type
+    name : str
+        Of the field.
+    **options
+        Of the control, such as "widget_type".
+    """
+    known = describe(settings)[name]
+    options = known.options | {"tooltip": tip_of(settings, name)} | options
+    label = options.pop("label")
+    if known.type is bool:
+        # A box has its title behind it.
+        options["text"], label = label, ""
+    control = create_widget(
+        value=known.default, annotation=known.type, label=label, options=options
+    )
+    if isinstance(control, FloatSpinBox) and options.get("min", 0) > 0:
+        # Qt rounds to its digits, and would make 0 of the lowest.
+        control.native.setDecimals(math.ceil(-math.log10(options["min"])))
+        control.min, control.value = options["min"], known.default
+    return control
