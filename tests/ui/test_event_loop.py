@@ -111,6 +111,7 @@ class Watch:
                 self.seen.add(ours[0])
 
 
+@pytest.mark.own_process
 def test_nothing_keeps_the_event_loop(viewer, qtbot):
     viewer.open_sample("napari-fcn-crf", "cat_scribbles")
     _, panel = viewer.window.add_plugin_dock_widget("napari-fcn-crf", "Segment")

@@ -53,6 +53,7 @@ def test_cancel_keeps_what_was_learnt(viewer, panel, session, squares, qtbot):
     assert viewer.layers["squares probabilities"].data.shape == (2, 64, 64)
 
 
+@pytest.mark.own_process
 def test_cancel_while_the_process_starts(viewer, panel, session, squares, qtbot, notes):
     click(qtbot, panel.steps[TrainStep].train_button)
     qtbot.wait(200)
@@ -61,6 +62,7 @@ def test_cancel_while_the_process_starts(viewer, panel, session, squares, qtbot,
     assert "Training was cancelled." in notes()
 
 
+@pytest.mark.own_process
 def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qtbot, notes):
     train = panel.steps[TrainStep]
     train.controls.iterations.value = 5000
@@ -77,6 +79,7 @@ def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qt
     assert len(session.model.card.losses) == 2
 
 
+@pytest.mark.own_process
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory so")
 def test_memory_too_short_for_the_image_is_told(viewer, panel, session, squares, qtbot, notes):
     panel.steps[TrainStep].controls.iterations.value = 1
@@ -97,6 +100,7 @@ def test_memory_too_short_for_the_image_is_told(viewer, panel, session, squares,
     assert run_record["note"] == note
 
 
+@pytest.mark.own_process
 def test_closing_the_viewer_while_training_ends_the_process(make_napari_viewer, two_squares, qtbot):
     from napari_fcn_crf.ui.panels import SegmentPanel
 
@@ -150,6 +154,7 @@ def test_results_of_a_closed_image_are_not_shown(viewer, panel, session, squares
     assert not layers.layers_where(viewer, layers.is_probabilities)
 
 
+@pytest.mark.own_process
 def test_another_backend_between_runs_is_another_process(viewer, panel, session, squares, qtbot):
     train, device = panel.steps[TrainStep], panel.steps[DeviceStep]
     train.controls.iterations.value = 1
@@ -171,6 +176,7 @@ def test_another_backend_between_runs_is_another_process(viewer, panel, session,
         change_compute_settings(device="auto")
 
 
+@pytest.mark.own_process
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a file's size")
 def test_a_full_disk_while_training_is_told(viewer, panel, session, squares, qtbot, notes):
     """The process may write no file as large as a model, which fails as a full disk does."""
