@@ -63,3 +63,20 @@ def part_of(
         on_progress(replace(progress, current=current, total=n_parts * progress.total))
 
     return report
+
+
+def slice_of(
+    on_progress: OnProgress | None, done: int, n_slices: int
+) -> Callable[[Progress], None] | None:
+    """Report the iterations within one of several slices as the slices that are done."""
+    if on_progress is None or n_slices == 1:
+        return on_progress
+
+    def report(progress: Progress) -> None:
+        is_done = progress.current == progress.total
+        phase = f"{progress.phase} (iteration {progress.current} of {progress.total})"
+        on_progress(
+            replace(progress, phase=phase, current=done + is_done, total=n_slices, unit="slices")
+        )
+
+    return report

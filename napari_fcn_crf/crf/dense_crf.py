@@ -376,7 +376,9 @@ def _check_image(image: Any) -> npt.NDArray[Any]:
             f"channels), with pixels in it, but its shape is {array.shape}. Add an axis for the "
             "channels if it has none, e.g. image[..., None]."
         )
-    if array.dtype.kind == "f" and not np.isfinite(array.sum(dtype=np.float64)):
+    # A NaN anywhere is the smallest and the largest. Not their sum, which may be infinite.
+    ends = float(array.min()), float(array.max())
+    if not all(map(math.isfinite, ends)):
         raise ValueError(
             "An image must have finite values only, but some of this one's are NaN or infinite. "
             "Fill them first, e.g. with numpy.nan_to_num."

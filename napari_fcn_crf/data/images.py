@@ -14,6 +14,9 @@ from napari_fcn_crf.input_error import InputError, InputTypeError
 MINIMUM_SIDE_PX = 32
 _PERCENTILES = (0.5, 99.5)
 _VALUES_AT_ONCE = 1 << 24
+# Narrower is constant; 255 over it must be a number.
+_LEAST_HALF_RANGE = 1e-300
+_LAST_BUT_ONE = np.nextafter(np.finfo(np.float64).max, 0)
 
 
 def check_image(image: Any) -> npt.NDArray[Any]:
@@ -38,6 +41,9 @@ def check_image(image: Any) -> npt.NDArray[Any]:
             f"{array.shape}. Choose another layer."
         )
     if array.dtype.kind == "f":
+        if array.dtype.itemsize > 8:
+            with np.errstate(over="ignore"):  # to infinity, which is told
+                array = array.astype(np.float64)
         bad = array.size - int(np.count_nonzero(np.isfinite(array)))
         if bad:
             raise InputError(
@@ -149,25 +155,41 @@ class IntensityMapping:
         if image.dtype == np.bool_:
             return cls((0.0,) * channels, (1.0,) * channels)
         flat = image.reshape(-1, channels)
-        # Of a very large image, every so many pixels tell as much.
-        some = flat[:: max(1, flat.size // _VALUES_AT_ONCE)]
-        low, high = np.percentile(some, _PERCENTILES, axis=0)
+        # Of a very large image, every so many pixels tell as much. Halved, since the difference of
+        # two numbers may be too large for their type.
+        half = np.multiply(flat[:: max(1, flat.size // _VALUES_AT_ONCE)], 0.5, dtype=np.float64)
+        low, high = 2 * np.percentile(half, _PERCENTILES, axis=0)
         # A channel that is constant between the percentiles falls back to its whole range.
-        flat_channels = low == high
-        low = np.where(flat_channels, flat.min(axis=0), low)
-        high = np.where(flat_channels, flat.max(axis=0), high)
-        high = np.where(low == high, low + 1, high)
+        is_flat = high / 2 - low / 2 < _LEAST_HALF_RANGE
+        low = np.where(is_flat, flat.min(axis=0).astype(np.float64), low)
+        high = np.where(is_flat, flat.max(axis=0).astype(np.float64), high)
+        is_flat = high / 2 - low / 2 < _LEAST_HALF_RANGE
+        low = np.where(is_flat, np.minimum(low, _LAST_BUT_ONE), low)
+        high = np.where(
+            is_flat, low + np.maximum(1, np.spacing(np.minimum(np.abs(low), _LAST_BUT_ONE))), high
+        )
         return cls(tuple(map(float, low)), tuple(map(float, high)))
+
+    @property
+    def is_sane(self) -> bool:
+        """Whether no channel's range is too narrow for the numbers' type."""
+        return all(
+            abs(high / 2 - low / 2) >= _LEAST_HALF_RANGE
+            for low, high in zip(self.low, self.high, strict=True)
+        )
 
     def apply(self, image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return the image `(*spatial, channels)` on the 0-255 scale as float32."""
-        low = np.asarray(self.low, np.float64)
-        scale = 255.0 / (np.asarray(self.high, np.float64) - low)
+        half_low = np.asarray(self.low, np.float64) / 2
+        scale = 255.0 / (np.asarray(self.high, np.float64) / 2 - half_low)
         mapped = np.empty(image.shape, np.float32)
         # In double precision, but not all of it at once.
         step = max(1, _VALUES_AT_ONCE * len(image) // max(1, image.size))
         for first in range(0, len(image), step):
-            values = (image[first : first + step].astype(np.float64) - low) * scale
+            values = np.multiply(image[first : first + step], 0.5, dtype=np.float64)
+            values -= half_low
+            with np.errstate(over="ignore"):  # to infinity, which is clipped
+                values *= scale
             mapped[first : first + step] = np.clip(values, -255, self.FARTHEST)
         return mapped
 

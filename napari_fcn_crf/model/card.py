@@ -186,9 +186,9 @@ def _check(card: ModelCard) -> None:
         "whole numbers": all(type(number) is int and abs(number) < 2**63 for number in numbers),
         "channels": card.channels >= 1 and len(low) == len(high) == card.channels,
         "intensity": all(
-            math.isfinite(one) and math.isfinite(two) and one != two
-            for one, two in zip(low, high, strict=True)
-        ),
+            math.isfinite(one) and math.isfinite(two) for one, two in zip(low, high, strict=True)
+        )
+        and card.intensity.is_sane,
         "training": all(_is_like(default, value) for default, value in training),
         "losses": all(map(math.isfinite, card.losses)),
         "class_colours": len(colours) in (0, len(values))

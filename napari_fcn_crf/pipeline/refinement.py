@@ -17,7 +17,7 @@ from napari_fcn_crf.data.images import (
     split_channels,
 )
 from napari_fcn_crf.input_error import InputError
-from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, part_of
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, slice_of
 from napari_fcn_crf.settings import CRFSettings
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 Probabilities = npt.NDArray[np.float32]
 OnPlane = Callable[[tuple[int, ...], Probabilities], None]
+
+_SUM_TOLERANCE = 1e-2
 
 
 def refine(
@@ -98,7 +100,7 @@ def refine(
             unary[part],
             settings.iterations,
             None if fixed is None else fixed[index],
-            part_of(on_progress, done, len(indices)),
+            slice_of(on_progress, done, len(indices)),
             should_stop,
         )
         if not index:
@@ -193,12 +195,14 @@ def check_probabilities(
         raise InputError(f"{expected}some values are NaN or infinite.{remedy}")
     if array.min() < 0:
         raise InputError(f"{expected}the lowest value is {array.min():.3g}, below 0.{remedy}")
+    if array.max() > 1 + _SUM_TOLERANCE:
+        raise InputError(f"{expected}the highest value is {array.max():.3g}, above 1.{remedy}")
     lowest, highest = np.inf, -np.inf
     # Plane by plane, or row by row: the sums of a large image are large, too.
     for first in range(array.shape[1]):
         total = array[:, first].sum(axis=0, dtype=np.float64)
         lowest, highest = min(lowest, float(total.min())), max(highest, float(total.max()))
-    if not np.allclose([lowest, highest], 1, atol=1e-2):
+    if not np.allclose([lowest, highest], 1, atol=_SUM_TOLERANCE):
         raise InputError(
             f"{expected}their sum over the classes goes from {lowest:.3g} to {highest:.3g} instead "
             f"of being 1.{remedy}"

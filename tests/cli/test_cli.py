@@ -260,6 +260,7 @@ def test_an_interrupted_training_keeps_what_was_learnt(files: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
+    assert out.startswith("Stopped after ")
     assert f"Wrote {model}" in out
 
 

@@ -28,7 +28,9 @@ def test_lazy_arrays_are_computed() -> None:
         def __array__(self, dtype: object = None, copy: object = None) -> np.ndarray:
             return np.ones((3, 4))
 
-    assert isinstance(check_image(Lazy()), np.ndarray)
+    computed = check_image(Lazy())
+    assert isinstance(computed, np.ndarray)
+    np.testing.assert_array_equal(computed, np.ones((3, 4)))
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -37,6 +39,17 @@ def test_values_that_are_not_finite_are_counted(bad: float) -> None:
     array[1, 2:4] = bad
     with pytest.raises(ValueError, match=r"2 of 20 are NaN or infinite.*nan_to_num"):
         check_image(array)
+
+
+@pytest.mark.skipif(
+    np.finfo(np.longdouble).max == np.finfo(np.float64).max, reason="no longer type"
+)
+def test_values_beyond_double_precision_are_told_as_infinite() -> None:
+    array = np.zeros((4, 5), np.longdouble)
+    array[1] = np.longdouble("1e4000")
+    with pytest.raises(ValueError, match="5 of 20 are NaN or infinite"):
+        check_image(array)
+    assert check_image(0 * array).dtype == np.float64
 
 
 @pytest.mark.parametrize("shape", [(), (5,), (0, 5), (5, 5, 0)])
@@ -153,6 +166,48 @@ def test_a_constant_channel_is_mapped_without_a_warning() -> None:
     mapped = IntensityMapping.fit(image).apply(image)
     assert np.isfinite(mapped).all()
     assert np.ptp(mapped[..., 1]) == 0
+
+
+LARGEST = float(np.finfo(np.float64).max)
+
+
+@pytest.mark.parametrize(
+    ("darkest", "brightest", "dtype"),
+    [
+        (-LARGEST, LARGEST, np.float64),
+        (-1e308, 1.2e308, np.float64),
+        (1e308, 1.1e308, np.float64),
+        (-3.4e38, 3.4e38, np.float32),
+        (-6e4, 6.5e4, np.float16),
+        (0, 1e-44, np.float32),
+        (0, 1e-299, np.float64),
+        (-(2.0**63), 2.0**62, np.int64),
+    ],
+)
+def test_values_at_the_ends_of_their_type_are_mapped_like_any_others(
+    darkest: float, brightest: float, dtype: type
+) -> None:
+    image = np.full((8, 8, 1), darkest, dtype)
+    image[2:6] = brightest
+    expected = np.zeros((8, 8, 1))
+    expected[2:6] = 255
+    np.testing.assert_allclose(IntensityMapping.fit(image).apply(image), expected, atol=1e-3)
+
+
+@given(hnp.arrays(np.float64, (4, 5, 2), elements=st.floats(allow_nan=False, allow_infinity=False)))
+def test_any_finite_values_are_mapped_to_numbers(image: np.ndarray) -> None:
+    mapping = IntensityMapping.fit(image)
+    assert mapping.is_sane
+    mapped = mapping.apply(image)
+    assert np.abs(mapped).max() <= IntensityMapping.FARTHEST
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, 1e20, -LARGEST, LARGEST, 5e-324])
+def test_a_constant_channel_of_any_size_is_mapped_to_a_constant(value: float) -> None:
+    image = np.full((4, 4, 1), value)
+    mapped = IntensityMapping.fit(image).apply(image)
+    assert np.isfinite(mapped).all()
+    assert np.ptp(mapped) == 0
 
 
 def test_planes() -> None:

@@ -114,6 +114,8 @@ def test_stacks_plane_by_plane(
     check_distribution(probabilities, (2, 3, 60, 70))
     assert [(progress.current, progress.total) for progress in seen] == [(1, 3), (2, 3), (3, 3)]
     np.testing.assert_array_equal(probabilities[:, 0], probabilities[:, 2])
+    np.testing.assert_array_equal(probabilities[:, 1], nfc.predict(trained, stack[1]))
+    assert (probabilities[:, 0] != probabilities[:, 1]).any()
     marginals = nfc.refine(stack, probabilities, nfc.CRFSettings(iterations=1))
     check_distribution(marginals, (2, 3, 60, 70))
     np.testing.assert_array_equal(marginals[:, 0], marginals[:, 2])
@@ -252,7 +254,9 @@ def test_bad_prediction_input(
         (lambda p: p[0], r"their shape is \(60, 70\)"),
         (lambda p: p[:, 1:], r"their shape is \(2, 59, 70\) and the image's is \(60, 70, 3\)"),
         (lambda p: np.moveaxis(p, 0, -1), r"their shape is \(60, 70, 2\)"),
-        (lambda p: p * 255, r"from 255 to 255 instead of being 1"),
+        (lambda p: p * 255, r"the highest value is 128, above 1"),
+        (lambda p: p * 1.7e308, r"the highest value is 8\.5e\+307, above 1"),
+        (lambda p: p * 1.8, r"from 1\.8 to 1\.8 instead of being 1"),
         (lambda p: p - 0.6, r"the lowest value is -0\.1, below 0"),
         (lambda p: p * np.nan, "NaN or infinite"),
         (lambda p: p * 1j, "the type is complex"),

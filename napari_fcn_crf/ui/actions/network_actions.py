@@ -17,6 +17,7 @@ from napari_fcn_crf.compute.parent.job import Job
 from napari_fcn_crf.model import record
 from napari_fcn_crf.model.card import ModelCard, read_card
 from napari_fcn_crf.pipeline import prediction, training
+from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
 from napari_fcn_crf.ui.session.preferences import compute_settings
 from napari_fcn_crf.ui.session.results import TrainedModel, WeightsChoice
@@ -32,7 +33,7 @@ def load_weights(session: Session, path: Path) -> None:
         session.weights = WeightsChoice(path, description)
 
     session.run_job(
-        "weights", "Reading the weights", lambda: session.service.describe_weights(path), keep
+        "weights", "Reading the weights", lambda _: session.service.describe_weights(path), keep
     )
 
 
@@ -98,11 +99,15 @@ def _train(
     model_path = session.new_model_path()
     before = 0 if resumed is None else len(resumed.card.losses)
 
-    def start() -> Job[ModelCard]:
-        read = [pair.read() for pair in files]
-        arrays = [*(np.asarray(lazy) for lazy in pixels), *(image for image, _ in read)]
-        labels = [*annotations, *(found for _, found in read)]
+    def start(on_progress: OnProgress) -> Job[ModelCard]:
+        arrays, labels = [np.asarray(lazy) for lazy in pixels], list(annotations)
+        for done, pair in enumerate(files):
+            on_progress(Progress("Reading files", done, len(files)))
+            image, found = pair.read()
+            arrays.append(image)
+            labels.append(found)
         training.check_training_input(arrays, labels, settings)
+        on_progress(Progress("Preparing"))
         return session.service.train(
             arrays,
             labels,
@@ -159,7 +164,8 @@ def predict(session: Session) -> None:
         session.sources = (layer,)
         session.refined = None
 
-    def start() -> Job[np.ndarray]:
+    def start(on_progress: OnProgress) -> Job[np.ndarray]:
+        on_progress(Progress("Preparing"))
         array = np.asarray(pixels)
         prediction.check_prediction_input(model.card, array)
         run_record.update(record.start_record())
@@ -168,6 +174,7 @@ def predict(session: Session) -> None:
         run_record["image_sha256"] = record.array_sha256(array)
         run_record["settings"] = PredictionSettings().to_dict()
         run_record["training"] = model.card.training.to_dict()
+        on_progress(Progress("Preparing"))
         return session.service.predict(model.path, array)
 
     session.run_job("predict", "Predicting", start, keep)

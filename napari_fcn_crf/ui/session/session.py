@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_fcn_crf.compute.leftovers import session_folder
+from napari_fcn_crf.compute.parent.job import Job
 from napari_fcn_crf.compute.parent.service import ComputeService
 from napari_fcn_crf.data.annotations import guess_label_mode
 from napari_fcn_crf.data.labelled_folder import PairFiles
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _PREPARE_DELAY_MS = 500
+_CANCEL_S = 0.02
 _log = logging.getLogger(__name__)
 
 
@@ -269,7 +272,7 @@ class Session(QObject):
         self,
         kind: str,
         title: str,
-        start: Callable[[], Any],
+        start: Callable[[OnProgress], Any],
         on_result: Callable[[Any], Any],
         on_partial: Callable[[Any], None] | None = None,
     ) -> None:
@@ -278,24 +281,41 @@ class Session(QObject):
         Parameters
         ----------
         start : callable
-            Starts the job and returns it; runs in the thread, for reading a lazy image takes time.
+            Starts the job and returns it. Runs in a thread, for reading files or a lazy image takes
+            time; is given a function to report `Progress` to, which raises `Cancelled` when the
+            user has.
         """
         settings = compute_settings()
         jobs: list[Any] = []
-        cancelled: list[bool] = []
+        cancelled = threading.Event()
 
         def work(on_progress: OnProgress) -> Any:
             self.service.configure(settings)
-            job = start()
-            jobs.append(job)
-            if cancelled:
-                job.cancel()
+
+            def report(latest: Progress) -> None:
+                if cancelled.is_set():
+                    raise Cancelled
+                on_progress(latest)
+
+            def begin(_: Job[Any]) -> None:
+                jobs.append(start(report))
+                if cancelled.is_set():
+                    jobs[0].cancel()
+
+            # In another thread, which can be left alone with what it cannot be called back from.
+            starting = Job(f"starting {kind}", begin).start()
+            while not starting.done:
+                if cancelled.wait(_CANCEL_S) and not jobs:
+                    raise Cancelled
+                starting.join(_CANCEL_S)
+            starting.result()
+            job = jobs[0]
             for latest in job.events():
                 on_progress(latest)
             return job.result()
 
         def cancel() -> None:
-            cancelled.append(True)
+            cancelled.set()
             for job in jobs:
                 job.cancel()
 

@@ -90,7 +90,10 @@ class DeviceStep(Step):
         session = self.session
         self._asked = None  # a backend may have been installed meanwhile
         session.run_job(
-            "devices", "Finding devices", session.service.devices, while_alive(self._fill_devices)
+            "devices",
+            "Finding devices",
+            lambda _: session.service.devices(),
+            while_alive(self._fill_devices),
         )
 
     def _on_test_clicked(self) -> None:
@@ -98,7 +101,7 @@ class DeviceStep(Step):
         session.run_job(
             "test",
             "Testing the device",
-            session.service.test_device,
+            lambda _: session.service.test_device(),
             while_alive(self._on_tested),
         )
 
