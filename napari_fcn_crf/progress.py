@@ -51,6 +51,13 @@ class Cancelled(Exception):
     """The caller's `should_stop` turned true before there was anything to return."""
 
 
+def with_note(on_progress: OnProgress | None, note: str) -> OnProgress | None:
+    """Tell a sentence with all progress that has none of its own."""
+    if on_progress is None or not note:
+        return on_progress
+    return lambda progress: on_progress(replace(progress, note=progress.note or note))
+
+
 def part_of(
     on_progress: OnProgress | None, done: int, n_parts: int
 ) -> Callable[[Progress], None] | None:

@@ -31,6 +31,7 @@ ROOMS = {
     "compute": {"fcn.devices"},
     "compute.child": {
         "compute",
+        "data",
         "fcn.devices",
         "fcn.model_file",
         "fcn.training",

@@ -18,7 +18,7 @@ from napari_fcn_crf.crf.lattice import CrowdedTileError, PermutohedralLattice, t
 from napari_fcn_crf.crf.mean_field import OnIteration, ShouldStop, mean_field
 from napari_fcn_crf.crf.threads import available_threads
 from napari_fcn_crf.crf.unary import check_probabilities, clamp, log_odds
-from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.settings import CRFSettings
 
 Floats = npt.NDArray[np.float32]

@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.data.images import (
-    IntensityMapping,
-    check_image,
-    drop_alpha,
-    planes,
-    split_channels,
-)
+from napari_fcn_crf.data.images import check_image, planes
+from napari_fcn_crf.data.intensity import IntensityMapping
+from napari_fcn_crf.data.picture import as_picture, same_spatial_shape
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, slice_of
 from napari_fcn_crf.settings import CRFSettings
@@ -30,7 +26,7 @@ _SUM_TOLERANCE = 1e-2
 
 
 def refine(
-    image: npt.ArrayLike,
+    image: Any,
     probabilities: npt.ArrayLike,
     settings: CRFSettings | None = None,
     on_progress: OnProgress | None = None,
@@ -40,12 +36,14 @@ def refine(
     annotated: npt.ArrayLike | None = None,
     volume_spacing: Sequence[float] | None = None,
     on_plane: OnPlane | None = None,
+    axes: str | None = None,
 ) -> Probabilities:
     """Return the marginals of a fully connected CRF over an image's pixels.
 
     Parameters
     ----------
-    image : array, shape `(*spatial)` or `(*spatial, channels)`
+    image : array or Picture
+        Of an array, the axis that the probabilities lack, the last or else the first, is channels.
     probabilities : array, shape `(n_classes, *spatial)`
         The network's, or any other classifier's.
     settings : CRFSettings, optional
@@ -54,8 +52,8 @@ def refine(
     should_stop : callable, optional
         Asked after each iteration.
     intensity : IntensityMapping, optional
-        How the image, which has no alpha then, is brought to the scale of 0 to 255; by default by
-        its own range. A slice is refined as in its stack with the stack's.
+        How the image is brought to the scale of 0 to 255; by default by its own range. A slice is
+        refined as in its stack with the stack's.
     annotated : array of int, shape `spatial`, optional
         Class index of pixels whose class is certain and stays; negative where it is not.
     volume_spacing : sequence of float, one an axis, optional
@@ -63,6 +61,8 @@ def refine(
         by plane.
     on_plane : callable, optional
         Called with each plane's index and marginals `(n_classes, rows, columns)` as it is done.
+    axes : str, optional
+        One letter an axis of the image, such as "cyx"; it overrules what the probabilities tell.
 
     Returns
     -------
@@ -79,12 +79,13 @@ def refine(
     from napari_fcn_crf.crf.dense_crf import DenseCRF
 
     settings = settings or CRFSettings()
-    array = check_image(image)
-    unary = check_probabilities(probabilities, array.shape)
-    channels_last, spatial = split_channels(array, unary.shape[1:])
-    if intensity is None:
-        channels_last = drop_alpha(channels_last)
-        intensity = IntensityMapping.fit(channels_last)
+    given = np.asarray(probabilities)
+    picture = as_picture(image, axes, spatial_shape=given.shape[1:])
+    spatial = picture.spatial_shape
+    unary = check_probabilities(given, spatial).reshape(-1, *spatial)
+    pixels = check_image(picture.channels_last())
+    intensity = intensity or IntensityMapping.fit(pixels)
+    pixels = intensity.without_nan(pixels)
     if volume_spacing is not None and len(spatial) != 3:
         raise InputError(
             f"A volume has three axes, but this image has {len(spatial)}. Refine it plane by plane."
@@ -94,7 +95,7 @@ def refine(
     marginals = unary[:0]
     for done, index in enumerate(indices):
         part: Any = (slice(None), *index)
-        crf = DenseCRF(channels_last[index], settings, intensity=intensity, spacing=volume_spacing)
+        crf = DenseCRF(pixels[index], settings, intensity=intensity, spacing=volume_spacing)
         refined = _infer(
             crf,
             unary[part],
@@ -110,7 +111,7 @@ def refine(
             marginals[part] = refined
         if on_plane is not None:
             on_plane(index, marginals[part])
-    return marginals
+    return marginals.reshape(given.shape)
 
 
 def limit_threads(count: int) -> None:
@@ -166,15 +167,15 @@ def _infer(
 
 
 def check_probabilities(
-    probabilities: npt.ArrayLike, image_shape: tuple[int, ...]
+    probabilities: npt.ArrayLike, spatial_shape: tuple[int, ...]
 ) -> npt.NDArray[np.float32]:
     """Return probabilities as float32 `(n_classes, *spatial)`, or say what is wrong with them.
 
     Parameters
     ----------
     probabilities : array
-    image_shape : tuple of int
-        `(*spatial)` or `(*spatial, channels)`.
+    spatial_shape : tuple of int
+        The image's, without channels.
 
     Raises
     ------
@@ -187,9 +188,9 @@ def check_probabilities(
     if array.dtype.kind not in "buif":
         raise InputError(f"{expected}the type is {array.dtype}.{remedy}")
     spatial = array.shape[1:]
-    if not array.size or len(spatial) < 2 or spatial not in (image_shape, image_shape[:-1]):
+    if not array.size or len(spatial) < 2 or not same_spatial_shape(spatial, spatial_shape):
         raise InputError(
-            f"{expected}their shape is {array.shape} and the image's is {image_shape}.{remedy}"
+            f"{expected}their shape is {array.shape} and the image's is {spatial_shape}.{remedy}"
         )
     if not np.isfinite(array).all():
         raise InputError(f"{expected}some values are NaN or infinite.{remedy}")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.model.card import CARD_MEMBER, ModelCard, copy_model, read_card
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
 

@@ -74,41 +74,42 @@ def test_cancel_while_the_process_starts(viewer, panel, session, squares, qtbot,
     assert "Training was cancelled." in notes()
 
 
-def _slowly(block):
-    time.sleep(0.5)
-    return block
-
-
 @pytest.mark.parametrize("kind", ["files", "layer"])
 def test_cancel_while_images_are_read(
-    viewer, panel, session, squares, qtbot, notes, tmp_path, kind
+    viewer, panel, session, squares, qtbot, notes, tmp_path, monkeypatch, kind
 ):
     image, labels = squares
+    read = []
+
+    def slowly(block):
+        time.sleep(0.5)
+        read.append(1)
+        return block
+
     if kind == "files":
-        # The same file by two hundred names: twenty seconds of reading.
-        noise = np.random.default_rng(0).integers(0, 255, (1600, 1600, 3), np.uint8)
-        Image.fromarray(noise).save(tmp_path / "first.png")
-        Image.fromarray(np.zeros((1600, 1600), np.uint8)).save(tmp_path / "labels.png")
+        # The same file by two hundred names: a hundred seconds of reading.
+        Image.fromarray(image.data).save(tmp_path / "first.png")
+        Image.fromarray(labels.data.astype(np.uint8)).save(tmp_path / "labels.png")
         found = []
         for number in range(200):
             path = tmp_path / f"image{number}.png"
             path.hardlink_to(tmp_path / "first.png")
             found.append(PairFiles(path, tmp_path / "labels.png"))
+        read_pair = PairFiles.read
+        monkeypatch.setattr(PairFiles, "read", lambda pair: slowly(read_pair(pair)))
         session.add_files(found)
     else:
         planes = da.from_array(np.stack([image.data] * 60), chunks=(1, -1, -1))
         strokes = viewer.add_labels(np.stack([labels.data] * 60))
-        slow = viewer.add_image(
-            planes.map_blocks(_slowly, dtype=np.uint8), contrast_limits=(0, 255)
-        )
+        slow = viewer.add_image(planes.map_blocks(slowly, dtype=np.uint8), contrast_limits=(0, 255))
         session.choose_image(slow)
         session.choose_annotation(strokes)
     click(qtbot, panel.steps[TrainStep].train_button)
     qtbot.wait(500)
     assert session.activity is not None
-    start = time.monotonic()
     _cancel(qtbot, session)
-    assert time.monotonic() - start < 10  # reading takes twice as long, more on a busy machine
+    # Nobody waited for all of it.
+    assert 0 < len(read) < 50
     assert session.model is None
     assert "Training was cancelled." in notes()
     # What was still being read starts nothing when it is there, and the next training can begin.

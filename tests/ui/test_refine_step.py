@@ -14,7 +14,7 @@ from napari.utils.key_bindings import coerce_keybinding
 from napari_fcn_crf.crf import presets
 from napari_fcn_crf.crf.live import pace
 from napari_fcn_crf.crf.tuning import edge_sensitivity
-from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.model.card import CARD_MEMBER, ModelCard, read_card
 from napari_fcn_crf.pipeline import refinement
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
