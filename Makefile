@@ -1,15 +1,19 @@
-# make demo   segment the sample cat and write the results, in .venv
-# make test   everything that is checked: lint, types, tests, the plugin in a real napari
-# make lint   the quick part of it
-# make clean  remove .venv and everything that was built
+# make demo           segment the sample cat and write the results, in .venv
+# make test           all that is checked of what a plain installation does: lint, types, tests, the
+#                     plugin in a real napari
+# make test-quick     lint, types, and the tests that start neither Keras nor napari: within a minute
+# make test-backends  the network on PyTorch, which is installed, and on JAX if that is
+# make test-all       both, and which branches no test takes
+# make lint           the quick part of it
+# make clean          remove .venv and everything that was built
 #
 # PYTHON=/path/to/python3.12 chooses the interpreter, ARGS="--view" goes to the demo and
-# ARGS="-k lattice" to the tests.
+# ARGS="-k lattice" to the tests. WORKERS=1 runs one test at a time, as debuggers want it.
 
 .NOTPARALLEL:
 .SILENT:
 .DELETE_ON_ERROR:
-.PHONY: demo test system-packages lint clean
+.PHONY: demo test test-quick test-backends test-all forget-coverage system-packages lint clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,16 +21,48 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # A screen for napari where there is none; macOS has its own.
 XVFB := $(if $(filter Darwin,$(shell uname -s)),,xvfb-run -a)
 
+# Each worker imports TensorFlow, and so do processes that it starts: some 3 GB in all.
+WORKERS := 2
+COVERAGE :=
+PYTEST = $(BIN)/python -m pytest $(COVERAGE)
+PARALLEL = $(if $(filter 1,$(WORKERS)),,--numprocesses=$(WORKERS) --dist=worksteal)
+
+# Of what is tested without Keras and without a viewer.
+QUICK_TESTS := tests/crf tests/data tests/model tests/results tests/test_architecture.py \
+	tests/test_atomic_files.py tests/test_manifest.py tests/test_quoting.py \
+	tests/test_sample_data.py tests/test_settings.py
+# These start the backends themselves, or are about TensorFlow's own operations.
+ONE_BACKEND := --ignore=tests/fcn/test_backends.py --ignore=tests/fcn/test_large_kernels.py
+
 demo: $(VENV)/.installed
 	$(BIN)/napari-fcn-crf demo $(ARGS)
 
-# TensorFlow and the graphics driver do not bear each other in one process, and a process has one
-# backend, hence three runs. What compares the backends starts them itself.
+# TensorFlow and the graphics driver do not bear each other in one process, hence two runs.
 test: system-packages lint
-	$(BIN)/python -m pytest --ignore=tests/ui $(ARGS)
-	KERAS_BACKEND=torch $(BIN)/python -m pytest tests/fcn --ignore=tests/fcn/test_backends.py \
-		--ignore=tests/fcn/test_large_kernels.py $(ARGS)
-	$(XVFB) $(BIN)/python -m pytest tests/ui $(ARGS)
+	$(PYTEST) $(PARALLEL) -m "not backends" --ignore=tests/ui $(ARGS)
+	$(XVFB) $(PYTEST) $(PARALLEL) tests/ui $(ARGS)
+
+test-quick: lint
+	$(PYTEST) $(PARALLEL) $(QUICK_TESTS) $(ARGS)
+
+# A process has one backend. What compares them starts them itself.
+test-backends: $(VENV)/.installed-for-backends
+	$(PYTEST) -m backends --ignore=tests/ui $(ARGS)
+	for backend in torch jax; do \
+		if $(BIN)/python -c "import importlib.util as u; exit(not u.find_spec('$$backend'))"; then \
+			KERAS_BACKEND=$$backend $(PYTEST) $(PARALLEL) tests/fcn $(ONE_BACKEND) $(ARGS) || exit; \
+		else \
+			echo "$$backend is not installed in $(VENV), and so not tested."; \
+		fi; \
+	done
+
+test-all: COVERAGE := --cov --cov-append --cov-report=
+test-all: forget-coverage test test-backends
+	NUMBA_DISABLE_JIT=1 $(PYTEST) $(PARALLEL) tests/crf $(ARGS)
+	sh scripts/report_coverage.sh $(BIN)/python 85
+
+forget-coverage: $(VENV)/.installed-for-tests
+	$(BIN)/python -m coverage erase
 
 # Before anything that takes minutes.
 system-packages: | $(BIN)/python
@@ -38,7 +74,7 @@ lint: $(VENV)/.installed-for-tests
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -56,3 +92,11 @@ $(VENV)/.installed-for-tests: pyproject.toml | $(BIN)/python
 	echo "Installing napari-fcn-crf and what its tests need into $(VENV); this takes minutes."
 	$(PIP_INSTALL) --editable '.[test,pydensecrf]'
 	touch $@ $(VENV)/.installed
+
+# Without --no-deps pip would look for what PyTorch needs in PyTorch's index alone. Where that has
+# no build, or cannot be reached, the second line takes PyPI's.
+$(VENV)/.installed-for-backends: $(VENV)/.installed-for-tests
+	echo "Installing PyTorch into $(VENV)."
+	$(PIP_INSTALL) --no-deps --index-url https://download.pytorch.org/whl/cpu torch || true
+	$(PIP_INSTALL) --editable '.[test,pydensecrf,test-backends]'
+	touch $@

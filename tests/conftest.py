@@ -4,15 +4,40 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 from skimage import data
 
+from napari_fcn_crf.compute.parent import child
+
 # A run that a shell put into the background ignores Ctrl-C, and so would the commands under test.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _coverage_of_compute_processes() -> Iterator[None]:
+    """Where coverage is measured, they get the time to save it before they are killed."""
+    if "COVERAGE_PROCESS_CONFIG" not in os.environ:
+        yield
+        return
+    kill = child._Service.end
+
+    def end(service: Any) -> None:
+        service._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            service._process.wait(0.25)
+        kill(service)
+
+    with pytest.MonkeyPatch.context() as context:
+        context.setattr(child._Service, "end", end)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -15,10 +16,11 @@ from pretraining.data_dependent import initialise_from_images, typical_patches
 from pretraining.episodes import N_CLASSES, crop_and_turn, draw_strokes, episode
 from pretraining.export import bundled_arrays
 from pretraining.ridge import AtPoints, RidgeHead
-from pretraining.scene_stream import numbered_scene
+from pretraining.scene_stream import batches, numbered_scene
 from pretraining.scenes import scene
 from pretraining.shapes import SHAPES, Mask, vessels
 from pretraining.textures import coloured_noise
+from tests.fuzzing import tiny_widths
 
 
 def test_a_seed_stands_for_one_scene() -> None:
@@ -164,6 +166,8 @@ def test_training_goes_on_where_it_ended_or_with_some_layers_anew(
     monkeypatch.setattr(train, "_VALIDATION_SCENES", 2)
     monkeypatch.setattr(train, "_STARTING_SCENES", 8)
     monkeypatch.setattr(data_dependent, "_PATCHES", 1500)
+    monkeypatch.setattr(train, "batches", partial(batches, warm_up=8))
+    tiny_widths(monkeypatch)
 
     def run(folder: Path, *options: str) -> list[dict[str, float]]:
         monkeypatch.setattr(

@@ -27,7 +27,7 @@ from napari_fcn_crf.settings import (
 )
 from napari_fcn_crf.settings_base import describe
 from napari_fcn_crf.weights.download import PUBLISHED, PublishedWeights
-from tests.commands import refusal
+from tests.commands import carry_out, refusal
 
 ALL_SETTINGS = [TrainingSettings, PredictionSettings, CRFSettings, ComputeSettings]
 
@@ -286,25 +286,24 @@ def test_weights_are_fetched_once(
     assert error.count("\n") == 1
 
 
-def test_training_goes_on_from_a_model_file(files: Path) -> None:
+def test_training_goes_on_from_a_model_file(files: Path, capfd: pytest.CaptureFixture[str]) -> None:
     model = files / "cat.keras"
     pair = (files / "cat.tif", files / "cat_labels.tif")
-    first = run("train", *pair, "-o", model, "--iterations", 2, "--mode", "quick")
-    assert (first.returncode, first.stderr) == (0, "")
-    second = run("train", *pair, "-o", model, "--resume", model, "--iterations", 3)
-    assert (second.returncode, second.stderr) == (0, "")
-    assert "5 steps" in second.stdout
+    carry_out(["train", *pair, "-o", model, "--iterations", 2, "--mode", "quick"], capfd)
+    told = carry_out(["train", *pair, "-o", model, "--resume", model, "--iterations", 3], capfd)
+    assert "5 steps" in told
     card = read_card(model)
     assert (card.training.mode, card.record["resumed_exactly"]) == ("quick", True)
 
 
-def test_half_precision_from_the_command_line(files: Path) -> None:
+def test_half_precision_from_the_command_line(
+    files: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     pair = (files / "cat.tif", files / "cat_labels.tif")
     for name, precision in (("single", "single"), ("half", "half")):
         output = files / f"{name}.keras"
         options = ("--iterations", 1, "--precision", precision, "--tensorboard", files / name)
-        done = run("train", *pair, "-o", output, *options)
-        assert (done.returncode, done.stderr) == (0, "")
+        carry_out(["train", *pair, "-o", output, *options], capfd)
         assert len(list((files / name).iterdir())) == 1
     sizes = [(files / f"{name}.keras").stat().st_size for name in ("single", "half")]
     assert sizes[1] < 0.6 * sizes[0]

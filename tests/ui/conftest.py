@@ -9,8 +9,11 @@ from napari.utils.notifications import notification_manager
 
 from napari_fcn_crf.ui.panels import SegmentPanel
 from napari_fcn_crf.ui.session.session import Session, session_of
+from tests.ui.warm_process import WarmProcess
 
 JOB_TIMEOUT_MS = 180_000
+
+_warm = WarmProcess()
 
 
 def wait_until_idle(qtbot, session: Session, timeout: int = JOB_TIMEOUT_MS) -> None:
@@ -26,15 +29,28 @@ def click(qtbot, run_button) -> None:
 
 
 def compute_processes() -> list[psutil.Process]:
-    """Return the compute processes that this process has started and that still run."""
+    """Return the compute processes of this process's windows that still run."""
     found = []
     for child in psutil.Process().children(recursive=True):
         try:
-            if "napari_fcn_crf" in " ".join(child.cmdline()):
+            if child.pid != _warm.pid and "napari_fcn_crf" in " ".join(child.cmdline()):
                 found.append(child)
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_process_is_left():
+    yield
+    _warm.end()
+
+
+@pytest.fixture(autouse=True)
+def _warm_process(request, monkeypatch):
+    """A process that is warm, unless the test is about how one starts and ends."""
+    if not request.node.get_closest_marker("own_process"):
+        _warm.install(monkeypatch)
 
 
 @pytest.fixture

@@ -135,6 +135,7 @@ class Watch:
             self.seen.add(ours[0])
 
 
+@pytest.mark.own_process
 def test_nothing_keeps_the_event_loop(viewer, qtbot, monkeypatch):
     workers = Workers(
         monkeypatch,

@@ -56,6 +56,7 @@ def test_cancel_keeps_what_was_learnt(viewer, panel, session, squares, qtbot):
     assert viewer.layers["squares probabilities"].data.shape == (2, 64, 64)
 
 
+@pytest.mark.own_process
 def test_cancel_while_the_process_starts(viewer, panel, session, squares, qtbot, notes):
     losses = []
     session.runner.progressed.connect(lambda latest: losses.append(latest.loss))
@@ -124,6 +125,7 @@ def test_cancel_while_images_are_read(
     assert len(session.models.model.card.losses) == 1
 
 
+@pytest.mark.own_process
 def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qtbot, notes):
     train = panel.steps[TrainStep]
     train.controls.iterations.value = 5000
@@ -140,6 +142,7 @@ def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qt
     assert len(session.models.model.card.losses) == 2
 
 
+@pytest.mark.own_process
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory so")
 def test_memory_too_short_for_the_image_is_told(viewer, panel, session, squares, qtbot, notes):
     panel.steps[TrainStep].controls.iterations.value = 1
@@ -160,6 +163,7 @@ def test_memory_too_short_for_the_image_is_told(viewer, panel, session, squares,
     assert run_record["note"] == note
 
 
+@pytest.mark.own_process
 def test_closing_the_viewer_while_training_ends_the_process(make_napari_viewer, two_squares, qtbot):
     from napari_fcn_crf.ui.panels import SegmentPanel
 
@@ -213,6 +217,7 @@ def test_results_of_a_closed_image_are_not_shown(viewer, panel, session, squares
     assert not layers.layers_where(viewer, layers.is_probabilities)
 
 
+@pytest.mark.own_process
 def test_another_backend_between_runs_is_another_process(viewer, panel, session, squares, qtbot):
     train, device = panel.steps[TrainStep], panel.steps[DeviceStep]
     train.controls.iterations.value = 1
@@ -234,6 +239,7 @@ def test_another_backend_between_runs_is_another_process(viewer, panel, session,
         change_compute_settings(device="auto")
 
 
+@pytest.mark.own_process
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a file's size")
 def test_a_full_disk_while_training_is_told(viewer, panel, session, squares, qtbot, notes):
     """The process may write no file as large as a model, which fails as a full disk does."""

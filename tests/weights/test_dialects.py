@@ -208,7 +208,7 @@ def test_half_precision_safetensors(compact: Reference, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("as_zip", [True, False], ids=["zip", "legacy"])
-@pytest.mark.parametrize("writer", ["ours", "torch"])
+@pytest.mark.parametrize("writer", ["ours", pytest.param("torch", marks=pytest.mark.backends)])
 def test_pytorch(
     compact: Reference,
     tmp_path: Path,
