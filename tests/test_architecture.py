@@ -20,6 +20,7 @@ GROUND = {
     "progress": set(),
     "quoting": set(),
     "settings": {"input_error"},
+    "zip_files": set(),
 }
 """The modules on the ground floor, which every room may use, and what they use of each other."""
 

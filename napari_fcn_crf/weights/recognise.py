@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from napari_fcn_crf.weights.formats.vgg_layers import (
     named_layers,
     pytorch_layers,
 )
+from napari_fcn_crf.zip_files import open_zip
 
 _HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _ZIP_MAGIC = b"PK\x03\x04"
@@ -83,7 +83,7 @@ def recognise(path: Path, stack: ExitStack) -> Found:
         found = stack.enter_context(safetensors_tensors(path))
         return Found("safetensors", pytorch_layers(found), tensors.TORCH)
     if looks_like_onnx(head):
-        return Found("ONNX", onnx_layers(path), tensors.TORCH)
+        return Found("ONNX", stack.enter_context(onnx_layers(path)), tensors.TORCH)
     if head.startswith(_PICKLE_MAGIC):
         raise not_weights(path, "is a Python pickle, which could run code and is never opened")
     raise not_weights(path, "is of none of these kinds")
@@ -99,7 +99,7 @@ def _checkpoint(path: Path, stack: ExitStack) -> Found:
 
 
 def _zip(path: Path, stack: ExitStack) -> Found:
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         members = archive.namelist()
     if WEIGHTS_MEMBER in members:
         found, convention = stack.enter_context(keras_zip_tensors(path))
