@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import os
 import struct
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.atomic_files import atomic_path, expect_file
+from napari_fcn_crf.data.image_bounds import (
+    PictureFile,
+    TooLargeError,
+    check_pages,
+    check_size,
+)
 from napari_fcn_crf.data.ome_companions import OMEError, check_ome
+from napari_fcn_crf.data.tiff_directory import check_directory, check_texts
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 
@@ -25,10 +29,6 @@ _FORMATS = (*_LOSSLESS, "JPEG", "WEBP", "JPEG2000")
 """Pillow has others that start programs or read other files."""
 
 _TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-_SMALL_BYTES = 64 * 2**20
-_MOST_PER_BYTE = 16_000
-"""What the best compression makes of an image that is one colour."""
 
 # What damaged TIFF files are told about otherwise stands on the terminal.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -169,11 +169,12 @@ def _read(path: Path, kind: str, *, labels: bool) -> npt.NDArray[Any]:
     if _is_tiff(path):
         return _read_tiff(path, kind)[0]
     try:
-        with _File(path) as content, Image.open(content, formats=_FORMATS) as file:
+        with PictureFile(path) as content, Image.open(content, formats=_FORMATS) as file:
             if labels and file.format not in _LOSSLESS:
                 raise _LossyError(file.format)
             # Pillow keeps four bytes of a pixel, whatever the file has.
-            _check_size(path, 4 * file.width * file.height)
+            check_size(path, 4 * file.width * file.height, copies=2)
+            content.expect_format(file.format)
             has_palette = file.mode in ("P", "PA")
             return np.asarray(file.convert("RGB") if has_palette and not labels else file)
     except _LossyError as error:
@@ -181,15 +182,10 @@ def _read(path: Path, kind: str, *, labels: bool) -> npt.NDArray[Any]:
             f"Labels must be exact, but {quoted(path.name)} is a {error}, which changes values. "
             "Save them as PNG or TIFF."
         ) from error
+    except TooLargeError:
+        raise
     except (*_DECODING, Image.DecompressionBombError) as error:
         raise _unreadable(path, kind) from error
-
-
-class _File(io.FileIO):
-    # For what a chunk says to be long, Python would allocate before it looks how much there is.
-    def read(self, size: int | None = -1) -> bytes:
-        left = max(0, os.fstat(self.fileno()).st_size - self.tell())
-        return super().read(left if size is None or size < 0 else min(size, left)) or b""
 
 
 class _LossyError(Exception):
@@ -201,16 +197,18 @@ def _read_tiff(path: Path, kind: str) -> tuple[npt.NDArray[Any], dict[str, Any]]
     import tifffile
 
     try:
+        check_directory(path)
         with tifffile.TiffFile(path) as file:
+            check_texts(file)
             if file.is_ome:
                 check_ome(path, file.ome_metadata or "")
             # Those two keep a stack in several files; this one's pages are what was chosen.
             if file.is_mmstack or file.is_ndtiff:
-                _check_pages(path, file.pages, sum(page.nbytes for page in file.pages))
+                check_pages(path, file.pages, sum(page.nbytes for page in file.pages))
                 return np.asarray(file.asarray(key=slice(None))), {}
-            _check_pages(path, file.series[0].pages, file.series[0].nbytes)
+            check_pages(path, file.series[0].pages, file.series[0].nbytes)
             return np.asarray(file.asarray()), dict((file.shaped_metadata or ({},))[0])
-    except OMEError:
+    except (OMEError, TooLargeError):
         raise
     except _DECODING as error:
         raise _unreadable(path, kind) from error
@@ -219,20 +217,6 @@ def _read_tiff(path: Path, kind: str) -> tuple[npt.NDArray[Any], dict[str, Any]]
 def _is_tiff(path: Path) -> bool:
     with path.open("rb") as file:
         return file.read(4) in _TIFF_MAGICS
-
-
-def _check_pages(path: Path, pages: Iterable[Any], n_bytes: int) -> None:
-    _check_size(path, n_bytes)
-    # tifffile allocates what a strip says to have, too; planes may be missing.
-    for page in filter(None, pages):
-        if max(page.databytecounts, default=0) > page.parent.filehandle.size:
-            raise InputError("a strip longer than its file")
-
-
-def _check_size(path: Path, n_bytes: int) -> None:
-    size = path.stat().st_size
-    if n_bytes > _SMALL_BYTES + _MOST_PER_BYTE * size:
-        raise InputError(f"{n_bytes} bytes in a file of {size}")
 
 
 def _existing(path: str | Path, kind: str) -> Path:

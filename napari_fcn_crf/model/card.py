@@ -20,6 +20,7 @@ from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
+from napari_fcn_crf.zip_files import open_zip
 
 CARD_MEMBER = "napari_fcn_crf.json"
 """Member of the `.keras` zip that holds the card."""
@@ -240,7 +241,7 @@ def copy_model(source: str | Path, target: str | Path, card: ModelCard) -> None:
     OSError, zipfile.BadZipFile
         If the source cannot be read or the target cannot be written.
     """
-    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+    with open_zip(source) as old, zipfile.ZipFile(target, "w") as new:
         for info in old.infolist():
             if info.filename != CARD_MEMBER:
                 # Writing notes the new position in what it is given.
@@ -261,7 +262,7 @@ def read_card(path: str | Path) -> ModelCard:
     expect_file(path, "a .keras model file")
     name = quoted(path.name)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path) as archive:
             info = archive.getinfo(CARD_MEMBER)
             if info.file_size > CARD_LIMIT_BYTES:
                 raise InputError(

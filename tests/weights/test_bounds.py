@@ -67,6 +67,17 @@ def hdf5(make: Callable[[h5py.File], object]) -> bytes:
     return file.getvalue()
 
 
+def onnx(graph: bytes) -> bytes:
+    """Return a model of the eighth version with this graph, of at least 2 MB."""
+    return b"\x08\x08" + message(7, graph)
+
+
+def message(number: int, content: bytes) -> bytes:
+    """Return a field with a long message."""
+    length = bytes([len(content) >> shift & 127 | 128 for shift in (0, 7, 14)])
+    return bytes([number << 3 | 2]) + length + bytes([len(content) >> 21]) + content
+
+
 # Each is the tuple of the one before, twice.
 DOUBLINGS = b"K\x01" + b"q\x00h\x00\x86" * 40
 DESCRIPTION = "{{'descr': '<f4', 'fortran_order': False, 'shape': {}, }}"
@@ -137,3 +148,24 @@ def test_little_memory_is_needed_to_refuse(tmp_path: Path, kind: str) -> None:
     assert peak < 64 * 2**20
     assert len(str(caught.value)) <= 300
     assert str(caught.value).isprintable()
+
+
+ONNX_FILES = {
+    "onnx of a million nodes": onnx(b"\x0a\x00" * 10**6),
+    "onnx of a million arrays": onnx(b"\x2a\x00" * 10**6),
+    "an onnx node of a million inputs": onnx(message(1, b"\x0a\x00" * 10**6)),
+    "an onnx node of a million attributes": onnx(message(1, b"\x2a\x00" * 10**6)),
+    "an onnx array of a million axes": onnx(message(5, b"\x08\x01" * 10**6)),
+    "an onnx array of packed axes": onnx(message(5, message(1, b"\x01" * 2**21))),
+    "an onnx name of 2 MB": onnx(message(1, message(4, b"a" * 2**21))),
+    "onnx of a million notes": b"\x08\x08" + b"\x72\x00" * 10**6,
+}
+
+
+@pytest.mark.parametrize("kind", ONNX_FILES)
+def test_what_is_in_a_model_is_looked_at_before_it_is_parsed(tmp_path: Path, kind: str) -> None:
+    """The onnx package's parser is no Python: what it allocates is not seen by tracemalloc."""
+    path = tmp_path / "weights.onnx"
+    path.write_bytes(ONNX_FILES[kind])
+    with pytest.raises(ValueError, match=r"describes more than any VGG-16|is neither ONNX nor"):
+        describe_weights(path)

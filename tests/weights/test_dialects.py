@@ -6,6 +6,7 @@ import hashlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import keras
@@ -236,6 +237,71 @@ def test_onnx(compact: Reference, tmp_path: Path) -> None:
     assert describe_weights(path) == (
         f"VGG-16 compact, ONNX, 13 conv + fc6, fc7; fc8 left out; {TORCH_CONVENTION}"
     )
+
+
+@pytest.mark.parametrize("kind", ["float", "double", "half", "packed"])
+def test_onnx_as_other_programs_write_it(compact: Reference, tmp_path: Path, kind: str) -> None:
+    """With numbers in fields of their own type, dense kernels as (in, out), sizes in one field."""
+    import onnx
+
+    path = tmp_path / "vgg16.onnx"
+    write_onnx(path, compact)
+    with open_weights(path) as file:
+        expected = {name: file.read(name) for name in file.names}
+    assert "fc7" in expected
+    model = onnx.load(str(path))
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        node.doc_string = "A line about it."
+        if node.op_type == "Gemm":
+            del node.attribute[:]
+            kernel = stored[node.input[1]]
+            transposed = np.ascontiguousarray(onnx.numpy_helper.to_array(kernel).T)
+            kernel.CopyFrom(onnx.numpy_helper.from_array(transposed, kernel.name))
+    for tensor in stored.values():
+        values = onnx.numpy_helper.to_array(tensor)
+        if kind == "half":
+            half = onnx.numpy_helper.from_array(values.astype(np.float16), tensor.name)
+            tensor.CopyFrom(half)
+        elif kind == "float":
+            tensor.ClearField("raw_data")
+            tensor.float_data.extend(values.ravel())
+        elif kind == "double":
+            tensor.ClearField("raw_data")
+            tensor.data_type = onnx.TensorProto.DOUBLE
+            tensor.double_data.extend(values.ravel())
+    if kind == "packed":
+        path.write_bytes(_with_packed_sizes(model))
+    else:
+        onnx.save(model, str(path))
+    with open_weights(path) as file:
+        assert file.names == tuple(expected)
+        for name, arrays in expected.items():
+            for found, array in zip(file.read(name), arrays, strict=True):
+                assert found.dtype == np.float32
+                tolerance = 1e-3 if kind == "half" else 0
+                np.testing.assert_allclose(found, array, rtol=tolerance, atol=tolerance)
+
+
+def _with_packed_sizes(model: Any) -> bytes:
+    """Return what writers by the third version of the schema make of a model."""
+
+    def number(value: int) -> bytes:
+        more = value >> 7
+        return bytes([value & 127 | 128]) + number(more) if more else bytes([value])
+
+    def field(key: int, content: bytes) -> bytes:
+        return number(key << 3 | 2) + number(len(content)) + content
+
+    initialisers = b""
+    for tensor in model.graph.initializer:
+        sizes = b"".join(map(number, tensor.dims))
+        tensor.ClearField("dims")
+        initialisers += field(5, field(1, sizes) + tensor.SerializeToString())
+    model.graph.ClearField("initializer")
+    graph = model.graph.SerializeToString()
+    model.ClearField("graph")
+    return bytes(model.SerializeToString() + field(7, graph + initialisers))
 
 
 @pytest.mark.parametrize("architecture", ["fcn32s", "fcn8s"])

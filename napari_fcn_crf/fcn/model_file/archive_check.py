@@ -16,6 +16,7 @@ from napari_fcn_crf.model.card import CARD_LIMIT_BYTES, CARD_MEMBER
 from napari_fcn_crf.quoting import quoted
 from napari_fcn_crf.weights.formats.hdf5 import datasets_of, storage_problem
 from napari_fcn_crf.weights.formats.keras_zip import CONFIG_LIMIT_BYTES, WEIGHTS_MEMBER
+from napari_fcn_crf.zip_files import open_zip
 
 OPTIMIZER_MEMBER = "napari_fcn_crf.optimizer.npz"
 """Member that holds the optimizer's state."""
@@ -67,7 +68,7 @@ def check_archive(path: Path) -> None:
     """
     name = quoted(path.name)
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path) as archive:
             for info in archive.infolist():
                 _check_member(name, info)
             config = json.loads(archive.read("config.json"))

@@ -17,6 +17,7 @@ from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model.card import CARD_MEMBER, PRECISION_KEY, ModelCard, read_card
 from napari_fcn_crf.quoting import quoted
 from napari_fcn_crf.settings import Precision
+from napari_fcn_crf.zip_files import open_zip
 
 
 def save(
@@ -119,7 +120,7 @@ def load_optimizer(path: str | Path, card: ModelCard, network: Any) -> Optimizer
     path = Path(path)
     if card.record.get(PRECISION_KEY) == "half":
         return None
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         if OPTIMIZER_MEMBER in archive.namelist():
             with archive.open(OPTIMIZER_MEMBER) as member:
                 return optimizer_state.read(member, path.name, card, network)

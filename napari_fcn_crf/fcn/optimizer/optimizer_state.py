@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model.card import ModelCard, optimizer_path
 from napari_fcn_crf.quoting import quoted
 from napari_fcn_crf.weights.formats.npz import read_npy_header
+from napari_fcn_crf.zip_files import open_zip
 
 _LEARNING_RATE = "learning_rate"
 
@@ -142,7 +142,7 @@ def read(file: IO[bytes], name: str, card: ModelCard, network: Any) -> Optimizer
         If it is damaged, or holds other arrays than the network's training has.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
+        with open_zip(file) as archive:
             headers = {}
             for info in archive.infolist():
                 with archive.open(info) as member:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from napari_fcn_crf.weights.formats.tensors import Convention
 from napari_fcn_crf.weights.formats.vgg_layers import Layers
+from napari_fcn_crf.zip_files import open_zip
 
 _ZIP_MAGIC = b"PK\x03\x04"
 
@@ -45,7 +45,7 @@ class FirstLook:
             tail = file.read(8)
         members: list[str] = []
         if head.startswith(_ZIP_MAGIC):
-            with zipfile.ZipFile(path) as archive:
+            with open_zip(path) as archive:
                 members = archive.namelist()
         return cls(path, size, head, tail, tuple(members))
 

@@ -15,6 +15,7 @@ from napari_fcn_crf.weights.formats.file_format import FirstLook, WeightsFormat
 from napari_fcn_crf.weights.formats.hdf5 import hdf5_tensors
 from napari_fcn_crf.weights.formats.tensors import KERAS, Convention, Tensor, not_weights
 from napari_fcn_crf.weights.formats.vgg_layers import Layers, keras_layers
+from napari_fcn_crf.zip_files import open_zip
 
 WEIGHTS_MEMBER = "model.weights.h5"
 CONFIG_LIMIT_BYTES = 2**20
@@ -28,7 +29,7 @@ def keras_zip_tensors(path: Path) -> Iterator[tuple[dict[str, Tensor], Conventio
     A model saved by this package says itself which means it subtracts, and takes RGB; any other is
     taken for one of Keras Applications.
     """
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         if archive.getinfo("config.json").file_size > CONFIG_LIMIT_BYTES:
             raise not_weights(path, "has a description larger than any VGG-16 needs")
         if archive.getinfo(WEIGHTS_MEMBER).compress_type != zipfile.ZIP_STORED:

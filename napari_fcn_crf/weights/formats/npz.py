@@ -24,6 +24,7 @@ from napari_fcn_crf.weights.formats.tensors import (
     not_weights,
 )
 from napari_fcn_crf.weights.formats.vgg_layers import Layers, named_layers
+from napari_fcn_crf.zip_files import open_zip
 
 _HEADER_LIMIT_BYTES = 10_000
 """What numpy takes by itself, though only after it has read all of it."""
@@ -32,7 +33,7 @@ _HEADER_LIMIT_BYTES = 10_000
 @contextmanager
 def npz_tensors(path: Path) -> Iterator[dict[str, Tensor]]:
     """Open a `.npz` file's float arrays; only their headers are read."""
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         tensors = {}
         for info in archive.infolist():
             name = info.filename.removesuffix(".npy")

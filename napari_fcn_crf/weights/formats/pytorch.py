@@ -35,6 +35,7 @@ from napari_fcn_crf.weights.formats.tensors import (
     not_weights,
 )
 from napari_fcn_crf.weights.formats.vgg_layers import Layers, pytorch_layers
+from napari_fcn_crf.zip_files import open_zip
 
 LEGACY_MAGIC = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 
@@ -44,7 +45,7 @@ _ReadStorage = Callable[[str, "np.dtype[Any]", int, int], npt.NDArray[Any]]
 @contextmanager
 def pytorch_zip_tensors(path: Path) -> Iterator[dict[str, Tensor]]:
     """Open the float tensors of a `.pth` file in the zip form."""
-    with zipfile.ZipFile(path) as archive:
+    with open_zip(path) as archive:
         pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         if len(pickles) != 1:
             raise not_weights(path, "is not a plain file of tensors")
