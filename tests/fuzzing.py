@@ -156,7 +156,7 @@ _IMAGES: dict[str, Callable[[Path], object]] = {
 
 
 def _read_image(path: Path) -> None:
-    image_files.read_image(path)
+    image_files.read_picture(path)
 
 
 def _write_probabilities(path: Path) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import textwrap
 from collections.abc import Sequence
 from dataclasses import MISSING, fields
-from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from napari_fcn_crf.cli.paths import user_path
 from napari_fcn_crf.quoting import say
 
 S = TypeVar("S")
@@ -51,7 +52,8 @@ def add_settings(
         elif get_origin(hint) is Literal:
             options["choices"] = get_args(hint)
         else:
-            options["type"] = kind = str if get_origin(hint) in (Union, UnionType) else hint
+            kind = str if get_origin(hint) in (Union, UnionType) else hint
+            options["type"] = os.path.expanduser if kind is str else kind
             options["metavar"] = {int: "N", float: "X"}.get(kind, field.name.upper())
         group.add_argument(f"--{field.name.replace('_', '-')}", **options)
 
@@ -74,7 +76,7 @@ def add_tensorboard(parser: argparse.ArgumentParser) -> None:
     """Add the option for TensorBoard's files."""
     parser.add_argument(
         "--tensorboard",
-        type=Path,
+        type=user_path,
         metavar="FOLDER",
         help="write loss, gradients and predictions for `tensorboard --logdir FOLDER`",
     )
@@ -85,10 +87,17 @@ def add_output_folder(parser: argparse.ArgumentParser, files: str) -> None:
     parser.add_argument(
         "--output",
         "-o",
-        type=Path,
+        type=user_path,
         required=True,
         metavar="FOLDER",
         help=f"where {files} go; made if there is none",
+    )
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """Add the option to replace what is there."""
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files that are there already"
     )
 
 

@@ -20,9 +20,9 @@ def add_layers(
 ) -> None:
     """Add an image, its annotation, and what the demo wrote into `folder`; by default the cat's."""
     name = "cat" if image is None else image.stem
-    probabilities = image_files.read_probabilities(folder / f"{name}_probabilities.tif")
+    probabilities = image_files.read_probabilities(folder / f"{name}_predicted_probabilities.tif")
     viewer.add_image(
-        samples.load("cat") if image is None else image_files.read_image(image), name=name
+        samples.load("cat") if image is None else image_files.read_picture(image).array, name=name
     )
     viewer.add_labels(
         samples.load("cat_annotation")
@@ -38,9 +38,9 @@ def add_layers(
         colormap="viridis",
         visible=False,
     )
-    for what, file in (("predicted", "labels"), ("refined", "refined")):
+    for what in ("predicted", "refined"):
         viewer.add_labels(
-            image_files.read_labels(folder / f"{name}_{file}.tif"),
+            image_files.read_labels(folder / f"{name}_{what}.tif"),
             name=f"{name} {what}",
             opacity=0.5,
             visible=what == "refined",
