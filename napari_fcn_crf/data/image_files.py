@@ -252,7 +252,8 @@ def _whole_numbers(array: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:
     """Return labels that are stored as floating-point numbers as the whole numbers they are."""
     if array.dtype.kind != "f":
         return array
-    is_whole = np.isfinite(array) & (array == np.rint(array)) & (np.abs(array) < 2.0**63)
+    values = array.astype(np.float64, copy=False)
+    is_whole = (values == np.rint(values)) & (np.abs(values) < 2.0**63)
     if not is_whole.all():
         raise InputError(
             f"Labels must be whole numbers, but {quoted(path.name)} has "

@@ -35,8 +35,8 @@ def read_picture_file(path: Path, purpose: str) -> Raster:
     as_labels = purpose == "a label image"
     try:
         with PieceReader(path) as content, warnings.catch_warnings():
-            # What a picture may need is looked at below.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Of many pixels, which are counted below, and of notes that are damaged.
+            warnings.simplefilter("ignore")
             with Image.open(content, formats=_FORMATS) as file:
                 return _read(path, content, file, as_labels)
     except ToldError:
