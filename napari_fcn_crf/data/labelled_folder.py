@@ -100,12 +100,12 @@ def find_pairs(folder: str | Path) -> list[PairFiles]:
 def _label_files(folder: Path, images: Path, names: set[str]) -> Iterator[tuple[str, Path]]:
     """Iterate over the label files and the names of their images."""
     for inside in dict.fromkeys((images, folder, *_folders(folder, LABELS))):
-        is_labels_own = inside not in (images, folder)
+        is_of_labels = inside not in (images, folder)
         for path in files_in(inside, LABEL_SUFFIXES):
-            if is_labels_own and image_name(path) in names:
+            if is_of_labels and image_name(path) in names:
                 yield image_name(path), path
-            elif name := labelled_name(path):
-                yield name, path
+            elif labelled_name(path) in names:
+                yield labelled_name(path), path
 
 
 def _folders(folder: Path, names: tuple[str, ...]) -> list[Path]:
