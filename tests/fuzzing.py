@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import keras
 import numpy as np
 import pytest
@@ -85,7 +86,7 @@ def kinds() -> list[Kind]:
     """Return every kind of file; `tiny_widths` must hold while they are written and read."""
     return [
         *(Kind(f"weights.{ending}", write, _read_weights) for ending, write in _WEIGHTS.items()),
-        *(Kind(f"image.{ending}", write, _read_image) for ending, write in _IMAGES.items()),
+        *(Kind(f"image.{ending}", write, _read_picture) for ending, write in _IMAGES.items()),
         Kind("labels.png", lambda path: _palette().save(path), image_files.read_labels),
         Kind("probabilities.tif", _write_probabilities, image_files.read_probabilities),
         Kind("card.json", lambda path: path.write_text(CARD.to_json()), _read_card_text),
@@ -141,6 +142,10 @@ def _tiff(**options: Any) -> Callable[[Path], object]:
     return lambda path: tifffile.imwrite(path, stack, photometric="minisblack", **options)
 
 
+def _colour_tiff(**options: Any) -> Callable[[Path], object]:
+    return lambda path: tifffile.imwrite(path, PICTURE, **options)
+
+
 _IMAGES: dict[str, Callable[[Path], object]] = {
     **dict.fromkeys(
         ("png", "jpg", "bmp", "ppm", "webp", "jp2"),
@@ -152,11 +157,35 @@ _IMAGES: dict[str, Callable[[Path], object]] = {
     "big.tif": _tiff(bigtiff=True, compression="zlib"),
     "imagej.tif": _tiff(imagej=True),
     "ome.tif": _tiff(ome=True),
+    "lzw.tif": _tiff(compression="lzw", predictor=True),
+    "zstd.tif": _tiff(compression="zstd"),
+    "jpeg.tif": _colour_tiff(compression="jpeg", photometric="ycbcr"),
+    "jp2.tif": _colour_tiff(compression="jpeg2000", photometric="rgb"),
+    "planar.tif": _colour_tiff(compression="lzw", photometric="rgb", tile=(16, 16)),
+    "lab.tif": _colour_tiff(photometric="cielab"),
+    "palette.tif": lambda path: _palette().save(path),
+    "fax.tif": lambda path: Image.fromarray(PICTURE[..., 0] > 99).save(path, compression="group4"),
+    "cmyk.tif": lambda path: Image.fromarray(PICTURE).convert("CMYK").save(path),
+    "cmyk.jpg": lambda path: Image.fromarray(PICTURE).convert("CMYK").save(path),
+    "deep.png": lambda path: path.write_bytes(imagecodecs.png_encode(PICTURE.astype(np.uint16))),
+    "film.png": lambda path: path.write_bytes(
+        imagecodecs.apng_encode(np.stack([PICTURE.astype(np.uint16)] * 3))
+    ),
+    "deep.jp2": lambda path: path.write_bytes(
+        imagecodecs.jpeg2k_encode(PICTURE.astype(np.uint16), level=0)
+    ),
+    "film.gif": lambda path: _palette().save(path, save_all=True, append_images=[_palette()] * 2),
+    "deep.pgm": lambda path: path.write_bytes(
+        b"P5 10 12 1023\n" + PICTURE[..., 0].astype(">u2").tobytes()
+    ),
+    "plain.ppm": lambda path: path.write_text(
+        "P3 10 12 1023\n" + " ".join(map(str, PICTURE.ravel()))
+    ),
 }
 
 
-def _read_image(path: Path) -> None:
-    image_files.read_image(path)
+def _read_picture(path: Path) -> None:
+    image_files.read_picture(path)
 
 
 def _write_probabilities(path: Path) -> None:

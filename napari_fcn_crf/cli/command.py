@@ -6,6 +6,9 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
+SOME_FAILED = 3
+"""Exit code where some of several images could not be done; each was named."""
+
 
 @dataclass(frozen=True)
 class Command:
@@ -19,10 +22,11 @@ class Command:
     add_arguments : callable
         Adds what it takes to its parser.
     run : callable
-        Does it; errors that it raises are shown in one line.
+        Does it and returns the exit code, if that is not 0; errors that it raises are shown in one
+        line.
     """
 
     name: str
     summary: str
     add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], None]
+    run: Callable[[argparse.Namespace], int | None]

@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_fcn_crf.cli.command import Command
 from napari_fcn_crf.cli.device import add_device, load_backend
 from napari_fcn_crf.cli.options import add_tensorboard
-from napari_fcn_crf.cli.paths import folder_for_results
+from napari_fcn_crf.cli.paths import check_replaceable, folder_for_results, user_path
 from napari_fcn_crf.settings import TrainingSettings
 
 
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output",
         "-o",
-        type=Path,
+        type=user_path,
         default=Path("napari-fcn-crf-demo"),
         metavar="FOLDER",
         help="where the results go (default: %(default)s)",
@@ -25,14 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--paper",
         nargs=2,
-        type=Path,
+        type=user_path,
         metavar=("IMAGE", "LABELS"),
         help="make the tutorial's run of 2016 on this image and its mask instead: FCN-32s on the "
         "full VGG-16, ten steps",
     )
     parser.add_argument(
         "--weights",
-        type=Path,
+        type=user_path,
         metavar="FILE",
         help="VGG-16's ImageNet weights, for --paper; random without",
     )
@@ -52,14 +52,15 @@ def run(arguments: argparse.Namespace) -> None:
         )
     output, tensorboard = folder_for_results(arguments.output), arguments.tensorboard
     if arguments.paper is None:
+        case = sample_run.sample_case()
+        check_replaceable(sample_run.result_files(output, case.name))
         load_backend(arguments)
-        sample_run.report(
-            sample_run.run(sample_run.sample_case(), output, tensorboard=tensorboard), output
-        )
+        sample_run.report(sample_run.run(case, output, tensorboard=tensorboard), output)
     else:
         settings = TrainingSettings.paper(arguments.weights)
         image, labels = arguments.paper
         case = tutorial_2016.read_case(image, labels, settings)
+        check_replaceable(sample_run.result_files(output, case.name))
         load_backend(arguments)
         tutorial_2016.run(case, output, tensorboard=tensorboard)
     if arguments.view:

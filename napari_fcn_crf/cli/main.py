@@ -12,9 +12,9 @@ import napari_fcn_crf
 from napari_fcn_crf.cli import demo, devices, predict, refine, train, weights
 from napari_fcn_crf.cli.interrupt import STOPPED, interruptible, say_stopped
 from napari_fcn_crf.cli.options import OneLineParser
+from napari_fcn_crf.cli.told import say_error
 from napari_fcn_crf.compute.errors import ComputeError
 from napari_fcn_crf.progress import Cancelled
-from napari_fcn_crf.quoting import say
 
 if TYPE_CHECKING:
     from io import TextIOWrapper
@@ -34,13 +34,16 @@ examples:
   napari-fcn-crf demo --view
   napari-fcn-crf demo --paper cat.jpg cat_mask.png --weights vgg_16.ckpt
   napari-fcn-crf train cell.tif cell_labels.tif -o cells.keras --iterations 200
-  napari-fcn-crf predict cells.keras plate1/*.tif -o results
-  napari-fcn-crf refine plate1/a1.tif results/a1_probabilities.tif -o results
+  napari-fcn-crf predict cells.keras plate1 -o results
+  napari-fcn-crf refine plate1/a1.tif results/a1_predicted_probabilities.tif -o results
 """
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code: 0, 2 for bad input, 130 for Ctrl-C."""
+    """Run a command and return its exit code.
+
+    0; 2 for bad input; 3 if some of several images failed; 130 for Ctrl-C.
+    """
     for stream in (sys.stdout, sys.stderr):
         # A Windows console may not have the letters of a file's name or of the help.
         cast("TextIOWrapper", stream).reconfigure(errors="replace")
@@ -48,15 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         with interruptible():
             _check_working_folder()
             arguments = _parser().parse_args(argv)
-            arguments.run(arguments)
+            code: int | None = arguments.run(arguments)
     except (ValueError, TypeError, OSError, ImportError, MemoryError, ComputeError) as error:
-        # One line, whatever the message holds.
-        say(f"napari-fcn-crf: {' '.join(_sentence(error).split())}", sys.stderr)
+        say_error(error)
         return 2
     except (KeyboardInterrupt, Cancelled):
         say_stopped()
         return STOPPED
-    return 0
+    return code or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -92,11 +94,3 @@ def _check_working_folder() -> None:
             "A command needs a folder to work in, but the folder it was started in is gone. "
             "Change to another one."
         ) from error
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}."
-    if isinstance(error, MemoryError):
-        return str(error) or "There is not enough memory. Use a smaller image."
-    return str(error)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
-from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin
 
+from napari_fcn_crf.cli.paths import user_path
 from napari_fcn_crf.quoting import say
 from napari_fcn_crf.settings_base import describe
 
@@ -56,7 +57,8 @@ def add_settings(
             options["choices"] = get_args(known.type)
         else:
             is_union = get_origin(known.type) in (Union, UnionType)
-            options["type"] = kind = str if is_union else known.type
+            kind = str if is_union else known.type
+            options["type"] = os.path.expanduser if kind is str else kind
             options["metavar"] = {int: "N", float: "X"}.get(kind, name.upper())
         group.add_argument(f"--{name.replace('_', '-')}", **options)
 
@@ -79,7 +81,7 @@ def add_tensorboard(parser: argparse.ArgumentParser) -> None:
     """Add the option for TensorBoard's files."""
     parser.add_argument(
         "--tensorboard",
-        type=Path,
+        type=user_path,
         metavar="FOLDER",
         help="write loss, gradients and predictions for `tensorboard --logdir FOLDER`",
     )
@@ -90,8 +92,15 @@ def add_output_folder(parser: argparse.ArgumentParser, files: str) -> None:
     parser.add_argument(
         "--output",
         "-o",
-        type=Path,
+        type=user_path,
         required=True,
         metavar="FOLDER",
         help=f"where {files} go; made if there is none",
+    )
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """Add the option to replace what is there."""
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace files that are there already"
     )

@@ -3,64 +3,151 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
-from napari_fcn_crf.atomic_files import expect_file
-from napari_fcn_crf.cli.command import Command
+from napari_fcn_crf.cli.command import SOME_FAILED, Command
 from napari_fcn_crf.cli.device import add_device, load_backend
-from napari_fcn_crf.cli.options import add_output_folder, add_settings, read_settings
-from napari_fcn_crf.cli.paths import folder_for_results
+from napari_fcn_crf.cli.inputs import add_image_options, images_in, read_given
+from napari_fcn_crf.cli.options import (
+    add_output_folder,
+    add_overwrite,
+    add_settings,
+    read_settings,
+)
+from napari_fcn_crf.cli.paths import check_free, folder_for_results, one_file
 from napari_fcn_crf.cli.progress_bar import progress_bar
+from napari_fcn_crf.cli.told import Notes, say_error
+from napari_fcn_crf.data.file_names import image_name
+from napari_fcn_crf.data.intensity import IntensityChoice
+from napari_fcn_crf.data.picture import Picture
+from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.quoting import say
 from napari_fcn_crf.settings import PredictionSettings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file from `train`")
-    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    add_output_folder(parser, "IMAGE_probabilities.tif and IMAGE_labels.tif")
+    parser.add_argument("model", metavar="MODEL", help="a .keras file from `train`")
+    parser.add_argument(
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="files, folders, or patterns such as 'plate1/*.tif'; results of earlier runs are left "
+        "out",
+    )
+    add_output_folder(parser, "IMAGE_predicted.tif and IMAGE_predicted_probabilities.tif")
+    add_overwrite(parser)
+    add_image_options(parser)
+    parser.add_argument(
+        "--intensity",
+        choices=get_args(IntensityChoice),
+        default="auto",
+        help="map an image's values as the model's training images, by its own range, or by the "
+        "latter where type or range differ. Default: %(default)s.",
+    )
     add_settings(parser, "prediction", PredictionSettings)
     add_device(parser)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(arguments: argparse.Namespace) -> int:
     """Run the command."""
     from napari_fcn_crf.data import image_files
     from napari_fcn_crf.model.card import read_card
     from napari_fcn_crf.pipeline import models, prediction
 
     settings = read_settings(arguments, PredictionSettings)
-    _check_distinct(arguments.images)
+    images = images_in(arguments.images)
+    _check_distinct(images)
+    model_path = one_file(arguments.model)
+    card = read_card(model_path)
+    targets = {path: _targets(arguments.output, path) for path in images}
+    check_free(
+        [target for both in targets.values() for target in both],
+        overwrite=arguments.overwrite,
+        inputs=[model_path, *images],
+    )
+    notes = Notes()
     # Mistakes in the first show before the backend loads, which takes seconds.
-    card = read_card(arguments.model)
-    first = image_files.read_image(arguments.images[0])
-    prediction.check_prediction_input(card, first)
+    pictures = _readable(images, card, arguments, notes)
+    first = next(pictures, None)
+    if first is None:
+        return SOME_FAILED
     folder = folder_for_results(arguments.output)
     load_backend(arguments)
-    model = models.load_model(arguments.model)
-    for number, path in enumerate(arguments.images):
-        image = image_files.read_image(path) if number else first
-        with progress_bar(path.name) as on_progress:
-            probabilities = prediction.predict(model, image, settings, on_progress=on_progress)
-        image_files.write_probabilities(
-            folder / f"{path.stem}_probabilities.tif", probabilities, card.class_values
-        )
-        image_files.write_labels(folder / f"{path.stem}_labels.tif", card.to_labels(probabilities))
-    count = len(arguments.images)
-    say(f"{count} image{'s' if count > 1 else ''} predicted. Wrote {folder}")
+    model = models.load_model(model_path)
+    count = 0
+    given: tuple[Path, Picture] | None = first
+    while given is not None:
+        path, picture = given
+        labels_path, probabilities_path = targets[path]
+        try:
+            with progress_bar(path.name, notes) as on_progress:
+                probabilities = prediction.predict(
+                    model,
+                    picture,
+                    settings,
+                    on_progress=on_progress,
+                    intensity=arguments.intensity,
+                )
+        except (InputError, MemoryError) as error:
+            _say_or_raise(error, path, images)
+        else:
+            image_files.write_probabilities(
+                probabilities_path, probabilities, card.class_values, "predict"
+            )
+            image_files.write_labels(labels_path, card.to_labels(probabilities), "predict")
+            count += 1
+        given = next(pictures, None)
+    notes.end()
+    of_all = f" of {len(images)}" if count < len(images) else ""
+    several = "s" if len(images) > 1 else ""
+    say(f"{count}{of_all} image{several} predicted. Wrote {folder}")
+    return SOME_FAILED if count < len(images) else 0
+
+
+def _readable(
+    images: list[Path], card: ModelCard, arguments: argparse.Namespace, notes: Notes
+) -> Iterator[tuple[Path, Picture]]:
+    """Iterate over the images that can be predicted, and name the others."""
+    from napari_fcn_crf.pipeline import prediction
+
+    for path in images:
+        try:
+            picture = read_given(path, arguments)
+            prediction.check_prediction_input(card, picture)
+        except (InputError, OSError, MemoryError) as error:
+            _say_or_raise(error, path, images)
+            continue
+        for note in picture.notes:
+            notes.add(note, path.name)
+        yield path, picture
+
+
+def _say_or_raise(error: Exception, path: Path, images: list[Path]) -> None:
+    if len(images) == 1:
+        raise error
+    say_error(error, path.name)
+
+
+def _targets(folder: Path, image: Path) -> tuple[Path, Path]:
+    stem = image_name(image)
+    return folder / f"{stem}_predicted.tif", folder / f"{stem}_predicted_probabilities.tif"
 
 
 def _check_distinct(images: list[Path]) -> None:
     seen: dict[str, Path] = {}
     for path in images:
-        if path.stem in seen:
-            raise ValueError(
-                f"The results are named after the images, but {seen[path.stem]} and {path} have "
+        # As systems see it that do not tell capitals from small letters.
+        name = image_name(path).casefold()
+        if name in seen:
+            raise InputError(
+                f"The results are named after the images, but {seen[name]} and {path} have "
                 "the same name. Predict them into two folders."
             )
-        expect_file(path, "an image")
-        seen[path.stem] = path
+        seen[name] = path
 
 
 COMMAND = Command("predict", "predict images with a trained model", add_arguments, run)

@@ -3,33 +3,54 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
 from napari_fcn_crf.cli.command import Command
-from napari_fcn_crf.cli.options import add_output_folder, add_settings, read_settings
-from napari_fcn_crf.cli.paths import folder_for_results
+from napari_fcn_crf.cli.inputs import add_image_options, read_given
+from napari_fcn_crf.cli.options import (
+    add_output_folder,
+    add_overwrite,
+    add_settings,
+    read_settings,
+)
+from napari_fcn_crf.cli.paths import check_free, folder_for_results, one_file
 from napari_fcn_crf.cli.progress_bar import progress_bar
+from napari_fcn_crf.cli.told import Notes
+from napari_fcn_crf.data.file_names import image_name
+from napari_fcn_crf.data.intensity import IntensityChoice, IntensityMapping
 from napari_fcn_crf.data.label_values import as_label_values
+from napari_fcn_crf.data.picture import Picture, as_picture
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import say
 from napari_fcn_crf.settings import ComputeSettings, CRFSettings
+
+if TYPE_CHECKING:
+    from napari_fcn_crf.model.card import ModelCard
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    parser.add_argument("image", type=Path, metavar="IMAGE")
+    parser.add_argument("image", metavar="IMAGE")
     parser.add_argument(
         "probabilities",
-        type=Path,
         metavar="PROBABILITIES",
         help="a TIFF stack of one plane a class, as `predict` writes it",
     )
     parser.add_argument(
         "--model",
-        type=Path,
         metavar="MODEL",
-        help="start from the CRF settings kept with this model",
+        help="start from the CRF settings kept with this model, and map intensities as it does",
     )
     add_output_folder(parser, "IMAGE_refined.tif and IMAGE_refined_probabilities.tif")
+    add_overwrite(parser)
+    add_image_options(parser)
+    parser.add_argument(
+        "--intensity",
+        choices=get_args(IntensityChoice),
+        default="auto",
+        help="map the image's values as the model's training images, by its own range, or by the "
+        "latter where type or range differ or no model is given. Default: %(default)s.",
+    )
     add_settings(parser, "CRF", CRFSettings)
     add_settings(parser, "device", ComputeSettings, ("threads",))
 
@@ -43,22 +64,55 @@ def run(arguments: argparse.Namespace) -> None:
     from napari_fcn_crf.pipeline.refinement import limit_threads, refine
 
     limit_threads(read_settings(arguments, ComputeSettings).threads)
-    base = None if arguments.model is None else read_card(arguments.model).crf
-    settings = read_settings(arguments, CRFSettings, base)
-    image = image_files.read_image(arguments.image)
-    read = image_files.read_probabilities(arguments.probabilities)
+    card = None if arguments.model is None else read_card(one_file(arguments.model))
+    if card is None and arguments.intensity == "model":
+        raise InputError("--intensity model is the model's, but none was given. Add --model MODEL.")
+    settings = read_settings(arguments, CRFSettings, None if card is None else card.crf)
+    path, given = one_file(arguments.image), one_file(arguments.probabilities)
+    image, read = read_given(path, arguments), image_files.read_probabilities(given)
     class_values = as_label_values(read.class_values)
+    stem = image_name(path)
+    labels_path = arguments.output / f"{stem}_refined.tif"
+    probabilities_path = arguments.output / f"{stem}_refined_probabilities.tif"
+    check_free(
+        [labels_path, probabilities_path], overwrite=arguments.overwrite, inputs=[path, given]
+    )
     folder = folder_for_results(arguments.output)
-    with progress_bar(arguments.image.name) as on_progress:
-        marginals = refine(image, read.values, settings, on_progress=on_progress)
+    notes = Notes()
+    for note in image.notes:
+        notes.add(note, path.name)
+    intensity, note = _intensity(image, read.values.shape[1:], card, arguments.intensity)
+    if note:
+        notes.add(note, path.name)
+    with progress_bar(path.name, notes) as on_progress:
+        marginals = refine(
+            image, read.values, settings, on_progress=on_progress, intensity=intensity
+        )
     classes = marginals.argmax(axis=0)
     changed = np.mean(classes != read.values.argmax(axis=0))
-    stem = arguments.image.stem
-    image_files.write_labels(folder / f"{stem}_refined.tif", class_values[classes])
-    image_files.write_probabilities(
-        folder / f"{stem}_refined_probabilities.tif", marginals, read.class_values
-    )
+    image_files.write_labels(labels_path, class_values[classes], "refine")
+    image_files.write_probabilities(probabilities_path, marginals, read.class_values, "refine")
     say(f"{changed:.1%} of the pixels changed. Wrote {folder}")
+
+
+def _intensity(
+    image: Picture,
+    spatial_shape: tuple[int, ...],
+    card: ModelCard | None,
+    choice: IntensityChoice,
+) -> tuple[IntensityMapping | None, str]:
+    """Return how the image is mapped by a model, if it is, and what to say of it."""
+    if card is None or choice == "image":
+        return None, ""
+    picture = as_picture(image, spatial_shape=spatial_shape)
+    if picture.channels != card.channels:
+        if choice == "auto":
+            return None, ""
+        raise InputError(
+            f"--intensity model needs an image like the model's, of {card.channels} channels, but "
+            f"this one has {picture.channels}. Choose channels, or --intensity image."
+        )
+    return card.intensity.for_image(picture.channels_last(), choice)
 
 
 COMMAND = Command("refine", "refine probabilities with the dense CRF", add_arguments, run)

@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
+
+import numpy as np
+import numpy.typing as npt
 
 from napari_fcn_crf.cli.command import Command
 from napari_fcn_crf.cli.device import add_device, load_backend
+from napari_fcn_crf.cli.inputs import add_image_options, chosen
 from napari_fcn_crf.cli.interrupt import stops_on_interrupt
-from napari_fcn_crf.cli.options import add_settings, add_tensorboard, read_settings
-from napari_fcn_crf.cli.paths import model_file
+from napari_fcn_crf.cli.options import add_overwrite, add_settings, add_tensorboard, read_settings
+from napari_fcn_crf.cli.paths import matching, model_file, one_file, user_path
 from napari_fcn_crf.cli.progress_bar import progress_bar
+from napari_fcn_crf.cli.told import Notes
+from napari_fcn_crf.data.file_names import is_labels_of
+from napari_fcn_crf.data.images import check_image, check_not_constant
 from napari_fcn_crf.data.labelled_folder import PairFiles, find_pairs
-from napari_fcn_crf.quoting import say
+from napari_fcn_crf.data.picture import Picture, as_picture
+from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.quoting import quoted, say
 from napari_fcn_crf.settings import Precision, TrainingSettings
 from napari_fcn_crf.weights.formats.table import published_kinds
+
+Pair = tuple[Picture, npt.NDArray[np.integer[Any]]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "labels/cell.tif",
     )
     parser.add_argument(
-        "--output", "-o", type=Path, required=True, metavar="MODEL.keras", help="the model file"
+        "--output",
+        "-o",
+        type=user_path,
+        required=True,
+        metavar="MODEL.keras",
+        help="the model file",
     )
     parser.add_argument(
         "--precision",
@@ -46,11 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--resume",
-        type=Path,
         metavar="MODEL.keras",
         help="go on training this model, with its settings where no others are given",
     )
+    add_overwrite(parser)
     add_tensorboard(parser)
+    add_image_options(parser)
     add_settings(
         parser,
         "network and training",
@@ -70,19 +87,24 @@ def run(arguments: argparse.Namespace) -> None:
 
     pairs = _pairs(arguments.pairs)
     base = TrainingSettings.paper() if arguments.paper else TrainingSettings()
-    if arguments.resume is not None:
-        base = read_card(arguments.resume).training
+    resumed = None if arguments.resume is None else one_file(arguments.resume)
+    if resumed is not None:
+        base = read_card(resumed).training
     settings = read_settings(arguments, TrainingSettings, base)
-    output = model_file(arguments.output)
-    read = [pair.read() for pair in pairs]
+    output: Path = arguments.output
+    goes_on_in_place = resumed is not None and output.exists() and output.samefile(resumed)
+    model_file(output, overwrite=arguments.overwrite or goes_on_in_place)
+    read = [_read(pair, arguments) for pair in pairs]
+    notes = Notes()
+    for picture, _ in read:
+        for note in picture.notes:
+            notes.add(note, picture.name)
     images, labels = [image for image, _ in read], [found for _, found in read]
     # What is wrong with them shows before the backend loads, which takes seconds.
     training.check_training_input(images, labels, settings)
     load_backend(arguments)
-    resume = None
-    if arguments.resume is not None:
-        resume = models.load_model(arguments.resume, optimizer=True)
-    with stops_on_interrupt() as should_stop, progress_bar() as on_progress:
+    resume = None if resumed is None else models.load_model(resumed, optimizer=True)
+    with stops_on_interrupt() as should_stop, progress_bar(notes=notes) as on_progress:
         model = training.train(
             images,
             labels,
@@ -97,6 +119,7 @@ def run(arguments: argparse.Namespace) -> None:
         models.save_model(model, output, precision=arguments.precision)
         # It goes on from weights that are no longer there.
         optimizer_path(output).unlink(missing_ok=True)
+    notes.end()
     losses = model.card.losses
     classes = ", ".join(map(str, model.card.class_values))
     stopped = "Stopped after " if should_stop() else ""
@@ -107,15 +130,30 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _pairs(given: list[str]) -> list[PairFiles]:
-    if len(given) == 1 and Path(given[0]).is_dir():
-        return find_pairs(given[0])
-    if len(given) % 2:
-        raise ValueError(
-            f"Each image needs its label image behind it, but {len(given)} files were given. Give "
+    if len(given) == 1 and user_path(given[0]).is_dir():
+        return find_pairs(user_path(given[0]))
+    paths = [path for text in given for path in matching(text)]
+    if len(paths) % 2:
+        raise InputError(
+            f"Each image needs its label image behind it, but {len(paths)} files were given. Give "
             "them as IMAGE LABELS IMAGE LABELS ..., or give a folder of them."
         )
-    paths = list(map(Path, given))
+    half = len(paths) // 2
+    # Patterns, as in images/*.tif labels/*.tif, give all images first.
+    if half > 1 and all(map(is_labels_of, paths[half:], paths[:half])):
+        return list(map(PairFiles, paths[:half], paths[half:]))
     return [PairFiles(*paths[first : first + 2]) for first in range(0, len(paths), 2)]
+
+
+def _read(pair: PairFiles, arguments: argparse.Namespace) -> Pair:
+    picture, labels = pair.read(arguments.axes, exif=arguments.exif)
+    picture = chosen(picture, arguments)
+    try:
+        image = check_image(as_picture(picture, spatial_shape=labels.shape).channels_last())
+        check_not_constant(image)
+    except InputError as error:
+        raise InputError(f"{quoted(pair.image.name)}: {error}") from error
+    return picture, labels
 
 
 COMMAND = Command("train", "train a network on images and their labels", add_arguments, run)

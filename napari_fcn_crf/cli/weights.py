@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from napari_fcn_crf.cli.command import Command
 from napari_fcn_crf.cli.interrupt import stops_on_interrupt
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--folder",
+        type=os.path.expanduser,
         default="",
         metavar="FOLDER",
         help="where the file goes; in the user's cache if not given",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-import struct
-import zlib
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,41 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.atomic_files import atomic_path, expect_file
-from napari_fcn_crf.data.image_bounds import (
-    PictureFile,
-    TooLargeError,
-    check_pages,
-    check_size,
-)
-from napari_fcn_crf.data.ome_companions import OMEError, check_ome
-from napari_fcn_crf.data.tiff_directory import check_directory, check_texts
+from napari_fcn_crf.data.label_values import as_label_values
+from napari_fcn_crf.data.picture import Picture, as_picture, check_axes
+from napari_fcn_crf.data.place import Place
+from napari_fcn_crf.data.reading.orientation import HOW, upright
+from napari_fcn_crf.data.reading.pictures import read_picture_file
+from napari_fcn_crf.data.reading.raster import DECODING, Raster
+from napari_fcn_crf.data.reading.tiff import Purpose, is_tiff, read_tiff
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 
-_LOSSLESS = ("PNG", "BMP", "GIF", "PPM")
-_FORMATS = (*_LOSSLESS, "JPEG", "WEBP", "JPEG2000")
-"""Pillow has others that start programs or read other files."""
+MADE_BY = "napari-fcn-crf"
+"""What results say of themselves."""
 
-_TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
-# What damaged TIFF files are told about otherwise stands on the terminal.
-logging.getLogger("tifffile").addHandler(logging.NullHandler())
-
-# What the decoders of damaged files have been seen to raise.
-_DECODING = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
+_RESULT = "result_of"
 
 
 @dataclass(frozen=True)
@@ -65,18 +43,41 @@ class Probabilities:
     class_values: tuple[int, ...]
 
 
-def read_image(path: str | Path) -> npt.NDArray[Any]:
+def read_picture(path: str | Path, axes: str | None = None, *, exif: bool = False) -> Picture:
     """Read a TIFF, PNG, JPEG, BMP, GIF, PNM, WebP or JPEG 2000 file, whatever its name ends in.
+
+    Axes, channels, transparency and the size of pixels are as the file says. Colours are as a
+    viewer shows them: of a palette, of inks, of gray of which 0 is white. Of several images in a
+    TIFF file, the largest is read; the frames of an animation are along "t".
+
+    Parameters
+    ----------
+    path : path
+    axes : str, optional
+        One letter an axis, such as "zcyx"; it overrules the file.
+    exif : bool
+        Turn and flip a photograph as its camera noted. Without, it is as stored, which is how
+        napari shows it, and a note says so.
 
     Raises
     ------
     ValueError
         If it cannot be read; the message names the file.
     """
-    return _read(_existing(path, "an image"), "an image", labels=False)
+    path = _existing(path, "an image")
+    raster = _read(path, "an image", exif=exif)
+    name = quoted(path.name)
+    notes = [f"{name}: {note}." for note in raster.notes]
+    if raster.orientation != 1:
+        notes.append(
+            f"{name} was taken to be shown {HOW[raster.orientation]} (EXIF orientation "
+            f"{raster.orientation}), but is used as it is stored, as napari shows it. Choose to "
+            "apply EXIF if the labels were drawn on the turned one."
+        )
+    return _as_picture(raster, axes, path.name, tuple(notes))
 
 
-def read_labels(path: str | Path) -> npt.NDArray[np.integer]:
+def read_labels(path: str | Path, *, exif: bool = False) -> npt.NDArray[np.integer]:
     """Read a label image: one whole number a pixel, as TIFF or PNG (gray or with a palette).
 
     Colour images whose channels are all alike are gray ones.
@@ -84,22 +85,32 @@ def read_labels(path: str | Path) -> npt.NDArray[np.integer]:
     Raises
     ------
     ValueError
-        If it cannot be read, is a colour image, or was compressed with loss.
+        If it cannot be read, is a colour image, has parts of numbers, or was compressed with loss.
     """
-    path = _existing(path, "a label image")
-    labels = _read(path, "a label image", labels=True)
-    if labels.ndim == 3 and labels.shape[-1] in (3, 4):
-        if (labels[..., :3] == labels[..., :1]).all():
-            return labels[..., 0]
-        raise InputError(
-            f"Labels must be one number a pixel, but {quoted(path.name)} is a colour image. "
-            "Save them as a gray or indexed PNG or a TIFF."
-        )
+    labels: npt.NDArray[np.integer] = read_label_picture(path, exif=exif).array
     return labels
+
+
+def read_label_picture(path: str | Path, *, exif: bool = False) -> Picture:
+    """Read a label image as `read_labels` does, with its axes, none of which is channels."""
+    path = _existing(path, "a label image")
+    picture = _as_picture(_read(path, "a label image", exif=exif), None, path.name, ())
+    if picture.has_channel_axis:
+        channels = picture.channels_last()
+        if (channels != channels[..., :1]).any():
+            raise InputError(
+                f"Labels must be one number a pixel, but {quoted(path.name)} is a colour image, "
+                "or one of several channels. Save them as a gray or indexed PNG or a TIFF."
+            )
+        axes = picture.spatial_axes
+        picture = replace(picture, array=channels[..., 0], axes=axes, alpha=False)
+    return replace(picture, array=_whole_numbers(picture.array, path))
 
 
 def read_probabilities(path: str | Path) -> Probabilities:
     """Read class probabilities, the class axis first.
+
+    The axis of channels is that of the classes, the first one if the file has none.
 
     Raises
     ------
@@ -109,14 +120,17 @@ def read_probabilities(path: str | Path) -> Probabilities:
     path = _existing(path, "a probability image")
     name = quoted(path.name)
     expected = "Expected a TIFF file of probabilities, one plane a class on the first axis, but "
-    if not _is_tiff(path):
+    if not is_tiff(path):
         raise InputError(f"{expected}{name} is none. Choose one that `predict` wrote.")
-    values, metadata = _read_tiff(path, "a probability image")
+    raster = read_tiff(path, "a probability image")
+    values = raster.array
     if values.ndim < 3:
         raise InputError(
             f"{expected}{name} has the shape {values.shape}. Choose one that `predict` wrote."
         )
-    class_values = metadata.get("class_values", ())
+    if "c" in raster.axes:
+        values = np.moveaxis(values, raster.axes.index("c"), 0)
+    class_values = raster.metadata.get("class_values", ())
     if not isinstance(class_values, list) or len(class_values) != len(values):
         class_values = range(len(values))
     if not all(type(value) is int and abs(value) < 2**63 for value in class_values):
@@ -128,9 +142,20 @@ def read_probabilities(path: str | Path) -> Probabilities:
 
 
 def write_probabilities(
-    path: str | Path, values: npt.NDArray[np.float32], class_values: tuple[int, ...]
+    path: str | Path,
+    values: npt.NDArray[np.float32],
+    class_values: tuple[int, ...],
+    result_of: str = "",
 ) -> None:
     """Write class probabilities as a float32 TIFF stack, one plane a class.
+
+    Parameters
+    ----------
+    path : path
+    values : array, shape `(n_classes, *spatial)`
+    class_values : tuple of int
+    result_of : str
+        The command that made them, by which `is_result` knows them.
 
     Raises
     ------
@@ -138,95 +163,108 @@ def write_probabilities(
         If it cannot be written; there is no half of it then.
     """
     metadata = {"class_values": list(class_values)}
-    _write_tiff(path, np.asarray(values, np.float32), metadata)
+    _write_tiff(path, np.asarray(values, np.float32), metadata, result_of)
 
 
-def write_labels(path: str | Path, labels: npt.NDArray[np.integer]) -> None:
+def write_labels(path: str | Path, labels: npt.NDArray[np.integer], result_of: str = "") -> None:
     """Write a label image as TIFF.
+
+    Parameters
+    ----------
+    path : path
+    labels : array of int
+    result_of : str
+        The command that made them, by which `is_result` knows them.
 
     Raises
     ------
     OSError
         If it cannot be written; there is no half of it then.
     """
-    _write_tiff(path, labels, {})
+    _write_tiff(path, labels, {}, result_of)
 
 
-def _write_tiff(path: str | Path, array: npt.NDArray[Any], metadata: dict[str, Any]) -> None:
+def is_result(path: Path) -> bool:
+    """Return whether a file says that a command of this package wrote it as its result."""
+    import tifffile
+    from PIL import Image
+
+    try:
+        if not is_tiff(path):
+            with Image.open(path, formats=["PNG"]) as file:
+                return file.info.get("Software") == MADE_BY
+        with tifffile.TiffFile(path) as file:
+            said = json.loads(file.pages.first.description)
+    except DECODING:
+        return False
+    return isinstance(said, dict) and said.get("made_by") == MADE_BY and _RESULT in said
+
+
+def _write_tiff(
+    path: str | Path, array: npt.NDArray[Any], metadata: Mapping[str, Any], result_of: str
+) -> None:
     import tifffile
 
+    tag = {"made_by": MADE_BY, _RESULT: result_of} if result_of else {}
     with atomic_path(path) as temporary:
         # Said outright, or three planes would be taken for red, green and blue.
         tifffile.imwrite(
-            temporary, array, photometric="minisblack", compression="zlib", metadata=metadata
+            temporary,
+            array,
+            photometric="minisblack",
+            compression="zlib",
+            metadata={**metadata, **tag},
         )
 
 
-def _read(path: Path, kind: str, *, labels: bool) -> npt.NDArray[Any]:
-    """Read a file; a palette's indices are what labels are stored as, and images are not."""
-    from PIL import Image
+def _read(path: Path, purpose: Purpose, *, exif: bool) -> Raster:
+    raster = read_tiff(path, purpose) if is_tiff(path) else read_picture_file(path, purpose)
+    return upright(raster) if exif else raster
 
-    if _is_tiff(path):
-        return _read_tiff(path, kind)[0]
+
+def _as_picture(raster: Raster, axes: str | None, name: str, notes: tuple[str, ...]) -> Picture:
+    array = raster.array
     try:
-        with PictureFile(path) as content, Image.open(content, formats=_FORMATS) as file:
-            if labels and file.format not in _LOSSLESS:
-                raise _LossyError(file.format)
-            # Pillow keeps four bytes of a pixel, whatever the file has.
-            check_size(path, 4 * file.width * file.height, copies=2)
-            content.expect_format(file.format)
-            has_palette = file.mode in ("P", "PA")
-            return np.asarray(file.convert("RGB") if has_palette and not labels else file)
-    except _LossyError as error:
+        check_axes(raster.axes, array.shape)
+        letters, guessed = raster.axes, raster.guessed
+    except InputError:
+        # Of a line, or of what else the file has no rows and columns.
+        letters, guessed = as_picture(array).axes, True
+    if guessed and "c" not in letters:
+        letters = as_picture(array).axes
+    spatial = letters.replace("c", "")
+    sizes = [raster.spacing.get(axis, (1.0, "pixel")) for axis in spatial]
+    place = Place(np.diag([*(size for size, _ in sizes), 1.0]), tuple(unit for _, unit in sizes))
+    picture = Picture(
+        array,
+        letters,
+        name,
+        place,
+        alpha=raster.alpha,
+        notes=notes,
+        guessed=guessed,
+        orientation=raster.orientation,
+    )
+    return picture if axes is None else picture.with_axes(axes)
+
+
+def _whole_numbers(array: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:
+    """Return labels that are stored as floating-point numbers as the whole numbers they are."""
+    if array.dtype.kind != "f":
+        return array
+    values = array.astype(np.float64, copy=False)
+    is_whole = (values == np.rint(values)) & (np.abs(values) < 2.0**63)
+    if not is_whole.all():
         raise InputError(
-            f"Labels must be exact, but {quoted(path.name)} is a {error}, which changes values. "
-            "Save them as PNG or TIFF."
-        ) from error
-    except TooLargeError:
-        raise
-    except (*_DECODING, Image.DecompressionBombError) as error:
-        raise _unreadable(path, kind) from error
-
-
-class _LossyError(Exception):
-    """Labels in a file that does not keep them."""
-
-
-def _read_tiff(path: Path, kind: str) -> tuple[npt.NDArray[Any], dict[str, Any]]:
-    """Return a TIFF file's first series, and what this package or tifffile noted in it."""
-    import tifffile
-
-    try:
-        check_directory(path)
-        with tifffile.TiffFile(path) as file:
-            check_texts(file)
-            if file.is_ome:
-                check_ome(path, file.ome_metadata or "")
-            # Those two keep a stack in several files; this one's pages are what was chosen.
-            if file.is_mmstack or file.is_ndtiff:
-                check_pages(path, file.pages, sum(page.nbytes for page in file.pages))
-                return np.asarray(file.asarray(key=slice(None))), {}
-            check_pages(path, file.series[0].pages, file.series[0].nbytes)
-            return np.asarray(file.asarray()), dict((file.shaped_metadata or ({},))[0])
-    except (OMEError, TooLargeError):
-        raise
-    except _DECODING as error:
-        raise _unreadable(path, kind) from error
-
-
-def _is_tiff(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) in _TIFF_MAGICS
+            f"Labels must be whole numbers, but {quoted(path.name)} has "
+            f"{array[~is_whole][0]} among them. Choose the file of the labels, not one of "
+            "probabilities or intensities."
+        )
+    kind = as_label_values((int(array.min(initial=0)), int(array.max(initial=0)))).dtype
+    return array.astype(kind)
 
 
 def _existing(path: str | Path, kind: str) -> Path:
     path = Path(path)
     expect_file(path, kind)
     return path
-
-
-def _unreadable(path: Path, kind: str) -> InputError:
-    return InputError(
-        f"Expected {kind}, but {quoted(path.name)} cannot be read as one. It may be damaged, or of "
-        "a kind that must be converted to TIFF or PNG first."
-    )

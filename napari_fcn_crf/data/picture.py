@@ -37,6 +37,10 @@ class Picture:
         Whether the last channel is transparency, which is no part of the picture.
     notes : tuple of str
         What a person should know of how it was read.
+    guessed : bool
+        Whether nobody said what the planes are, so that labels or a model may tell.
+    orientation : int
+        By which of the eight turns and flips of EXIF it would stand upright; 1 is none.
 
     Raises
     ------
@@ -50,6 +54,8 @@ class Picture:
     place: Place = field(default=None)  # type: ignore[assignment]
     alpha: bool = False
     notes: tuple[str, ...] = ()
+    guessed: bool = False
+    orientation: int = 1
 
     def __post_init__(self) -> None:
         check_axes(self.axes, tuple(self.array.shape))
@@ -107,6 +113,24 @@ class Picture:
         index[self.axes.index("c")] = list(channels)
         return replace(self, array=self.array[tuple(index)], alpha=False)
 
+    def with_axes(self, axes: str) -> Picture:
+        """Return the picture with other axes; pixels keep their size along those of a name.
+
+        Raises
+        ------
+        ValueError
+            If the array cannot have them.
+        """
+        axes = axes.lower()
+        check_axes(axes, tuple(self.array.shape))
+        known = dict(zip(self.spatial_axes, range(len(self.spatial_axes)), strict=True))
+        spatial = axes.replace("c", "")
+        sizes = [self.place.spacing[known[axis]] if axis in known else 1.0 for axis in spatial]
+        units = [self.place.units[known[axis]] if axis in known else "pixel" for axis in spatial]
+        is_last = self.alpha and axes.endswith("c") and self.axes.endswith("c")
+        place = Place(np.diag([*sizes, 1.0]), tuple(units))
+        return replace(self, axes=axes, place=place, alpha=is_last, guessed=False)
+
     def describe(self) -> str:
         """Return what it was taken for, such as "2 channels, 30 planes, 512 x 512"."""
         rows, columns = (self.spatial_shape[self.spatial_axes.index(axis)] for axis in ("y", "x"))
@@ -155,7 +179,7 @@ def as_picture(
     spatial_shape: tuple[int, ...] | None = None,
     channels: int | None = None,
 ) -> Picture:
-    """Return what an array is taken for, or a picture as it is.
+    """Return what an array is taken for, or a picture as it is unless its axes were guessed.
 
     Parameters
     ----------
@@ -179,6 +203,11 @@ def as_picture(
     network needs 32 columns; all others are planes, rows and columns. No channel is dropped.
     """
     if isinstance(image, Picture):
+        if axes is not None:
+            return image.with_axes(axes)
+        if image.guessed and not _belongs(image, spatial_shape, channels):
+            shape = tuple(image.array.shape)
+            return image.with_axes(_guess_axes(shape, spatial_shape, channels))
         return image
     array = image if hasattr(image, "shape") and hasattr(image, "dtype") else np.asarray(image)
     shape = tuple(array.shape)
@@ -229,6 +258,12 @@ def check_same_shape(picture: Picture, labels_shape: tuple[int, ...]) -> None:
 def same_spatial_shape(first: tuple[int, ...], second: tuple[int, ...]) -> bool:
     """Return whether two shapes are alike but for leading axes of a single plane."""
     return _without_single_planes(first) == _without_single_planes(second)
+
+
+def _belongs(picture: Picture, spatial_shape: tuple[int, ...] | None, channels: int | None) -> bool:
+    if spatial_shape is not None:
+        return same_spatial_shape(picture.spatial_shape, spatial_shape)
+    return channels is None or picture.channels == channels
 
 
 def _without_single_planes(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.data.annotations import as_label_array
 from napari_fcn_crf.data.probabilities import Probabilities, check_range
+from napari_fcn_crf.data.probability_scale import on_unit_scale, scale_of
 from napari_fcn_crf.input_error import InputError
 
 Zero = Literal["unknown", "background"]
@@ -67,12 +68,12 @@ def from_labels(
 def class_axis_first(
     array: npt.NDArray[np.floating], spatial_shape: tuple[int, ...]
 ) -> Probabilities:
-    """Return probabilities with their class axis in front, wherever it is.
+    """Return probabilities with their class axis in front, wherever it is, from 0 to 1.
 
     Parameters
     ----------
     array : array
-        The image's shape with one more axis, in any position.
+        The image's shape with one more axis, in any position. Exports of 8 or 16 bits are scaled.
     spatial_shape : tuple of int
         The image's.
 
@@ -84,7 +85,7 @@ def class_axis_first(
     for axis in range(array.ndim):
         if array.shape[:axis] + array.shape[axis + 1 :] == spatial_shape:
             with np.errstate(over="ignore"):  # to infinity, which is refused
-                return np.moveaxis(array, axis, 0).astype(np.float32)
+                return on_unit_scale(np.moveaxis(array, axis, 0))[0].astype(np.float32)
     raise InputError(
         f"Expected probabilities of the image's shape {spatial_shape} and one axis more, the "
         f"classes, but their shape is {array.shape}. Choose the layer that was predicted from this "
@@ -98,7 +99,8 @@ def from_single_classes(arrays: Sequence[npt.NDArray[np.floating]]) -> Probabili
     Parameters
     ----------
     arrays : sequence of arrays, each of shape `spatial`
-        In [0, 1]. A single one is the foreground's; the background's is what it leaves.
+        In [0, 1], or whole numbers up to 255 or 65535. A single one is the foreground's; the
+        background's is what it leaves.
 
     Raises
     ------
@@ -110,6 +112,10 @@ def from_single_classes(arrays: Sequence[npt.NDArray[np.floating]]) -> Probabili
         raise InputError(
             f"One probability layer a class needs layers of one shape, but found {sorted(shapes)}."
         )
+    # Of one scale, since one class may be absent.
+    full = max(map(scale_of, arrays))
+    if full:
+        arrays = [np.asarray(array, np.float32) / full for array in arrays]
     for array in arrays:
         check_range(array)
     stacked = np.stack([np.asarray(array, np.float32) for array in arrays])

@@ -131,8 +131,7 @@ def run(
     ----------
     case : Case
     folder : Path
-        Where `NAME_probabilities.tif`, `NAME_labels.tif`, `NAME_refined.tif` and `NAME.png` go;
-        made if there is none.
+        Where `result_files` go; made if there is none.
     on_progress : callable
         Called in each step of the training.
     tensorboard : Path, optional
@@ -172,12 +171,19 @@ def run(
         clock.seconds,
         peak_memory_bytes(),
     )
-    name, values = case.name, model.card.class_values
-    image_files.write_probabilities(folder / f"{name}_probabilities.tif", probabilities, values)
-    image_files.write_labels(folder / f"{name}_labels.tif", predicted)
-    image_files.write_labels(folder / f"{name}_refined.tif", refined)
-    _write_figure(folder / f"{name}.png", case, result, predicted, refined)
+    files = result_files(folder, case.name)
+    image_files.write_probabilities(files[0], probabilities, model.card.class_values, "demo")
+    image_files.write_labels(files[1], predicted, "demo")
+    image_files.write_labels(files[2], refined, "demo")
+    _write_figure(files[3], case, result, predicted, refined)
     return result
+
+
+def result_files(folder: Path, name: str) -> tuple[Path, Path, Path, Path]:
+    """Return where probabilities, predicted labels, refined labels and the figure go."""
+    endings = "predicted_probabilities.tif", "predicted.tif", "refined.tif", "demo.png"
+    one, two, three, four = (folder / f"{name}_{ending}" for ending in endings)
+    return one, two, three, four
 
 
 def report(result: Result, folder: Path) -> None:
@@ -261,4 +267,6 @@ def _write_figure(
     if shown.shape[-1] != 3:
         shown = np.repeat(shown.mean(axis=-1, keepdims=True), 3, axis=-1).astype(np.uint8)
     with atomic_path(path) as temporary:
-        draw(shown, case.annotation, probability, predicted, refined).savefig(temporary)
+        draw(shown, case.annotation, probability, predicted, refined).savefig(
+            temporary, metadata={"Software": image_files.MADE_BY}
+        )

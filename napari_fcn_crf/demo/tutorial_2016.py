@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.data import image_files
 from napari_fcn_crf.data.annotations import class_indices
+from napari_fcn_crf.data.labelled_folder import PairFiles
 from napari_fcn_crf.demo import sample_run
 from napari_fcn_crf.pipeline import training
 from napari_fcn_crf.progress import Progress
@@ -45,7 +45,9 @@ def read_case(image: Path, annotation: Path, settings: TrainingSettings) -> samp
     TypeError, ValueError
         With what is wrong with the files.
     """
-    pixels, labels = image_files.read_image(image), image_files.read_labels(annotation)
+    pair = PairFiles(image, annotation)
+    picture, labels = pair.read()
+    pixels = picture.channels_last()
     training.check_training_input(pixels, labels, settings)
     if labels.ndim != 2:
         raise ValueError(

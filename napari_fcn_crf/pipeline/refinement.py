@@ -13,8 +13,16 @@ from napari_fcn_crf.data.images import check_image, planes
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.picture import as_picture
 from napari_fcn_crf.data.probabilities import Probabilities, check_probabilities
+from napari_fcn_crf.data.probability_scale import on_unit_scale
 from napari_fcn_crf.input_error import InputError
-from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, slice_of
+from napari_fcn_crf.progress import (
+    Cancelled,
+    OnProgress,
+    Progress,
+    ShouldStop,
+    slice_of,
+    with_note,
+)
 from napari_fcn_crf.settings import CRFSettings
 
 if TYPE_CHECKING:
@@ -43,7 +51,8 @@ def refine(
     image : array or Picture
         Of an array, the axis that the probabilities lack, the last or else the first, is channels.
     probabilities : array, shape `(n_classes, *spatial)`
-        The network's, or any other classifier's.
+        The network's, or any other classifier's; exports of 8 or 16 bits, whole numbers up to 255
+        or 65535, are scaled, and a progress' `note` says so.
     settings : CRFSettings, optional
     on_progress : callable, optional
         Called with a `Progress` after each mean-field iteration.
@@ -77,7 +86,8 @@ def refine(
     from napari_fcn_crf.crf.dense_crf import DenseCRF
 
     settings = settings or CRFSettings()
-    given = np.asarray(probabilities)
+    given, note = on_unit_scale(np.asarray(probabilities))
+    on_progress = with_note(on_progress, note)
     picture = as_picture(image, axes, spatial_shape=given.shape[1:])
     spatial = picture.spatial_shape
     unary = check_probabilities(given, spatial)

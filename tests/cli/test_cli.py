@@ -209,14 +209,16 @@ def test_train_predict_and_refine_on_files(files: Path, tiny_image: np.ndarray) 
         *("--device", "cpu"),
     )
     assert (predicted.returncode, predicted.stderr) == (0, "")
-    probabilities = image_files.read_probabilities(results / "cat_probabilities.tif")
+    probabilities = image_files.read_probabilities(results / "cat_predicted_probabilities.tif")
     assert probabilities.values.shape == (2, 60, 70)
     assert probabilities.class_values == (3, 7)
-    labels = image_files.read_labels(results / "cat_labels.tif")
+    labels = image_files.read_labels(results / "cat_predicted.tif")
     np.testing.assert_array_equal(labels, np.array([3, 7])[probabilities.values.argmax(axis=0)])
-    assert (results / "other_labels.tif").exists()
+    assert (results / "other_predicted.tif").exists()
 
-    refined = run("refine", files / "cat.tif", results / "cat_probabilities.tif", "-o", results)
+    refined = run(
+        "refine", files / "cat.tif", results / "cat_predicted_probabilities.tif", "-o", results
+    )
     assert (refined.returncode, refined.stderr) == (0, "")
     marginals = image_files.read_probabilities(results / "cat_refined_probabilities.tif")
     np.testing.assert_allclose(marginals.values.sum(axis=0), 1, atol=1e-5)

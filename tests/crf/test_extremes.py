@@ -108,7 +108,7 @@ def test_any_options_of_the_command(
 ) -> None:
     options = [f"--{name.replace('_', '-')}={value!r}" for name, value in changes.items()]
     files = [str(folder / "image.tif"), str(folder / "given.tif"), "-o", str(folder)]
-    code = main(["refine", *files, *options, "--iterations=1"])
+    code = main(["refine", *files, *options, "--iterations=1", "--overwrite"])
     told = capsys.readouterr().err.removeprefix("napari-fcn-crf: ").removesuffix("\n")
     if code:
         assert code == 2

@@ -15,7 +15,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_fcn_crf.data import image_files, tiff_directory
+from napari_fcn_crf.data import image_files
+from napari_fcn_crf.data.reading import tiff_directory
 
 
 def picture(form: str) -> bytes:

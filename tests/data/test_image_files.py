@@ -56,14 +56,14 @@ def test_images_are_read(tmp_path: Path, name: str, tiny_image: np.ndarray) -> N
         tifffile.imwrite(path, tiny_image)
     else:
         Image.fromarray(tiny_image).save(path, quality=95)
-    read = image_files.read_image(path)
+    read = image_files.read_picture(path).array
     assert read.shape == tiny_image.shape
     # JPEG loses some of it.
     lost = np.abs(read.astype(int) - tiny_image).mean()
     assert 0 < lost < 5 if path.suffix == ".jpg" else lost == 0
 
 
-@pytest.mark.parametrize("reader", ["read_image", "read_labels", "read_probabilities"])
+@pytest.mark.parametrize("reader", ["read_picture", "read_labels", "read_probabilities"])
 @pytest.mark.parametrize("name", ["text.tif", "text.png", "empty.tif", "half.tif", "half.png"])
 def test_what_is_no_image_is_refused_by_its_name(
     tmp_path: Path, reader: str, name: str, tiny_image: np.ndarray
@@ -86,7 +86,7 @@ def test_pictures_are_known_by_what_is_in_them(tmp_path: Path, tiny_image: np.nd
     (tmp_path / "picture.png").rename(tmp_path / "picture.tif")
     (tmp_path / "stack.tif").rename(tmp_path / "stack.png")
     for name in ("picture.tif", "stack.png"):
-        np.testing.assert_array_equal(image_files.read_image(tmp_path / name), tiny_image)
+        np.testing.assert_array_equal(image_files.read_picture(tmp_path / name).array, tiny_image)
     Image.fromarray(tiny_image).save(tmp_path / "lossy.jpg")
     (tmp_path / "lossy.jpg").rename(tmp_path / "labels.png")
     with pytest.raises(ValueError, match=r"labels\.png is a JPEG"):
@@ -104,11 +104,11 @@ def test_no_program_is_started_for_a_picture(
         assert picture.format == "EPS"
     monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("a program"))
     with pytest.raises(ValueError, match=r"picture\.png cannot be read as one"):
-        image_files.read_image(path)
+        image_files.read_picture(path)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no such pipes")
-@pytest.mark.parametrize("reader", ["read_image", "read_labels", "read_probabilities"])
+@pytest.mark.parametrize("reader", ["read_picture", "read_labels", "read_probabilities"])
 def test_a_pipe_is_not_waited_for(tmp_path: Path, reader: str) -> None:
     os.mkfifo(tmp_path / "pipe.tif")
     with pytest.raises(ValueError, match=r"pipe\.tif is a pipe, a socket or a device"):
@@ -136,9 +136,9 @@ def write_ome(folder: Path, other: str, planes: int = 2) -> Path:
 def test_an_image_in_two_files_of_a_folder(tmp_path: Path) -> None:
     path = write_ome(tmp_path, "two.ome.tif")
     with pytest.raises(ValueError, match=r"with two\.ome\.tif, which is no file beside it"):
-        image_files.read_image(path)
+        image_files.read_picture(path)
     tifffile.imwrite(tmp_path / "two.ome.tif", np.full((9, 7), 2, np.uint8))
-    image = image_files.read_image(path)
+    image = image_files.read_picture(path).array
     assert image.shape == (2, 9, 7)
     assert image[0].max() == 1
     assert image[1].min() == 2
@@ -152,7 +152,7 @@ def test_a_file_elsewhere_is_not_read(tmp_path: Path, form: str) -> None:
     tifffile.imwrite(tmp_path / "secret.tif", np.full((9, 7), 2, np.uint8))
     path = write_ome(tmp_path / "images", form.format(folder=tmp_path))
     with pytest.raises(ValueError, match=r"secret\.tif, which is no file beside it"):
-        image_files.read_image(path)
+        image_files.read_picture(path)
 
 
 @pytest.mark.parametrize("change", ['SizeZ="2"', 'PlaneCount="1"', 'FirstZ="1"'])
@@ -162,7 +162,7 @@ def test_endless_planes_are_refused(tmp_path: Path, change: str) -> None:
     description = OME.format(other="one.ome.tif", planes=2).replace(change, f'{name}="{10**10}"')
     tifffile.imwrite(path, np.ones((9, 7), np.uint8), description=description, metadata=None)
     with pytest.raises(ValueError, match=r"one\.ome\.tif cannot be read as one"):
-        image_files.read_image(path)
+        image_files.read_picture(path)
 
 
 @pytest.mark.parametrize("name", ["large.png", "large.tif", "large.ppm"])
@@ -185,7 +185,7 @@ def test_pixels_that_are_not_there_are_not_allocated(tmp_path: Path, name: str) 
             warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning),
             pytest.raises(ValueError, match="cannot be read as one"),
         ):
-            image_files.read_image(path)
+            image_files.read_picture(path)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -25,7 +25,7 @@ def test_labels_beside_their_images(tmp_path):
     (tmp_path / "notes.txt").write_text("not an image")
     assert names(tmp_path) == [("a.jpg", "a_Mask.tif"), ("b.png", "b_labels.png")]
     image, labels = find_pairs(tmp_path)[1].read()
-    assert image.shape == labels.shape == (8, 8)
+    assert image.spatial_shape == labels.shape == (8, 8)
 
 
 @pytest.mark.parametrize("inside", ["labels", "masks", "annotations", "scribbles"])

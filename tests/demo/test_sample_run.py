@@ -46,15 +46,15 @@ def test_stages_memory_and_folder_are_printed(ran: tuple[str, Path]) -> None:
 def test_the_files_hold_what_was_computed(ran: tuple[str, Path]) -> None:
     folder = ran[1]
     annotation = samples.load("cat_annotation")
-    probabilities = image_files.read_probabilities(folder / "cat_probabilities.tif")
+    probabilities = image_files.read_probabilities(folder / "cat_predicted_probabilities.tif")
     assert probabilities.values.dtype == np.float32
     assert probabilities.values.shape == (2, *annotation.shape)
     assert probabilities.class_values == (0, 1)
-    labels = image_files.read_labels(folder / "cat_labels.tif")
+    labels = image_files.read_labels(folder / "cat_predicted.tif")
     np.testing.assert_array_equal(labels, probabilities.values.argmax(axis=0))
     refined = image_files.read_labels(folder / "cat_refined.tif")
     assert np.mean(refined == annotation) > np.mean(labels == annotation)
-    with Image.open(folder / "cat.png") as figure:
+    with Image.open(folder / "cat_demo.png") as figure:
         width, height = figure.size
         assert width > 5 * 200
         assert width > 5 * height

@@ -41,7 +41,12 @@ def test_the_run_on_a_small_image(files: Path) -> None:
     assert float(losses[0][1]) > 0.3 * np.log(2) * 60 * 70
     assert re.search(r"^after them, no dropout +[\d.]+$", done.stdout, re.M)
     written = {path.name for path in (files / "out").iterdir()}
-    expected = {"face.png", "face_labels.tif", "face_refined.tif", "face_probabilities.tif"}
+    expected = {
+        "face_demo.png",
+        "face_predicted.tif",
+        "face_predicted_probabilities.tif",
+        "face_refined.tif",
+    }
     assert written == expected
 
 
@@ -97,7 +102,7 @@ def test_what_differs_from_the_tutorials_weights_is_said(
 
 
 def test_only_the_cat_is_the_cat(measurement_data: Path, tiny_image: np.ndarray) -> None:
-    cat = image_files.read_image(measurement_data / "seed" / "cat.jpg")
+    cat = image_files.read_picture(measurement_data / "seed" / "cat.jpg").array
     assert tutorial_2016.is_the_tutorials_cat(cat)
     noisy = cat.astype(int) + np.random.default_rng(0).integers(-5, 6, cat.shape)
     assert tutorial_2016.is_the_tutorials_cat(noisy.clip(0, 255).astype(np.uint8))

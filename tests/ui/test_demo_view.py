@@ -12,8 +12,10 @@ from napari_fcn_crf.ui.viewer import demo_view
 def test_the_results_are_layers_over_the_cat(make_napari_viewer, tmp_path):
     annotation = samples.load("cat_annotation")
     probabilities = np.stack([1 - annotation, annotation]).astype(np.float32)
-    image_files.write_probabilities(tmp_path / "cat_probabilities.tif", probabilities, (0, 1))
-    for name in ("cat_labels.tif", "cat_refined.tif"):
+    image_files.write_probabilities(
+        tmp_path / "cat_predicted_probabilities.tif", probabilities, (0, 1)
+    )
+    for name in ("cat_predicted.tif", "cat_refined.tif"):
         image_files.write_labels(tmp_path / name, annotation.astype(np.int32))
     viewer = make_napari_viewer()
     demo_view.add_layers(viewer, tmp_path)
@@ -33,8 +35,10 @@ def test_results_on_an_image_of_ones_own(make_napari_viewer, tmp_path):
     Image.fromarray(annotation * 60).save(tmp_path / "cell.png")
     Image.fromarray(annotation).save(tmp_path / "mask.png")
     probabilities = np.stack([annotation == 0, annotation == 4]).astype(np.float32)
-    image_files.write_probabilities(tmp_path / "cell_probabilities.tif", probabilities, (0, 4))
-    for name in ("cell_labels.tif", "cell_refined.tif"):
+    image_files.write_probabilities(
+        tmp_path / "cell_predicted_probabilities.tif", probabilities, (0, 4)
+    )
+    for name in ("cell_predicted.tif", "cell_refined.tif"):
         image_files.write_labels(tmp_path / name, annotation.astype(np.int32))
     viewer = make_napari_viewer()
     demo_view.add_layers(viewer, tmp_path, tmp_path / "cell.png", tmp_path / "mask.png")

@@ -118,7 +118,7 @@ def _train(
         for done, pair in enumerate(files):
             on_progress(Progress("Reading files", done, len(files)))
             image, found = pair.read()
-            arrays.append(image)
+            arrays.append(image.channels_last())
             labels.append(found)
         training.check_training_input(arrays, labels, settings)
         on_progress(Progress("Preparing"))

@@ -22,9 +22,9 @@ def add_layers(
 ) -> None:
     """Add an image, its annotation, and what the demo wrote into `folder`; by default the cat's."""
     name = "cat" if image is None else image.stem
-    probabilities = image_files.read_probabilities(folder / f"{name}_probabilities.tif")
+    probabilities = image_files.read_probabilities(folder / f"{name}_predicted_probabilities.tif")
     viewer.add_image(
-        samples.load("cat") if image is None else image_files.read_image(image), name=name
+        samples.load("cat") if image is None else image_files.read_picture(image).array, name=name
     )
     strokes = (
         samples.load("cat_annotation")
@@ -39,8 +39,8 @@ def add_layers(
         colormap="viridis",
         visible=False,
     )
-    for what, file in (("predicted", "labels"), ("refined", "refined")):
-        labels = image_files.read_labels(folder / f"{name}_{file}.tif")
+    for what in ("predicted", "refined"):
+        labels = image_files.read_labels(folder / f"{name}_{what}.tif")
         is_shown = what == "refined"
         viewer.add_layer(Labels(labels, name=f"{name} {what}", opacity=0.5, visible=is_shown))
     viewer.dims.axis_labels = ("class", "row", "column")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from napari_fcn_crf.input_error import InputError
 
@@ -18,12 +18,6 @@ _BYTES_PER_NUMBER = 64
 """A strip with its offset and its size is longer than twice this, on average."""
 
 _MOST_TEXT_BYTES = 64 * 2**20
-_MOST_SIGNS = 1_500_000
-"""Elements, attributes, entries and lines of a text; OME has up to twenty a plane."""
-
-_TEXT_TAGS = (270, 700)
-"""Descriptions, of OME, ImageJ and others, and XMP."""
-
 _TEXT_KINDS = (1, 2, 6, 7)
 _WIDTHS = {3: 2, 5: 8, 8: 2, 10: 8, 12: 8, 16: 8, 17: 8, 18: 8} | dict.fromkeys(_TEXT_KINDS, 1)
 """Bytes of a number of each type; all others have four."""
@@ -64,21 +58,6 @@ def check_directory(path: Path) -> None:
                     numbers_left -= count
             if min(numbers_left, text_left) < 0:
                 raise InputError("a directory of more than its images")
-
-
-def check_texts(file: Any) -> None:
-    """Refuse a file that tifffile has opened if a description says more than one of an image does.
-
-    Raises
-    ------
-    ValueError
-        With what there is too much of.
-    """
-    for tag in file.pages.first.tags:
-        if tag.code in _TEXT_TAGS and isinstance(tag.value, (str, bytes)):
-            text = tag.value if isinstance(tag.value, bytes) else tag.value.encode()
-            if sum(text.count(sign) for sign in b"<=,[{\n") > _MOST_SIGNS:
-                raise InputError("a longer description than any image has")
 
 
 def _pages(file: IO[bytes]) -> Iterator[tuple[_Form, bytes]]:

@@ -1,0 +1,1 @@
+"""Reading image files of every kind, hostile ones included."""

@@ -1,0 +1,104 @@
+"""Pictures of more than 8 bits, or of numbers, that Pillow would squeeze into 8 bits."""
+
+from __future__ import annotations
+
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_fcn_crf.data.reading.limits import check_size
+from napari_fcn_crf.input_error import InputError
+
+Picture = tuple[npt.NDArray[Any], bool]
+"""Pixels, and whether the last channel is transparency."""
+
+_PNG_GRAY = 0
+_SIZ = b"\xff\x4f\xff\x51"
+_BYTE = 255
+_PNM_HEADER_BYTES = 4096
+
+
+def read(path: Path, file: Any, as_labels: bool) -> Picture | None:
+    """Return the pixels of a picture that Pillow cannot keep, or None for it to read.
+
+    Parameters
+    ----------
+    path : Path
+    file : PIL.Image.Image
+        The picture, opened but not decoded.
+    as_labels : bool
+        Whether what counts are the numbers, not how bright they look.
+    """
+    if file.format == "PNG":
+        return _png(path, getattr(file, "n_frames", 1))
+    if file.format == "JPEG2000":
+        return _jpeg_2000(path)
+    if file.format == "PPM":
+        return _pnm(path, as_labels)
+    return None
+
+
+def _png(path: Path, n_frames: int) -> Picture | None:
+    with path.open("rb") as file:
+        header = file.read(26)
+    width, height, bits, colour = struct.unpack(">IIBB", header[16:26])
+    if bits != 16 or colour == _PNG_GRAY:
+        return None
+    import imagecodecs
+
+    check_size(path, 8 * width * height * n_frames, copies=2)
+    content = path.read_bytes()
+    decode = imagecodecs.png_decode if n_frames == 1 else imagecodecs.apng_decode
+    array = decode(content)
+    return array, array.shape[-1] in (2, 4)
+
+
+def _jpeg_2000(path: Path) -> Picture | None:
+    content = path.read_bytes()
+    start = content.find(_SIZ)
+    if start < 0:
+        return None
+    # After marker, length and profile: the size of the grid and of what is left out of it.
+    right, bottom, left, top = struct.unpack_from(">IIII", content, start + 8)
+    n_channels, depth = struct.unpack_from(">HB", content, start + 40)
+    bits, is_signed = (depth & 0x7F) + 1, depth > 0x7F
+    if bits <= 8 and not is_signed and n_channels <= 4:
+        return None
+    import imagecodecs
+
+    check_size(path, 4 * n_channels * max(0, right - left) * max(0, bottom - top), copies=2)
+    array = imagecodecs.jpeg2k_decode(content)
+    return array, array.ndim == 3 and array.shape[-1] in (2, 4)
+
+
+def _pnm(path: Path, as_labels: bool) -> Picture | None:
+    """Read gray and colour PNM with another maximum than 255, by which Pillow would divide."""
+    content = path.read_bytes()
+    form = content[:2]
+    if form not in (b"P2", b"P3", b"P5", b"P6"):
+        return None
+    header = re.sub(rb"#[^\r\n]*", lambda found: b" " * len(found[0]), content[:_PNM_HEADER_BYTES])
+    found = re.match(rb"P\d\s+(\d+)\s+(\d+)\s+(\d+)\s", header)
+    if found is None:
+        return None
+    columns, rows, most = map(int, found.groups())
+    is_pillows = most == _BYTE or (most < _BYTE and not as_labels)
+    if is_pillows or not 0 < most < 2**16:
+        return None
+    channels = 3 if form in (b"P3", b"P6") else 1
+    count = rows * columns * channels
+    check_size(path, 2 * count, copies=2)
+    dtype = np.dtype(">u2" if most > _BYTE else "u1")
+    if form in (b"P5", b"P6"):
+        values = np.frombuffer(content, dtype, count, found.end())
+    else:
+        numbers = re.sub(rb"#[^\r\n]*", b" ", content[found.end() :]).split()
+        values = np.array(numbers[:count], np.int64)
+        if len(values) < count or values.max(initial=0) > most or values.min(initial=0) < 0:
+            raise InputError("numbers that are missing or too large")
+    array = values.astype(np.uint16 if most > _BYTE else np.uint8)
+    return array.reshape((rows, columns, 3) if channels == 3 else (rows, columns)), False

@@ -1,0 +1,164 @@
+"""TIFF files: which of their images is meant, its axes, its colours and the size of its pixels."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from napari_fcn_crf.data.reading import tiff_colours, tiff_spacing
+from napari_fcn_crf.data.reading.limits import check_pages, check_texts
+from napari_fcn_crf.data.reading.ome import check_ome, outer_description
+from napari_fcn_crf.data.reading.raster import DECODING, Raster, ToldError, unreadable
+from napari_fcn_crf.data.reading.tiff_axes import our_letters, with_one_channel_axis
+from napari_fcn_crf.data.reading.tiff_directory import check_directory
+from napari_fcn_crf.quoting import quoted
+
+Purpose = Literal["an image", "a label image", "a probability image"]
+
+_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_PLANAR, _RGB = 2, 2
+_TRANSPARENCY_MASK = 4
+_ORIENTATION = 274
+
+# What damaged TIFF files are told about otherwise stands on the terminal.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+
+def is_tiff(path: Path) -> bool:
+    """Return whether a file is a TIFF file, by its content."""
+    with path.open("rb") as file:
+        return file.read(4) in _MAGICS
+
+
+def read_tiff(path: Path, purpose: Purpose) -> Raster:
+    """Read the largest of a TIFF file's images, the first of several such.
+
+    Of an image, colours are as a viewer shows them; of anything else, the numbers that are stored.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read; the message names the file.
+    """
+    import tifffile
+
+    # Those two would read other files of their folder, of whatever name.
+    alone: dict[str, Any] = {"is_mmstack": False, "is_ndtiff": False}
+    try:
+        check_directory(path)
+        with tifffile.TiffFile(path, **alone) as file:
+            check_texts(file)
+            description = None
+            if file.is_ome:
+                description = outer_description(path, file.ome_metadata or "")
+                check_ome(path, description or file.ome_metadata or "")
+            if description is None:
+                return _read(path, file, purpose)
+        with tifffile.TiffFile(path, omexml=description, **alone) as file:
+            return _read(path, file, purpose)
+    except ToldError:
+        raise
+    except ImportError as error:
+        raise _no_decoder(path, str(error)) from error
+    except DECODING as error:
+        raise unreadable(path, purpose) from error
+
+
+def _read(path: Path, file: Any, purpose: Purpose) -> Raster:
+    series, notes = _largest(file.series)
+    page = series.keyframe
+    _check_decoder(path, page)
+    check_pages(path, series.pages, series.nbytes)
+    array, axes = np.asarray(series.asarray()), series.axes
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    pages = list(series.pages)
+    if n_missing := sum(one is None for one in pages):
+        notes.append(f"{n_missing} of its {len(pages)} planes are not in the file: they are 0")
+    is_numbers = purpose != "an image"
+    if not is_numbers and page.photometric == 3 and file.is_imagej:
+        is_numbers = tiff_colours.is_scale_of_intensities(page)
+        if is_numbers:
+            notes.append("its colours are a scale of intensities, which are read")
+    # tifffile itself stores arrays of booleans with 0 as white.
+    is_bilevel = array.dtype.kind == "b" and series.kind != "shaped"
+    alpha = False
+    if not is_numbers and (array.dtype.kind != "b" or is_bilevel):
+        array, axes = tiff_colours.as_shown(array, axes, page, pages)
+    elif is_bilevel and page.photometric == 0:
+        # Of two values, what counts is how they look, since every program stores them in its way.
+        array = ~array
+    if "S" in axes and page.photometric != 3:
+        array, alpha = tiff_colours.without_transparency(array, axes, page)
+    if purpose == "a label image" and series.kind == "shaped" and _is_three_planes(page, axes):
+        axes = axes.replace("S", "Q")
+    array, axes = with_one_channel_axis(array, axes)
+    letters, guessed = our_letters(axes)
+    if alpha:
+        array = np.moveaxis(array, letters.index("c"), -1)
+        letters = letters.replace("c", "") + "c"
+    return Raster(
+        array=array,
+        axes=letters,
+        guessed=guessed,
+        alpha=alpha,
+        spacing=_spacing(file, series, page),
+        orientation=_orientation(page),
+        notes=tuple(notes),
+        metadata=dict((file.shaped_metadata or ({},))[0]),
+    )
+
+
+def _largest(all_series: list[Any]) -> tuple[Any, list[str]]:
+    """Return the image with the most pixels, and what to say of the others."""
+    images = [one for one in all_series if one.keyframe.photometric != _TRANSPARENCY_MASK]
+    images = images or all_series
+    largest = max(images, key=lambda one: one.size)
+    notes = []
+    if len(images) > 1:
+        number = images.index(largest) + 1
+        alike = sum(one.size == largest.size for one in images)
+        which = "the largest" if alike == 1 else "the first of the largest"
+        notes.append(f"it holds {len(images)} images, of which number {number} is read, {which}")
+    return largest, notes
+
+
+def _is_three_planes(page: Any, axes: str) -> bool:
+    """Return whether planes, of which tifffile takes three for colours, are no colours."""
+    return page.planarconfig == _PLANAR and page.photometric == _RGB and "S" in axes
+
+
+def _orientation(page: Any) -> int:
+    value = page.tags.valueof(_ORIENTATION, default=1)
+    return int(value) if value in range(1, 9) else 1
+
+
+def _spacing(file: Any, series: Any, page: Any) -> tiff_spacing.Spacing:
+    if file.is_ome and series.kind == "ome":
+        number = [one is series for one in file.series].index(True)
+        return tiff_spacing.ome_spacing(file.ome_metadata or "", number)
+    if file.is_imagej:
+        return tiff_spacing.imagej_spacing(file.imagej_metadata or {}, page)
+    return tiff_spacing.resolution_spacing(page)
+
+
+def _check_decoder(path: Path, page: Any) -> None:
+    import tifffile
+
+    try:
+        if page.compression != 1:
+            tifffile.TIFF.DECOMPRESSORS[page.compression]
+    except KeyError as error:
+        raise _no_decoder(path, str(page.compression)) from error
+    if page.is_subsampled and page.compression not in (6, 7, 33007, 34892):
+        raise _no_decoder(path, "YCbCr with fewer pixels of colour")
+
+
+def _no_decoder(path: Path, compression: str) -> ToldError:
+    name = getattr(compression, "name", compression)
+    return ToldError(
+        f"{quoted(path.name)} is compressed in a way that there is no decoder for here "
+        f"({quoted(name)}). Save it with another compression, such as LZW or deflate."
+    )
