@@ -12,7 +12,7 @@ from napari_fcn_crf.input_error import InputError
 
 Architecture = Literal["fcn32s", "fcn16s", "fcn8s", "largefov", "hypercolumn"]
 Backbone = Literal["vgg16-compact", "vgg16"]
-LabelMode = Literal["scribbles", "mask"]
+LabelMode = Literal["scribbles", "mask", "objects", "objects-border"]
 LossReduction = Literal["mean", "sum"]
 ClassWeights = Literal["none", "balanced"]
 TrainingMode = Literal["auto", "quick", "full"]
@@ -98,8 +98,15 @@ class TrainingSettings(_Settings):
         A file with the backbone's weights, those that come with the package for "vgg16-compact", or
         random (He) ones. None means "bundled" for "vgg16-compact" and "random" for "vgg16", for
         which none come with the package.
-    labels : {"scribbles", "mask"}
-        Whether a 0 in the labels is "not annotated" or the background, a class of its own.
+    labels : {"scribbles", "mask", "objects", "objects-border"}
+        Whether a 0 in the labels is "not annotated" or the background, a class of its own. Where
+        every object has a number of its own, "objects" makes one class of them, label 1, against
+        the background, and "objects-border" another one, label 2, of their outermost pixels.
+    ignore_label : int, optional
+        A label that means "not annotated", such as the 255 around the objects of Pascal VOC.
+    trust_labels : bool
+        Train on labels as they are, even where they look like objects' numbers, an image, or a mask
+        with soft edges.
     iterations : int
         Optimizer steps, one image each.
     learning_rate : float
@@ -142,6 +149,8 @@ class TrainingSettings(_Settings):
     backbone: Backbone = "vgg16-compact"
     weights: str | Path | None = None
     labels: LabelMode = "scribbles"
+    ignore_label: int | None = None
+    trust_labels: bool = False
     iterations: int = 100
     learning_rate: float = 1e-3
     backbone_rate: float = 0.1
@@ -157,6 +166,8 @@ class TrainingSettings(_Settings):
 
     def __post_init__(self) -> None:
         self._check_literals()
+        ignored = self.ignore_label
+        require("ignore_label", ignored, ignored is None or type(ignored) is int, "a whole number")
         require("iterations", self.iterations, self.iterations >= 1, "at least 1")
         require("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
         rate = self.backbone_rate

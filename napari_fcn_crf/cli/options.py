@@ -51,7 +51,8 @@ def add_settings(
         elif get_origin(hint) is Literal:
             options["choices"] = get_args(hint)
         else:
-            options["type"] = kind = str if get_origin(hint) in (Union, UnionType) else hint
+            is_union = get_origin(hint) in (Union, UnionType)
+            options["type"] = kind = _of_union(hint) if is_union else hint
             options["metavar"] = {int: "N", float: "X"}.get(kind, field.name.upper())
         group.add_argument(f"--{field.name.replace('_', '-')}", **options)
 
@@ -90,6 +91,11 @@ def add_output_folder(parser: argparse.ArgumentParser, files: str) -> None:
         metavar="FOLDER",
         help=f"where {files} go; made if there is none",
     )
+
+
+def _of_union(hint: Any) -> type:
+    """Return what the text of an option is read as, where the setting may be None."""
+    return int if int in get_args(hint) else str
 
 
 def _documented(settings: type[Any]) -> dict[str, str]:

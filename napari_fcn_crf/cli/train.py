@@ -12,7 +12,9 @@ from napari_fcn_crf.cli.interrupt import stops_on_interrupt
 from napari_fcn_crf.cli.options import add_settings, add_tensorboard, read_settings
 from napari_fcn_crf.cli.paths import model_file
 from napari_fcn_crf.cli.progress_bar import progress_bar
+from napari_fcn_crf.data.label_doubts import Doubt, DoubtfulLabelsError
 from napari_fcn_crf.data.labelled_folder import PairFiles, find_pairs
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import say
 from napari_fcn_crf.settings import Precision, TrainingSettings
 
@@ -66,7 +68,10 @@ def run(arguments: argparse.Namespace) -> None:
     read = [pair.read() for pair in pairs]
     images, labels = [image for image, _ in read], [found for _, found in read]
     # What is wrong with them shows before the backend loads, which takes seconds.
-    training.check_training_input(images, labels, settings)
+    try:
+        given = training.check_training_input(images, labels, settings)
+    except DoubtfulLabelsError as error:
+        raise InputError(_with_options(error.doubt)) from error
     load_backend(arguments)
     resume = None
     if arguments.resume is not None:
@@ -86,6 +91,8 @@ def run(arguments: argparse.Namespace) -> None:
         models.save_model(model, output, precision=arguments.precision)
         # It goes on from weights that are no longer there.
         optimizer_path(output).unlink(missing_ok=True)
+    if given.note:
+        say(given.note)
     losses = model.card.losses
     classes = ", ".join(map(str, model.card.class_values))
     stopped = "Stopped after " if should_stop() else ""
@@ -93,6 +100,13 @@ def run(arguments: argparse.Namespace) -> None:
         f"{stopped}{len(losses)} steps, loss {losses[0]:.4g} to {losses[-1]:.4g}, "
         f"labels {classes}. Wrote {output}"
     )
+
+
+def _with_options(doubt: Doubt) -> str:
+    """Return what labels look like, and the options that go on."""
+    options = [f"--{name.replace('_', '-')} {value}" for name, value in doubt.remedy.items()]
+    advice = doubt.advice or f"Give {' '.join(options)}"
+    return f"{doubt.looks} {advice}; or --trust-labels to train on them as they are."
 
 
 def _pairs(given: list[str]) -> list[PairFiles]:
