@@ -12,7 +12,7 @@ Architecture = Literal["fcn32s", "fcn16s", "fcn8s", "largefov", "hypercolumn"]
 """The heads: each is the file of that name in `fcn/heads/`, and they are offered in this order."""
 
 Backbone = Literal["vgg16-compact", "vgg16"]
-LabelMode = Literal["scribbles", "mask"]
+LabelMode = Literal["scribbles", "mask", "objects", "objects-border"]
 LossReduction = Literal["mean", "sum"]
 ClassWeights = Literal["balanced", "none"]
 TrainingMode = Literal["auto", "quick", "full"]
@@ -52,8 +52,15 @@ class TrainingSettings(Settings):
         A file with the backbone's weights, those that come with the package for "vgg16-compact", or
         random (He) ones. None means "bundled" for "vgg16-compact" and "random" for "vgg16", for
         which none come with the package.
-    labels : {"scribbles", "mask"}
-        Whether a 0 in the labels is "not annotated" or the background, a class of its own.
+    labels : {"scribbles", "mask", "objects", "objects-border"}
+        Whether a 0 in the labels is "not annotated" or the background, a class of its own. Where
+        every object has a number of its own, "objects" makes one class of them, label 1, against
+        the background, and "objects-border" another one, label 2, of their outermost pixels.
+    ignore_label : int, optional
+        A label that means "not annotated", such as the 255 around the objects of Pascal VOC.
+    trust_labels : bool
+        Train on labels as they are, even where they look like objects' numbers, an image, or a mask
+        with soft edges.
     iterations : int
         Optimizer steps, one image each.
     learning_rate : float
@@ -99,6 +106,8 @@ class TrainingSettings(Settings):
     backbone: Backbone = "vgg16-compact"
     weights: str | Path | None = None
     labels: LabelMode = "scribbles"
+    ignore_label: Annotated[int | None, {"label": "Ignore"}] = None
+    trust_labels: bool = False
     iterations: Annotated[int, {"label": "Iterations", "max": 100_000}, Bounds(1)] = 100
     learning_rate: Annotated[
         float,
@@ -117,6 +126,11 @@ class TrainingSettings(Settings):
     validation_fraction: Annotated[float, {"label": "Held out", "step": 0.1}, Bounds(0, 0.5)] = 0.0
     patience: Annotated[int, {"label": "Patience", "max": 100_000}, Bounds(0)] = 0
     augment: Annotated[bool, {"label": "Turn and flip"}] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        ignored = self.ignore_label
+        require("ignore_label", ignored, ignored is None or type(ignored) is int, "a whole number")
 
     @property
     def starting_weights(self) -> str | Path:

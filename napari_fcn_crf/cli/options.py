@@ -57,7 +57,7 @@ def add_settings(
             options["choices"] = get_args(known.type)
         else:
             is_union = get_origin(known.type) in (Union, UnionType)
-            kind = str if is_union else known.type
+            kind = _of_union(known.type) if is_union else known.type
             options["type"] = os.path.expanduser if kind is str else kind
             options["metavar"] = {int: "N", float: "X"}.get(kind, name.upper())
         group.add_argument(f"--{name.replace('_', '-')}", **options)
@@ -104,3 +104,8 @@ def add_overwrite(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace files that are there already"
     )
+
+
+def _of_union(hint: Any) -> type:
+    """Return what the text of an option is read as, where the setting may be None."""
+    return int if int in get_args(hint) else str

@@ -19,6 +19,7 @@ from napari_fcn_crf.cli.progress_bar import progress_bar
 from napari_fcn_crf.cli.told import Notes
 from napari_fcn_crf.data.file_names import is_labels_of
 from napari_fcn_crf.data.images import check_image, check_not_constant
+from napari_fcn_crf.data.label_doubts import Doubt, DoubtfulLabelsError
 from napari_fcn_crf.data.labelled_folder import PairFiles, find_pairs
 from napari_fcn_crf.data.picture import Picture, as_picture
 from napari_fcn_crf.input_error import InputError
@@ -101,7 +102,10 @@ def run(arguments: argparse.Namespace) -> None:
             notes.add(note, picture.name)
     images, labels = [image for image, _ in read], [found for _, found in read]
     # What is wrong with them shows before the backend loads, which takes seconds.
-    training.check_training_input(images, labels, settings)
+    try:
+        training.check_training_input(images, labels, settings)
+    except DoubtfulLabelsError as error:
+        raise InputError(_with_options(error.doubt)) from error
     load_backend(arguments)
     resume = None if resumed is None else models.load_model(resumed, optimizer=True)
     with stops_on_interrupt() as should_stop, progress_bar(notes=notes) as on_progress:
@@ -127,6 +131,13 @@ def run(arguments: argparse.Namespace) -> None:
         f"{stopped}{len(losses)} steps, loss {losses[0]:.4g} to {losses[-1]:.4g}, "
         f"labels {classes}. Wrote {output}"
     )
+
+
+def _with_options(doubt: Doubt) -> str:
+    """Return what labels look like, and the options that go on."""
+    options = [f"--{name.replace('_', '-')} {value}" for name, value in doubt.remedy.items()]
+    advice = doubt.advice or f"Give {' '.join(options)}"
+    return f"{doubt.looks} {advice}; or --trust-labels to train on them as they are."
 
 
 def _pairs(given: list[str]) -> list[PairFiles]:

@@ -203,6 +203,7 @@ def _check(card: ModelCard) -> None:
         and len(seen) in (0, card.channels)
         and all(map(math.isfinite, (number for pair in seen for number in pair))),
         "training": all(_is_like(default, value) for default, value in training),
+        "weights": not isinstance(card.training.weights, int),
         "losses": all(map(math.isfinite, card.losses)),
         "class_colours": len(colours) in (0, len(values))
         and all(len(colour) == 4 and 0 <= min(colour) <= max(colour) <= 1 for colour in colours),
@@ -216,7 +217,7 @@ def _is_like(default: object, value: object) -> bool:
     """Whether a setting may have this value instead of its default."""
     if isinstance(default, float):
         return type(value) in (int, float) and math.isfinite(cast("float", value))
-    return type(value) is type(default) or (default is None and isinstance(value, str))
+    return type(value) is type(default) or (default is None and type(value) in (str, int))
 
 
 def _crf_settings(values: dict[str, Any]) -> CRFSettings:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.data.annotations import IGNORE, class_indices
-from napari_fcn_crf.data.images import planes
+from napari_fcn_crf.data.annotations import IGNORE, annotated_planes, class_indices
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model import record
@@ -67,7 +66,8 @@ def train(
         Of any real type. Of an array `(*spatial)`, `(*spatial, channels)` or `(channels, *spatial)`
         the labels tell whether and where there are channels; none is dropped.
     labels : array of int or list of such, each `spatial`
-        Any values; what 0 means is `settings.labels`.
+        Any values; what 0 means is `settings.labels`. Planes of a stack without any label are left
+        out.
     settings : TrainingSettings, optional
     on_progress : callable, optional
         Called with a `Progress` before the network is built and after each step.
@@ -99,12 +99,14 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        If images or labels cannot be trained on; the message says why and what to do.
+        If images or labels cannot be trained on; the message says why and what to do. Labels that
+        look as if something else were meant are refused unless `settings.trust_labels`.
     Cancelled
         If `should_stop` turned true before the first step.
     """
     settings = settings or TrainingSettings()
-    pairs, counts = check_training_input(images, labels, settings, axes)
+    given = check_training_input(images, labels, settings, axes)
+    pairs, counts = given.pairs, given.counts
     channels = common_channels(pairs)
     if resume is not None:
         check_continues(resume.card, channels, counts, settings)
@@ -123,6 +125,9 @@ def train(
         mapped = [intensity.for_image(image) for image, _ in pairs]
         mappings = [mapping for mapping, _ in mapped]
         note = next((sentence for _, sentence in mapped if sentence), "")
+    note = " ".join(filter(None, (given.note, note)))
+    if given.note:
+        run_record["left_out"] = given.note
     on_progress = with_note(on_progress, note)
     if on_progress is not None:
         on_progress(Progress("Building the network"))
@@ -135,7 +140,7 @@ def train(
         run_record |= _weights_hash(settings)
         card = ModelCard(
             class_values=class_values,
-            class_names=names_of_classes(class_values, class_names, None),
+            class_names=names_of_classes(class_values, settings.labels, class_names, None),
             channels=channels,
             intensity=intensity,
             training=settings,
@@ -204,7 +209,7 @@ def _go_on(
     run_record["resumed_exactly"] = resume.optimizer is not None
     card = replace(
         before,
-        class_names=names_of_classes(before.class_values, class_names, before),
+        class_names=names_of_classes(before.class_values, settings.labels, class_names, before),
         # What the network was built with.
         training=replace(
             settings, weights=before.training.weights, dropout=before.training.dropout
@@ -280,7 +285,9 @@ def _examples(
     from napari_fcn_crf.fcn.training.fit import Example
 
     for (image, labels), intensity in zip(pairs, mappings, strict=True):
-        for index in planes(labels.shape):
-            indices = class_indices(labels[index], class_values, settings.labels)
+        for index in annotated_planes(labels, settings.labels):
+            indices = class_indices(
+                labels[index], class_values, settings.labels, settings.ignore_label
+            )
             if (indices != IGNORE).any():
                 yield Example(intensity.apply(image[index]), indices)

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.data.annotations import as_label_array, check_trainable, merged_class_counts
+from napari_fcn_crf.data.annotation_summary import (
+    check_trainable,
+    class_counts,
+    default_class_name,
+    left_out,
+    statistics_of,
+)
+from napari_fcn_crf.data.annotations import as_label_array
 from napari_fcn_crf.data.images import check_image, check_not_constant, check_size
 from napari_fcn_crf.data.intensity import IntensityMapping
+from napari_fcn_crf.data.label_doubts import DoubtfulLabelsError, label_doubt
+from napari_fcn_crf.data.label_statistics import LabelStatistics
 from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.data.picture import as_picture, check_same_shape
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model.card import ModelCard
-from napari_fcn_crf.settings import TrainingSettings
+from napari_fcn_crf.settings import LabelMode, TrainingSettings
 
 Arrays = Any
 """One array, or a list or tuple of arrays."""
@@ -24,28 +36,73 @@ Pair = tuple[npt.NDArray[Any], npt.NDArray[np.integer]]
 """An image `(*spatial, channels)` and its labels `spatial`."""
 
 
-def check_training_input(
-    images: Arrays, labels: Arrays, settings: TrainingSettings, axes: str | None = None
-) -> tuple[list[Pair], dict[int, int]]:
-    """Check what `train` is given, at once and without keras.
+# Distinct values of an image are looked for among so many of its pixels.
+_IMAGE_SAMPLE_PX = 2**16
 
-    Returns
-    -------
+
+@dataclass(frozen=True)
+class TrainingInput:
+    """What training is given, checked.
+
+    Parameters
+    ----------
     pairs : list of (image `(*spatial, channels)`, labels `spatial`)
     counts : dict
         Annotated pixels of each class value, in ascending order of the values.
+    note : str
+        A sentence on planes that are left out; empty if none is.
+    """
+
+    pairs: list[Pair]
+    counts: dict[int, int]
+    note: str
+
+
+def check_training_input(
+    images: Arrays, labels: Arrays, settings: TrainingSettings, axes: str | None = None
+) -> TrainingInput:
+    """Check what `train` is given, at once and without keras.
 
     Raises
     ------
     TypeError, ValueError
         If images or labels cannot be trained on; the message says why and what to do.
+    DoubtfulLabelsError
+        If labels look as if something else were meant, and the settings do not trust them.
     """
     pairs = _pairs(images, labels, axes)
-    counts = merged_class_counts([pair_labels for _, pair_labels in pairs], settings.labels)
-    check_trainable(counts, settings.labels)
+    mode, ignored = settings.labels, settings.ignore_label
+    each = statistics_of((pair_labels for _, pair_labels in pairs), mode, ignored)
+    together = reduce(add, each)
+    counts = class_counts(together, mode, ignored)
+    check_trainable(counts, mode)
     as_label_values(counts)
     common_channels(pairs)
-    return pairs, counts
+    if not settings.trust_labels:
+        _check_doubts(pairs, each, together, settings)
+    return TrainingInput(pairs, counts, left_out(together, mode))
+
+
+def _check_doubts(
+    pairs: list[Pair],
+    each: list[LabelStatistics],
+    together: LabelStatistics,
+    settings: TrainingSettings,
+) -> None:
+    doubts = [
+        label_doubt(statistics, settings.labels, settings.ignore_label, _image_values(image))
+        for (image, _), statistics in zip(pairs, each, strict=True)
+    ]
+    doubts.append(label_doubt(together, settings.labels, settings.ignore_label))
+    for doubt in filter(None, doubts):
+        raise DoubtfulLabelsError(doubt)
+
+
+def _image_values(image: npt.NDArray[Any]) -> int:
+    """Return how many values there are among pixels from all over an image."""
+    pixels = image.reshape(-1, image.shape[-1])
+    step = max(1, len(pixels) // _IMAGE_SAMPLE_PX)
+    return len(np.unique(pixels[::step]))
 
 
 def check_continues(
@@ -90,10 +147,13 @@ def check_continues(
 
 
 def names_of_classes(
-    class_values: tuple[int, ...], given: Mapping[int, str] | None, before: ModelCard | None
+    class_values: tuple[int, ...],
+    mode: LabelMode,
+    given: Mapping[int, str] | None,
+    before: ModelCard | None,
 ) -> tuple[str, ...]:
     """Return a name for each class: the one given, the model's before, or the label's number."""
-    known = {value: "background" if value == 0 else f"class {value}" for value in class_values}
+    known = {value: default_class_name(value, mode) for value in class_values}
     if before is not None:
         known |= dict(zip(before.class_values, before.class_names, strict=True))
     known |= {value: name for value, name in (given or {}).items() if name}

@@ -7,32 +7,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from napari_fcn_crf.data import annotations
-from napari_fcn_crf.data.annotations import (
-    IGNORE,
-    as_label_array,
+from napari_fcn_crf.data import label_statistics
+from napari_fcn_crf.data.annotation_summary import (
     check_trainable,
     class_counts,
-    class_indices,
-    count_values,
-    guess_label_mode,
-    merged_class_counts,
+    statistics_of,
     summarize,
 )
+from napari_fcn_crf.data.annotations import IGNORE, as_label_array, class_indices, guess_label_mode
+from napari_fcn_crf.data.label_statistics import count_labels, count_values
 from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.progress import Cancelled
+from napari_fcn_crf.settings import LabelMode
+
+
+def counted(labels: np.ndarray, mode: LabelMode) -> dict[int, int]:
+    (statistics,) = statistics_of([labels], mode)
+    return class_counts(statistics, mode)
+
 
 LABELS = np.array([[0, 0, 0, 0], [7, 7, 0, 3], [0, 0, 0, 0]])
 
 
 def test_counts() -> None:
-    assert class_counts(LABELS, "scribbles") == {3: 1, 7: 2}
-    assert class_counts(LABELS, "mask") == {0: 9, 3: 1, 7: 2}
+    assert counted(LABELS, "scribbles") == {3: 1, 7: 2}
+    assert counted(LABELS, "mask") == {0: 9, 3: 1, 7: 2}
 
 
 @pytest.mark.parametrize("values", [[-5, 3], [0, 70_000], [2**40, -(2**40)]])
 def test_any_values_are_counted(values: list[int]) -> None:
-    assert class_counts(np.array([values]), "mask") == dict.fromkeys(sorted(values), 1)
+    assert counted(np.array([values]), "mask") == dict.fromkeys(sorted(values), 1)
 
 
 @pytest.mark.parametrize("shape", [(7,), (5, 9), (4, 3, 5), (2, 3, 2, 3), (0, 4)])
@@ -43,7 +47,7 @@ def test_blocks_count_every_pixel_once(
     values, counts = np.unique(labels, return_counts=True)
     expected = dict(zip(values.tolist(), counts.tolist(), strict=True))
     for at_once in (1, 7, 100):
-        monkeypatch.setattr(annotations, "_COUNTED_AT_ONCE", at_once)
+        monkeypatch.setattr(label_statistics, "_COUNTED_AT_ONCE", at_once)
         assert count_values(labels) == expected
         assert count_values(np.swapaxes(labels, 0, -1)) == expected
 
@@ -69,12 +73,13 @@ def test_counting_can_be_stopped() -> None:
 
 
 def test_counts_of_several_images_add_up() -> None:
-    assert merged_class_counts([LABELS, LABELS == 7], "scribbles") == {1: 2, 3: 1, 7: 2}
+    one, other = statistics_of([LABELS, LABELS == 7], "scribbles")
+    assert class_counts(one + other, "scribbles") == {1: 2, 3: 1, 7: 2}
 
 
 def test_bool_and_unsigned_labels() -> None:
     assert as_label_array(LABELS > 0).dtype.kind == "u"
-    assert class_counts(LABELS > 0, "mask") == {0: 9, 1: 3}
+    assert counted(LABELS > 0, "mask") == {0: 9, 1: 3}
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint64])
@@ -82,7 +87,7 @@ def test_large_labels_stay_apart(dtype: type) -> None:
     """Floating point could not tell these."""
     values = (0, 2**63 - 2, 2**63 - 1)
     labels = np.array([[0, 2**63 - 1], [2**63 - 2, 2**63 - 2]], dtype)
-    assert class_counts(labels, "mask") == dict(zip(values, (1, 2, 1), strict=True))
+    assert counted(labels, "mask") == dict(zip(values, (1, 2, 1), strict=True))
     indices = class_indices(labels, values, "mask")
     np.testing.assert_array_equal(indices, [[0, 2], [1, 1]])
     np.testing.assert_array_equal(as_label_values(values)[indices], labels.astype(np.int64))
@@ -90,7 +95,7 @@ def test_large_labels_stay_apart(dtype: type) -> None:
 
 def test_labels_that_no_signed_number_holds_are_refused() -> None:
     with pytest.raises(ValueError, match=f"below 2\\^63, but {2**64 - 1} was found"):
-        class_counts(np.array([0, 2**64 - 1], np.uint64), "mask")
+        counted(np.array([0, 2**64 - 1], np.uint64), "mask")
 
 
 def test_other_types_are_refused() -> None:
@@ -101,7 +106,7 @@ def test_other_types_are_refused() -> None:
 def test_guess() -> None:
     assert guess_label_mode(count_values(LABELS)) == "scribbles"
     assert guess_label_mode(count_values(LABELS == 7)) == "mask"
-    assert guess_label_mode({0: 16}) == "mask"
+    assert guess_label_mode({0: 16}) == "scribbles"
     assert guess_label_mode({0: 2, 1: 1, 2: 1}) == "mask"
     assert guess_label_mode({0: 3, 1: 1, 2: 1}) == "scribbles"
 
@@ -130,7 +135,7 @@ def test_what_can_be_trained_on() -> None:
     st.sampled_from(["scribbles", "mask"]),
 )
 def test_indices_lead_back_to_the_labels(labels: np.ndarray, mode: str) -> None:
-    values = tuple(class_counts(labels, mode))
+    values = tuple(counted(labels, mode))
     if not values:
         return
     indices = class_indices(labels, values, mode)
@@ -146,8 +151,8 @@ def test_unknown_values_are_ignored() -> None:
 
 
 def test_summary() -> None:
-    summary = summarize(count_values(LABELS), "scribbles")
+    summary = summarize(count_labels(LABELS), "scribbles")
     assert summary.counts == {3: 1, 7: 2}
     assert summary.annotated_fraction == pytest.approx(3 / 12)
     assert summary.problem == ""
-    assert "only label 1" in summarize({0: 10, 1: 2}, "scribbles").problem
+    assert "only label 1" in summarize(count_labels(LABELS == 7), "scribbles").problem

@@ -139,7 +139,7 @@ class Watch:
 def test_nothing_keeps_the_event_loop(viewer, qtbot, monkeypatch):
     workers = Workers(
         monkeypatch,
-        (label_counts, "count_values"),
+        (label_counts, "count_labels"),
         (training, "check_training_input"),
         (prediction, "check_prediction_input"),
         (record, "array_sha256"),
@@ -173,7 +173,7 @@ def test_large_layers_do_not_keep_it_either(viewer, panel, session, qtbot, monke
     """Counting, previewing, refining; without iterations, for their time is a thread's."""
     workers = Workers(
         monkeypatch,
-        (label_counts, "count_values"),
+        (label_counts, "count_labels"),
         (RefinementInput, "whole"),
         (RefinementInput, "arrays"),
         (refinement, "refine"),

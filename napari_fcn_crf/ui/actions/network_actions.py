@@ -143,6 +143,8 @@ def _train(
         if pairs:
             card = replace(card, class_colours=layers.class_colours(pairs[0][1], card.class_values))
         session.models.keep(model_path, card, f"{name}.keras", is_saved=False)
+        if note := _note(session):
+            show_info(note)
         done = len(card.losses) - before
         if done < settings.iterations:
             ending = card.record.get("ending", "")
@@ -152,6 +154,11 @@ def _train(
         preview_layers.remove_preview(session.viewer)
 
     session.runner.run_job("train", "Training", start, keep, show)
+
+
+def _note(session: Session) -> str:
+    activity = session.runner.activity
+    return "" if activity is None else activity.latest.note
 
 
 def predict(session: Session) -> None:
@@ -169,9 +176,7 @@ def predict(session: Session) -> None:
             show_info(f"'{image.name}' was closed; its prediction is not shown.")
             return
         run_record["seconds"] = round(time.perf_counter() - began, 3)
-        activity = session.runner.activity
-        note = activity.latest.note if activity is not None else ""
-        if note:
+        if note := _note(session):
             run_record["note"] = note
             show_info(note)
         card = replace(model.card, record=model.card.record | {"prediction": run_record})

@@ -160,7 +160,8 @@ def tune(
         zero=options.zero,
     )
     given = gather(session, slice_options)
-    annotation, mode = layer_array(selection.annotation), selection.label_mode
+    annotation = layer_array(selection.annotation)
+    mode, ignored = selection.label_mode, selection.ignore_label
     stop = threading.Event()
 
     def work(on_progress: OnProgress) -> TuningResult:
@@ -170,9 +171,8 @@ def tune(
         on_progress(Progress("Preparing"))
         arrays = given.arrays()
         values = tuple(arrays.values.tolist())
-        annotated = class_indices(
-            np.asarray(annotation).reshape(arrays.whole.shape[1:])[given.index], values, mode
-        )
+        strokes = np.asarray(annotation).reshape(arrays.whole.shape[1:])[given.index]
+        annotated = class_indices(strokes, values, mode, ignored)
 
         def on_trial(used: float, budget: float, score: float) -> None:
             phase = f"Tuning, best score on held-out strokes {score:.3f}"

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
-from napari_fcn_crf.data.annotations import count_values
 from napari_fcn_crf.data.image_files import read_labels
+from napari_fcn_crf.data.label_statistics import LabelStatistics, count_labels
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.ui.session.lifetime import at_end_of, emit
 from napari_fcn_crf.ui.session.timers import one_shot
@@ -43,7 +43,10 @@ class LabelCounts(QObject):
 
     def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)
-        self._latest: dict[int, int] | None = None
+        self._latest: LabelStatistics | None = None
+        self._with_borders = False
+        self._ignore_label: int | None = None
+        self._read: Callable[[], Any] | None = None
         self._is_current = False
         self._viewer = viewer
         self._layer: Labels | None = None
@@ -56,6 +59,11 @@ class LabelCounts(QObject):
     @property
     def latest(self) -> dict[int, int] | None:
         """Pixels of each label value, 0 among them; None before the first counting is done."""
+        return None if self._latest is None else self._latest.values
+
+    @property
+    def statistics(self) -> LabelStatistics | None:
+        """All that was counted; None before the first counting is done."""
         return self._latest
 
     @property
@@ -79,10 +87,20 @@ class LabelCounts(QObject):
     def read(self, path: Path) -> None:
         """Count the labels in a file."""
         self.watch(None)
-        self._count(lambda: read_labels(path))
+        self._read = lambda: read_labels(path)
+        self._count(self._read)
+
+    def count_borders(self, wanted: bool, ignore_label: int | None) -> None:
+        """Count the borders of objects as well, which takes longer, or no longer."""
+        before = self._with_borders, self._ignore_label
+        self._with_borders, self._ignore_label = wanted, ignore_label
+        if wanted and before != (wanted, ignore_label) and self._read is not None:
+            self._latest, self._is_current = None, False
+            self._count(self._read)
 
     def _forget(self) -> None:
         self._stop.set()
+        self._read = None
         self._latest, self._is_current = None, False
         layer, self._layer = self._layer, None
         if layer is not None:
@@ -104,15 +122,17 @@ class LabelCounts(QObject):
     def _count_layer(self) -> None:
         if self._layer is not None:
             array = layer_array(self._layer)
-            self._count(lambda: array)
+            self._read = lambda: array
+            self._count(self._read)
 
     def _count(self, read: Callable[[], Any]) -> None:
         self._stop.set()
         self._stop = stop = threading.Event()
+        borders, ignored = self._with_borders, self._ignore_label
 
         def work() -> None:
             try:
-                counts = count_values(read(), stop.is_set)
+                counts = count_labels(read(), stop.is_set, borders=borders, ignore_label=ignored)
             except Cancelled:
                 return
             except Exception as error:  # noqa: BLE001  shown to the user on the main thread
@@ -122,7 +142,7 @@ class LabelCounts(QObject):
 
         threading.Thread(target=work, name="fcn-crf label counts", daemon=True).start()
 
-    def _on_done(self, stop: threading.Event, found: dict[int, int] | Exception) -> None:
+    def _on_done(self, stop: threading.Event, found: LabelStatistics | Exception) -> None:
         if stop is not self._stop or stop.is_set():
             return
         if isinstance(found, Exception):

@@ -35,14 +35,14 @@ class Runner(QObject):
         Starts the jobs that `run_job` runs.
     changed : Signal
         Work began, is being cancelled, or has ended.
-    failed : Signal
+    failed : Signal of Exception
         Work has ended without a result; emitted before `changed`.
     progressed, shown : Signal of Progress
         As the activity's: every report, and the latest as often as people can read it.
     """
 
     changed = Signal()
-    failed = Signal()
+    failed = Signal(object)
     progressed = Signal(object)
     shown = Signal(object)
 
@@ -220,7 +220,7 @@ class Runner(QObject):
     def _on_failed(self, error: Exception) -> None:
         title = "The work" if self._activity is None else self._activity.title
         self._end_activity()
-        self.failed.emit()
+        self.failed.emit(error)
         if isinstance(error, Cancelled):
             show_info(f"{title} was cancelled.")
         elif isinstance(error, MemoryError):

@@ -10,7 +10,9 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
+from napari_fcn_crf.data.annotation_summary import default_class_name
 from napari_fcn_crf.data.annotations import guess_label_mode
+from napari_fcn_crf.data.label_doubts import Doubt, label_doubt, outlining_void
 from napari_fcn_crf.data.labelled_folder import PairFiles
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.settings import LabelMode
@@ -61,6 +63,7 @@ class Selection(QObject):
         self._image: Image | None = None
         self._annotation: Labels | None = None
         self._label_mode: LabelMode = "scribbles"
+        self._ignore_label: int | None = None
         self._is_guessing = False
         self._pairs: tuple[tuple[Image, Labels], ...] = ()
         self._file_pairs: tuple[PairFiles, ...] = ()
@@ -90,6 +93,19 @@ class Selection(QObject):
     def label_mode(self) -> LabelMode:
         """What a 0 in the labels means."""
         return self._label_mode
+
+    @property
+    def ignore_label(self) -> int | None:
+        """A label that is no class."""
+        return self._ignore_label
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """What the labels look like, if that is something else than what they are taken for."""
+        counted = self.counts.statistics
+        if counted is None or self._is_guessing:
+            return None
+        return label_doubt(counted, self._label_mode, self._ignore_label)
 
     @property
     def is_guessing(self) -> bool:
@@ -191,14 +207,23 @@ class Selection(QObject):
         self._annotation = labels
         is_for_strokes = labels is not None and was_made_to_paint_on(labels)
         self._is_guessing = labels is not None and not is_for_strokes
+        self._ignore_label = None
         if is_for_strokes:
             self._label_mode = "scribbles"
+        self._count_what_is_meant()
         self.counts.watch(labels)
         self.annotation_changed.emit()
 
     def choose_label_mode(self, mode: LabelMode) -> None:
-        """Say what a 0 in the labels means."""
+        """Say what the labels mean."""
         self._label_mode, self._is_guessing = mode, False
+        self._count_what_is_meant()
+        self.annotation_changed.emit()
+
+    def choose_ignore_label(self, label: int | None) -> None:
+        """Leave the pixels of a label out, or none."""
+        self._ignore_label = label
+        self._count_what_is_meant()
         self.annotation_changed.emit()
 
     def choose_sources(self, sources: tuple[Layer, ...]) -> None:
@@ -257,7 +282,7 @@ class Selection(QObject):
 
     def class_name(self, value: int) -> str:
         """Return what the user calls a label value."""
-        return self._class_names.get(value) or ("background" if value == 0 else f"class {value}")
+        return self._class_names.get(value) or default_class_name(value, self._label_mode)
 
     def name_class(self, value: int, name: str) -> None:
         """Call a label value something; an empty name takes that back."""
@@ -271,9 +296,17 @@ class Selection(QObject):
         self._class_names = dict(names) | self._class_names
         self.classes_named.emit()
 
+    def _count_what_is_meant(self) -> None:
+        self.counts.count_borders(self._label_mode == "objects-border", self._ignore_label)
+
     def _on_counted(self) -> None:
-        if self._is_guessing and self.counts.latest is not None:
-            self._label_mode, self._is_guessing = guess_label_mode(self.counts.latest), False
+        counted = self.counts.statistics
+        if self._is_guessing and counted is not None:
+            # Who outlines things with what nobody knows has labelled the rest.
+            is_mask = outlining_void(counted) is not None
+            self._label_mode = "mask" if is_mask else guess_label_mode(counted.annotatable)
+            self._is_guessing = False
+            self._count_what_is_meant()
         self.annotation_changed.emit()
 
     def _on_not_counted(self, error: Exception) -> None:

@@ -33,7 +33,7 @@ class Session(QObject):
         self.runner.failed.connect(self._on_failed)
         at_end_of(self, self._end)
 
-    def _on_failed(self) -> None:
+    def _on_failed(self, error: Exception) -> None:
         remove_preview(self.viewer)
 
     def _end(self) -> None:

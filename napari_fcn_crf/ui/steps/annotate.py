@@ -8,21 +8,20 @@ from napari.layers import Labels
 from qtpy.QtCore import Qt, SignalInstance
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
-    QButtonGroup,
     QFormLayout,
     QHBoxLayout,
     QHeaderView,
     QLabel,
     QPushButton,
-    QRadioButton,
     QTableWidget,
     QTableWidgetItem,
 )
 
-from napari_fcn_crf.data.annotations import AnnotationSummary, summarize
-from napari_fcn_crf.settings import LabelMode
+from napari_fcn_crf.data.annotation_summary import AnnotationSummary, summarize
+from napari_fcn_crf.data.label_doubts import Doubt
 from napari_fcn_crf.ui.sections.collapsible import collapsible
 from napari_fcn_crf.ui.sections.layer_choice import LayerChoice
+from napari_fcn_crf.ui.sections.meaning_choice import MeaningChoice, in_the_dock
 from napari_fcn_crf.ui.sections.pairs_section import PairsSection
 from napari_fcn_crf.ui.sections.picture_choice import PictureChoice
 from napari_fcn_crf.ui.sections.qt_parts import present
@@ -55,26 +54,16 @@ class AnnotateStep(Step):
         labels_row.addWidget(self.labels_choice)
         labels_row.addWidget(self.new_labels_button)
 
-        self.scribbles_button = QRadioButton("not annotated")
-        self.scribbles_button.setToolTip("Scribbles: pixels labelled 0 are left out of training.")
-        self.mask_button = QRadioButton("background")
-        self.mask_button.setToolTip("A full mask: 0 is a class of its own.")
-        self._modes = QButtonGroup(self)
-        self._modes.addButton(self.scribbles_button)
-        self._modes.addButton(self.mask_button)
-        self._modes.buttonClicked.connect(self._on_mode_clicked)
-        mode_row = QHBoxLayout()
-        mode_row.addWidget(self.scribbles_button)
-        mode_row.addWidget(self.mask_button)
-        mode_row.addStretch()
-
+        self.meaning = MeaningChoice(self.session)
+        self.scribbles_button = self.meaning.scribbles_button
+        self.mask_button = self.meaning.mask_button
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         self.picture = PictureChoice(self.session, self.attempt)
         form.addRow("Image", self.image_choice)
         form.addRow(self.picture)
         form.addRow("Labels", labels_row)
-        form.addRow("0 means", mode_row)
+        form.addRow(self.meaning)
         self.body.addLayout(form)
 
         self.table = QTableWidget(0, 3)
@@ -110,16 +99,12 @@ class AnnotateStep(Step):
             if selection.image is not None
             else "Open an image first."
         )
-        has_labels = selection.annotation is not None or bool(selection.file_pairs)
-        self.scribbles_button.setEnabled(has_labels)
-        self.mask_button.setEnabled(has_labels)
-        self.scribbles_button.setChecked(selection.label_mode == "scribbles")
-        self.mask_button.setChecked(selection.label_mode == "mask")
+        self.meaning.update_controls()
         self._show_counts()
 
     def _show_counts(self) -> None:
         selection = self.session.selection
-        labels, counts = selection.annotation, selection.counts.latest
+        labels, counts = selection.annotation, selection.counts.statistics
         if labels is None:
             self.table.hide()
             self.verdict.setText(
@@ -133,9 +118,9 @@ class AnnotateStep(Step):
             self.table.hide()
             self.verdict.setText("Counting the labels…")
             return
-        summary = summarize(counts, selection.label_mode)
+        summary = summarize(counts, selection.label_mode, selection.ignore_label)
         self._fill_table(labels, summary)
-        self.verdict.setText(_verdict(summary))
+        self.verdict.setText(_verdict(summary, selection.doubt))
         if not summary.problem:
             self.session.runner.prepare()
 
@@ -169,20 +154,20 @@ class AnnotateStep(Step):
         value = int(present(self.table.item(item.row(), 0)).text())
         self.session.selection.name_class(value, item.text())
 
-    def _on_mode_clicked(self) -> None:
-        mode: LabelMode = "scribbles" if self.scribbles_button.isChecked() else "mask"
-        self.session.selection.choose_label_mode(mode)
-
     def _on_new_labels_clicked(self) -> None:
         selection = self.session.selection
         if selection.image is not None:
             selection.choose_annotation(layers.new_labels(self.session.viewer, selection.image))
 
 
-def _verdict(summary: AnnotationSummary) -> str:
+def _verdict(summary: AnnotationSummary, doubt: Doubt | None) -> str:
     if summary.problem:
-        return summary.problem
-    return (
-        f"Ready: {len(summary.counts)} classes, {summary.annotated_fraction:.1%} of the pixels "
-        "annotated."
-    )
+        said = summary.problem
+    elif doubt is not None:
+        said = in_the_dock(doubt)
+    else:
+        said = (
+            f"Ready: {len(summary.counts)} classes, {summary.annotated_fraction:.1%} of the pixels "
+            "annotated."
+        )
+    return f"{said} {summary.note}".rstrip()

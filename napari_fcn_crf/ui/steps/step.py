@@ -103,7 +103,7 @@ class RunButton(QWidget):
         super().__init__()
         self._session = session
         self._kind = kind
-        self._text = text
+        self.text = text
         self._start = on_clicked
         self.key = ""
         self.button = QPushButton(text)
@@ -144,7 +144,7 @@ class RunButton(QWidget):
         else:
             if activity is not None:
                 problem = f"{activity.title} is still running."
-            self.button.setText(self._text)
+            self.button.setText(self.text)
             self.button.setEnabled(not problem)
             hint = f" (key {self.key})" if self.key else ""
             self.button.setToolTip(problem or tooltip + hint)

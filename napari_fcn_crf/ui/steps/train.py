@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import SignalInstance
 from qtpy.QtWidgets import QCheckBox, QPushButton
 
+from napari_fcn_crf.data.label_doubts import DoubtfulLabelsError
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui.actions import network_actions
+from napari_fcn_crf.ui.sections.meaning_choice import in_the_dock
 from napari_fcn_crf.ui.sections.training_controls import TrainingControls
 from napari_fcn_crf.ui.sections.training_curve import TrainingCurve
 from napari_fcn_crf.ui.session.session import Session
@@ -24,6 +27,7 @@ class TrainStep(Step):
 
     def __init__(self, session: Session, network: NetworkStep, number: int = 0) -> None:
         self._network = network
+        self._asked_about: object = None
         super().__init__(session, number)
 
     def build(self) -> None:
@@ -42,6 +46,7 @@ class TrainStep(Step):
         self.body.addWidget(self.curve)
         self.verdict = self.add_text()
         self.session.runner.progressed.connect(self._on_progressed)
+        self.session.runner.failed.connect(self._on_failed)
 
     def settings(self) -> TrainingSettings:
         """Return what the controls of steps 2 and 3 say."""
@@ -50,6 +55,8 @@ class TrainStep(Step):
             backbone=self._network.backbone.currentData(),
             weights=self._network.chosen_weights(),
             labels=self.session.selection.label_mode,
+            ignore_label=self.session.selection.ignore_label,
+            trust_labels=self._is_answered(),
             **self.controls.values(),
         )
 
@@ -71,6 +78,7 @@ class TrainStep(Step):
                 problem = "Open an image first."
             elif selection.annotation is None:
                 problem = "Paint a labels layer first."
+        self.train_button.text = "Train anyway" if self._is_answered() else "Train"
         self.train_button.show_state(
             problem, "Train on the labels of step 1.", is_next=model is None
         )
@@ -88,7 +96,33 @@ class TrainStep(Step):
                 f"Trained for {len(losses)} iterations, loss {losses[0]:.3g} → {losses[-1]:.3g}."
             )
 
+    def _ask(self) -> bool:
+        """Ask about labels that look like something else; the next press is the answer."""
+        doubt = self.session.selection.doubt
+        if doubt is None or self._is_answered():
+            return False
+        self._asked_about = self._meant()
+        show_warning(f"{in_the_dock(doubt)} Press Train anyway for that.")
+        self.update_controls()
+        return True
+
+    def _is_answered(self) -> bool:
+        return self._asked_about == self._meant()
+
+    def _meant(self) -> object:
+        """Return what a question is about; of anything else there may be another."""
+        chosen = self.session.selection
+        meaning = (chosen.label_mode, chosen.ignore_label)
+        return (chosen.image, chosen.annotation, *meaning, chosen.pairs, chosen.file_pairs)
+
+    def _on_failed(self, error: Exception) -> None:
+        if isinstance(error, DoubtfulLabelsError):
+            # In labels that are counted only now, as those of other images.
+            self._asked_about = self._meant()
+
     def _on_train_clicked(self) -> None:
+        if self._ask():
+            return
         self.curve.clear()
         network_actions.train(
             self.session,
@@ -98,6 +132,8 @@ class TrainStep(Step):
         )
 
     def _on_continue_clicked(self) -> None:
+        if self._ask():
+            return
         self.attempt(
             lambda: network_actions.go_on_training(
                 self.session,
