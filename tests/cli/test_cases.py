@@ -80,6 +80,18 @@ def test_what_is_not_ours_is_not_replaced_either(
     assert files_of(plate) == before
 
 
+def test_the_demo_replaces_its_own_results_alone(
+    plate: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("cat_predicted.tif", "cat_demo.png"):
+        path = plate / name
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(path)
+        content = path.read_bytes()
+        assert f"would replace {path}" in refusal(["demo", "-o", str(plate)], capsys)
+        assert path.read_bytes() == content
+        path.unlink()
+
+
 def test_a_result_never_replaces_what_is_read(
     plate: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
