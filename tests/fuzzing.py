@@ -161,7 +161,9 @@ _IMAGES: dict[str, Callable[[Path], object]] = {
     "zstd.tif": _tiff(compression="zstd"),
     "jpeg.tif": _colour_tiff(compression="jpeg", photometric="ycbcr"),
     "jp2.tif": _colour_tiff(compression="jpeg2000", photometric="rgb"),
-    "planar.tif": _colour_tiff(compression="lzw", photometric="rgb", tile=(16, 16)),
+    "planar.tif": lambda path: tifffile.imwrite(
+        path, PICTURE.transpose(2, 0, 1), photometric="rgb", planarconfig="separate"
+    ),
     "lab.tif": _colour_tiff(photometric="cielab"),
     "palette.tif": lambda path: _palette().save(path),
     "fax.tif": lambda path: Image.fromarray(PICTURE[..., 0] > 99).save(path, compression="group4"),

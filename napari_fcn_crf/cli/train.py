@@ -21,7 +21,7 @@ from napari_fcn_crf.data.file_names import is_labels_of
 from napari_fcn_crf.data.images import check_image, check_not_constant
 from napari_fcn_crf.data.label_doubts import Doubt, DoubtfulLabelsError
 from napari_fcn_crf.data.labelled_folder import PairFiles, find_pairs
-from napari_fcn_crf.data.picture import Picture, as_picture
+from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted, say
 from napari_fcn_crf.settings import Precision, TrainingSettings
@@ -160,7 +160,7 @@ def _read(pair: PairFiles, arguments: argparse.Namespace) -> Pair:
     picture, labels = pair.read(arguments.axes, exif=arguments.exif)
     picture = chosen(picture, arguments)
     try:
-        image = check_image(as_picture(picture, spatial_shape=labels.shape).channels_last())
+        image = check_image(picture.channels_last())
         check_not_constant(image)
     except InputError as error:
         raise InputError(f"{quoted(pair.image.name)}: {error}") from error

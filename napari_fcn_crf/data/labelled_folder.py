@@ -20,7 +20,7 @@ from napari_fcn_crf.data.file_names import (
     labelled_name,
 )
 from napari_fcn_crf.data.image_files import is_result, read_label_picture, read_picture
-from napari_fcn_crf.data.picture import Picture
+from napari_fcn_crf.data.picture import Picture, as_picture
 from napari_fcn_crf.data.reading.orientation import SWAPPED
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
@@ -52,7 +52,8 @@ class PairFiles:
         picture = read_picture(self.image, axes, exif=exif)
         labels = read_label_picture(self.labels, exif=exif)
         _check_turned_alike(picture, labels, exif)
-        return picture, _in_order_of(picture, labels)
+        array = _in_order_of(picture, labels)
+        return as_picture(picture, spatial_shape=array.shape), array
 
 
 def find_pairs(folder: str | Path) -> list[PairFiles]:

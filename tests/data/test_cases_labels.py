@@ -124,6 +124,16 @@ def test_labels_of_a_pair_have_its_images_order_of_axes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found, labels.swapaxes(0, 1))
 
 
+def test_labels_tell_what_unnamed_planes_are(tmp_path: Path) -> None:
+    planes = np.random.default_rng(0).integers(0, 9, (2, 40, 50), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", planes)
+    pair = PairFiles(tmp_path / "a.tif", tmp_path / "b.tif")
+    tifffile.imwrite(tmp_path / "b.tif", LABELS.astype(np.uint8))
+    assert pair.read()[0].axes == "cyx"
+    tifffile.imwrite(tmp_path / "b.tif", np.stack([LABELS] * 2).astype(np.uint8))
+    assert pair.read()[0].axes == "zyx"
+
+
 def photograph(path: Path, orientation: int) -> None:
     exif = Image.Exif()
     exif[274] = orientation

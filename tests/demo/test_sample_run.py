@@ -54,6 +54,8 @@ def test_the_files_hold_what_was_computed(ran: tuple[str, Path]) -> None:
     np.testing.assert_array_equal(labels, probabilities.values.argmax(axis=0))
     refined = image_files.read_labels(folder / "cat_refined.tif")
     assert np.mean(refined == annotation) > np.mean(labels == annotation)
+    # So that the next run may replace them.
+    assert all(map(image_files.is_result, sample_run.result_files(folder, "cat")))
     with Image.open(folder / "cat_demo.png") as figure:
         width, height = figure.size
         assert width > 5 * 200
