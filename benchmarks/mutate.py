@@ -116,6 +116,133 @@ MUTATIONS = (
         "four times as many pixels are outside 0 to 255",
         "tests/data/test_images.py",
     ),
+    Mutation(
+        "compute/parent/job.py",
+        "        self.cancel_requested.set()",
+        "        self.done",
+        "a job cannot be cancelled",
+        "tests/compute/test_job.py",
+    ),
+    Mutation(
+        "compute/parent/child.py",
+        "        self._process.kill()",
+        "        self._process.stdin.flush()",
+        "a process that does not answer is not ended",
+        "tests/compute/test_end.py -k cancel",
+    ),
+    Mutation(
+        "compute/child/tasks.py",
+        "lambda: bool(task.cancel_requested)",
+        "lambda: False",
+        "a task is not stopped, it is killed",
+        "tests/compute/test_service.py -k cancelled",
+    ),
+    Mutation(
+        "compute/child/worker.py",
+        "while parent.is_running() and parent.status() != psutil.STATUS_ZOMBIE:",
+        "while True:",
+        "the process goes on without its parent",
+        "tests/compute/test_end.py -k parent",
+    ),
+    Mutation(
+        "compute/shared.py",
+        "= source[first : first + rows]",
+        "= source[first : first + rows][::-1]",
+        "of a large array, each piece is handed over upside down",
+        "tests/compute/test_shared.py",
+    ),
+    Mutation(
+        "compute/shared.py",
+        "array.dtype.str, list(array.shape), size",
+        'array.dtype.str.lstrip("<>"), list(array.shape), size',
+        "the order of bytes is lost on the way",
+        "tests/compute/test_shared.py",
+    ),
+    Mutation(
+        "compute/child/tasks.py",
+        "first, second = np.diff(times)[-2:]",
+        "second, first = np.diff(times)[-2:]",
+        "the first step's time is told as the others'",
+        "tests/compute/test_tasks.py",
+    ),
+    Mutation(
+        "data/annotations.py",
+        "total[value] = total.get(value, 0) + count\n    return dict(sorted(total.items()))\n\n\n"
+        "def guess",
+        "total[value] = count\n    return dict(sorted(total.items()))\n\n\ndef guess",
+        "only the last block of labels is counted",
+        "tests/data/test_annotations.py",
+    ),
+    Mutation(
+        "model/card.py",
+        "tuple(map(float, colour)) for colour in",
+        "tuple(map(round, colour)) for colour in",
+        "class colours are read as whole numbers",
+        "tests/model/test_card.py",
+    ),
+    Mutation(
+        "model/card.py",
+        'losses=tuple(map(float, values["losses"]))',
+        'losses=tuple(map(np.float32, values["losses"]))',
+        "losses are read in single precision",
+        "tests/model/test_card.py",
+    ),
+    Mutation(
+        "settings.py",
+        "return cls(**{name: value for name, value in values.items() if name in known})",
+        "return cls()",
+        "settings that were saved are the defaults",
+        "tests/test_settings.py",
+    ),
+    Mutation(
+        "weights/download.py",
+        'known_hash=f"md5:{self.weights.md5}"',
+        "known_hash=None",
+        "a download's hash is not checked",
+        "tests/weights/test_download.py",
+    ),
+    Mutation(
+        "weights/download.py",
+        "self.received_bytes += len(chunk)",
+        "self.received_bytes = len(chunk)",
+        "a download's progress is its last piece's",
+        "tests/weights/test_download.py",
+    ),
+    Mutation(
+        "data/probability_sources.py",
+        'if value != 0 or zero == "background"',
+        'if value != 0 or zero == "unknown"',
+        "of labels, 0 is a class where it should be unknown",
+        "tests/data/test_probability_sources.py",
+    ),
+    Mutation(
+        "data/probability_sources.py",
+        "np.moveaxis(array, axis, 0)",
+        "np.swapaxes(array, axis, 0)",
+        "where the classes are the last axis, rows are columns",
+        "tests/data/test_probability_sources.py",
+    ),
+    Mutation(
+        "ui/viewer/layers.py",
+        "colours = [labels.get_color(value) for value in values]",
+        "colours = [labels.get_color(value + 1) for value in values]",
+        "a class has its neighbour's colour",
+        "tests/ui/test_training_choices.py -k colours",
+    ),
+    Mutation(
+        "ui/session/label_counts.py",
+        'threading.Thread(target=work, name="fcn-crf label counts", daemon=True).start()',
+        "work()",
+        "labels are counted on the main thread",
+        "tests/ui/test_event_loop.py -k stack",
+    ),
+    Mutation(
+        "ui/sections/source_choice.py",
+        "self._session.choose_sources(self._offered[index])",
+        "self._session.choose_sources(self._offered[0])",
+        "whichever source is chosen, it is the first",
+        "tests/ui/test_refine_step.py -k source",
+    ),
 )
 
 
@@ -142,7 +269,7 @@ def first_failure(tests: str, tree: Path, cache: Path) -> str | None:
         text=True,
         check=False,
     )
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", ended.stdout, re.MULTILINE)
+    failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", ended.stdout, re.MULTILINE)
     if ended.returncode not in (0, 1) and not failed:
         raise RuntimeError(f"pytest could not run {tests}:\n{ended.stdout}{ended.stderr}")
     return failed[1] if failed else None

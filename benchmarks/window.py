@@ -112,7 +112,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 def work(viewer: object, shape: tuple[int, ...]) -> None:
     """Do everything on one image."""
-    from napari_fcn_crf.data.images import IntensityMapping
+    from napari_fcn_crf.data.intensity import IntensityMapping
     from napari_fcn_crf.model.card import ModelCard
     from napari_fcn_crf.settings import CRFSettings, TrainingSettings
     from napari_fcn_crf.ui.panels import SegmentPanel

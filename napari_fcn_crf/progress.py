@@ -51,6 +51,13 @@ class Cancelled(Exception):
     """The caller's `should_stop` turned true before there was anything to return."""
 
 
+def with_note(on_progress: OnProgress | None, note: str) -> OnProgress | None:
+    """Tell a sentence with all progress that has none of its own."""
+    if on_progress is None or not note:
+        return on_progress
+    return lambda progress: on_progress(replace(progress, note=progress.note or note))
+
+
 def part_of(
     on_progress: OnProgress | None, done: int, n_parts: int
 ) -> Callable[[Progress], None] | None:
@@ -61,5 +68,22 @@ def part_of(
     def report(progress: Progress) -> None:
         current = done * progress.total + progress.current
         on_progress(replace(progress, current=current, total=n_parts * progress.total))
+
+    return report
+
+
+def slice_of(
+    on_progress: OnProgress | None, done: int, n_slices: int
+) -> Callable[[Progress], None] | None:
+    """Report the iterations within one of several slices as the slices that are done."""
+    if on_progress is None or n_slices == 1:
+        return on_progress
+
+    def report(progress: Progress) -> None:
+        is_done = progress.current == progress.total
+        phase = f"{progress.phase} (iteration {progress.current} of {progress.total})"
+        on_progress(
+            replace(progress, phase=phase, current=done + is_done, total=n_slices, unit="slices")
+        )
 
     return report

@@ -19,7 +19,7 @@ import tifffile
 from PIL import Image
 
 from napari_fcn_crf.data import image_files
-from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.fcn.model_file import archive_check, keras_file
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model.card import ModelCard, read_card

@@ -31,6 +31,7 @@ ROOMS = {
     "compute": {"fcn.devices"},
     "compute.child": {
         "compute",
+        "data",
         "fcn.devices",
         "fcn.model_file",
         "fcn.training",
@@ -286,6 +287,7 @@ TOLD = {"data", "fcn", "model", "pipeline", "settings", "weights"}
 
 
 def test_what_is_refused_is_told_to_the_user():
+    assert {room.partition(".")[0] for room in ROOMS} | set(GROUND) >= TOLD
     found = [
         f"{path.relative_to(PACKAGE.parent)}:{node.lineno}"
         for path in FILES

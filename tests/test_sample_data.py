@@ -50,7 +50,10 @@ def test_labels_fit_their_image(name, image, values):
 
 
 def test_files_are_what_the_script_draws(drawing):
-    for name, drawn in drawing.drawn_annotations().items():
+    drawn_annotations = drawing.drawn_annotations()
+    names = {path.name for path in FOLDER.glob("*_*.png")}
+    assert set(drawn_annotations) == names
+    for name, drawn in drawn_annotations.items():
         np.testing.assert_array_equal(load(name), drawn, err_msg=name)
 
 

@@ -17,10 +17,42 @@ from napari_fcn_crf.settings import (
 ALL = (TrainingSettings, PredictionSettings, CRFSettings, ComputeSettings)
 
 
-@pytest.mark.parametrize("settings", ALL)
+OTHERS = (
+    TrainingSettings(
+        architecture="fcn8s",
+        backbone="vgg16",
+        weights="a.h5",
+        labels="mask",
+        iterations=7,
+        learning_rate=1 / 3,
+        backbone_rate=0.3,
+        rates="equal",
+        dropout=0.1,
+        loss_reduction="sum",
+        class_weights="none",
+        seed=5,
+        mode="full",
+        validation_fraction=0.2,
+        patience=4,
+        augment=True,
+    ),
+    PredictionSettings(tile_px=352),
+    CRFSettings(1, 2.0, 1 / 3, 4.0, 5.0, 6.0, 7.0, "pydensecrf"),
+    ComputeSettings("gpu:3", "torch", False, 3, "/weights", "/usr/bin/python3"),
+)
+"""Each with no value that is the default's."""
+
+
+@pytest.mark.parametrize("settings", [*(kind() for kind in ALL), *OTHERS])
 def test_json_round_trip(settings: Any) -> None:
-    default = settings()
-    assert settings.from_dict(json.loads(json.dumps(default.to_dict()))) == default
+    assert type(settings).from_dict(json.loads(json.dumps(settings.to_dict()))) == settings
+
+
+def test_no_value_is_the_defaults() -> None:
+    assert tuple(map(type, OTHERS)) == ALL
+    for settings in OTHERS:
+        for field in dataclasses.fields(settings):
+            assert getattr(settings, field.name) != field.default, field.name
 
 
 @pytest.mark.parametrize("settings", ALL)

@@ -88,9 +88,10 @@ def run(arguments: argparse.Namespace) -> None:
         optimizer_path(output).unlink(missing_ok=True)
     losses = model.card.losses
     classes = ", ".join(map(str, model.card.class_values))
+    stopped = "Stopped after " if should_stop() else ""
     say(
-        f"{len(losses)} steps, loss {losses[0]:.4g} to {losses[-1]:.4g}, labels {classes}. "
-        f"Wrote {output}"
+        f"{stopped}{len(losses)} steps, loss {losses[0]:.4g} to {losses[-1]:.4g}, "
+        f"labels {classes}. Wrote {output}"
     )
 
 

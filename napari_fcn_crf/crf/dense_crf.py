@@ -18,7 +18,7 @@ from napari_fcn_crf.crf.lattice import CrowdedTileError, PermutohedralLattice, t
 from napari_fcn_crf.crf.mean_field import OnIteration, ShouldStop, mean_field
 from napari_fcn_crf.crf.threads import available_threads
 from napari_fcn_crf.crf.unary import check_probabilities, clamp, log_odds
-from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.settings import CRFSettings
 
 Floats = npt.NDArray[np.float32]
@@ -376,7 +376,9 @@ def _check_image(image: Any) -> npt.NDArray[Any]:
             f"channels), with pixels in it, but its shape is {array.shape}. Add an axis for the "
             "channels if it has none, e.g. image[..., None]."
         )
-    if array.dtype.kind == "f" and not np.isfinite(array.sum(dtype=np.float64)):
+    # A NaN anywhere is the smallest and the largest. Not their sum, which may be infinite.
+    ends = float(array.min()), float(array.max())
+    if not all(map(math.isfinite, ends)):
         raise ValueError(
             "An image must have finite values only, but some of this one's are NaN or infinite. "
             "Fill them first, e.g. with numpy.nan_to_num."

@@ -45,7 +45,8 @@ def check_probabilities(
             f"{', '.join(map(str, spatial_shape))}), but their shape is {array.shape}. "
             "Choose the probabilities that were predicted from this image."
         )
-    return np.ascontiguousarray(array, np.float32)
+    with np.errstate(over="ignore"):  # to infinity, which is refused with what is negative
+        return np.ascontiguousarray(array, np.float32)
 
 
 def log_odds(probabilities: Floats, threads: int) -> Floats:

@@ -83,7 +83,8 @@ def class_axis_first(
     """
     for axis in range(array.ndim):
         if array.shape[:axis] + array.shape[axis + 1 :] == spatial_shape:
-            return np.moveaxis(array, axis, 0).astype(np.float32)
+            with np.errstate(over="ignore"):  # to infinity, which is refused
+                return np.moveaxis(array, axis, 0).astype(np.float32)
     raise InputError(
         f"Expected probabilities of the image's shape {spatial_shape} and one axis more, the "
         f"classes, but their shape is {array.shape}. Choose the layer that was predicted from this "
@@ -109,13 +110,13 @@ def from_single_classes(arrays: Sequence[npt.NDArray[np.floating]]) -> Probabili
         raise InputError(
             f"One probability layer a class needs layers of one shape, but found {sorted(shapes)}."
         )
-    stacked = np.stack([np.asarray(array, np.float32) for array in arrays])
-    low, high = float(stacked.min()), float(stacked.max())
+    low, high = min(array.min() for array in arrays), max(array.max() for array in arrays)
     if low < 0 or high > 1:
         raise InputError(
             f"Probabilities must lie between 0 and 1, but these go from {low:.3g} to {high:.3g}. "
             "Rescale them first."
         )
+    stacked = np.stack([np.asarray(array, np.float32) for array in arrays])
     if len(stacked) == 1:
         return np.concatenate([1 - stacked, stacked])
     total = stacked.sum(axis=0)

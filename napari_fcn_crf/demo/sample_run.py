@@ -19,7 +19,7 @@ import psutil
 from napari_fcn_crf.atomic_files import atomic_path
 from napari_fcn_crf.data import image_files, samples
 from napari_fcn_crf.data.annotations import class_indices
-from napari_fcn_crf.data.images import drop_alpha, split_channels
+from napari_fcn_crf.data.picture import as_picture
 from napari_fcn_crf.pipeline import models, prediction, refinement, training
 from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.quoting import say
@@ -256,7 +256,7 @@ def _write_figure(
 
     values = result.model.card.class_values
     probability = result.probabilities[[value != 0 for value in values]].sum(axis=0)
-    image = drop_alpha(split_channels(case.image, case.annotation.shape)[0])
+    image = as_picture(case.image, spatial_shape=case.annotation.shape).channels_last()
     shown = np.rint(result.model.card.intensity.apply(image)).astype(np.uint8)
     if shown.shape[-1] != 3:
         shown = np.repeat(shown.mean(axis=-1, keepdims=True), 3, axis=-1).astype(np.uint8)

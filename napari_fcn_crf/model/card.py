@@ -7,7 +7,7 @@ import json
 import math
 import shutil
 import zipfile
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.atomic_files import ZIP_ERRORS, expect_file
-from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
@@ -28,6 +28,9 @@ PRECISION_KEY = "weights_precision"
 """Entry of the run record of a model whose file has other than float32 weights."""
 
 FORMAT_VERSION = 1
+_TYPES = ("", "bool", *(np.dtype(code).name for code in "bBhHiIlLqQefdg"))
+"""Names of the types of real numbers; empty if it is not known."""
+
 CARD_LIMIT_BYTES = 8 * 2**20
 """The losses of 300 000 steps."""
 
@@ -105,7 +108,7 @@ class ModelCard:
                 "class_names": list(self.class_names),
                 "class_colours": [list(colour) for colour in self.class_colours],
                 "channels": self.channels,
-                "intensity": {"low": self.intensity.low, "high": self.intensity.high},
+                "intensity": asdict(self.intensity),
                 "training": self.training.to_dict(),
                 "crf": self.crf.to_dict(),
                 "losses": list(self.losses),
@@ -134,6 +137,12 @@ class ModelCard:
                 intensity=IntensityMapping(
                     tuple(map(float, values["intensity"]["low"])),
                     tuple(map(float, values["intensity"]["high"])),
+                    # Models of earlier versions have neither.
+                    values["intensity"].get("dtype", ""),
+                    tuple(
+                        (float(low), float(high))
+                        for low, high in values["intensity"].get("seen", ())
+                    ),
                 ),
                 training=TrainingSettings.from_dict(values["training"]),
                 crf=_crf_settings(values["crf"]),
@@ -174,7 +183,7 @@ _DAMAGE = (
 def _check(card: ModelCard) -> None:
     """Raise a ValueError about what no card that was written here has."""
     values, colours = card.class_values, card.class_colours
-    low, high = card.intensity.low, card.intensity.high
+    low, high, seen = card.intensity.low, card.intensity.high, card.intensity.seen
     training = [
         (field.default, getattr(card.training, field.name)) for field in fields(card.training)
     ]
@@ -186,9 +195,12 @@ def _check(card: ModelCard) -> None:
         "whole numbers": all(type(number) is int and abs(number) < 2**63 for number in numbers),
         "channels": card.channels >= 1 and len(low) == len(high) == card.channels,
         "intensity": all(
-            math.isfinite(one) and math.isfinite(two) and one != two
-            for one, two in zip(low, high, strict=True)
-        ),
+            math.isfinite(one) and math.isfinite(two) for one, two in zip(low, high, strict=True)
+        )
+        and card.intensity.is_sane
+        and card.intensity.dtype in _TYPES
+        and len(seen) in (0, card.channels)
+        and all(map(math.isfinite, (number for pair in seen for number in pair))),
         "training": all(_is_like(default, value) for default, value in training),
         "losses": all(map(math.isfinite, card.losses)),
         "class_colours": len(colours) in (0, len(values))

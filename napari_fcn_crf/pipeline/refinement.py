@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.data.images import (
-    IntensityMapping,
-    check_image,
-    drop_alpha,
-    planes,
-    split_channels,
-)
+from napari_fcn_crf.data.images import check_image, planes
+from napari_fcn_crf.data.intensity import IntensityMapping
+from napari_fcn_crf.data.picture import as_picture, same_spatial_shape
 from napari_fcn_crf.input_error import InputError
-from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, part_of
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, slice_of
 from napari_fcn_crf.settings import CRFSettings
 
 if TYPE_CHECKING:
@@ -26,9 +22,11 @@ if TYPE_CHECKING:
 Probabilities = npt.NDArray[np.float32]
 OnPlane = Callable[[tuple[int, ...], Probabilities], None]
 
+_SUM_TOLERANCE = 1e-2
+
 
 def refine(
-    image: npt.ArrayLike,
+    image: Any,
     probabilities: npt.ArrayLike,
     settings: CRFSettings | None = None,
     on_progress: OnProgress | None = None,
@@ -38,12 +36,14 @@ def refine(
     annotated: npt.ArrayLike | None = None,
     volume_spacing: Sequence[float] | None = None,
     on_plane: OnPlane | None = None,
+    axes: str | None = None,
 ) -> Probabilities:
     """Return the marginals of a fully connected CRF over an image's pixels.
 
     Parameters
     ----------
-    image : array, shape `(*spatial)` or `(*spatial, channels)`
+    image : array or Picture
+        Of an array, the axis that the probabilities lack, the last or else the first, is channels.
     probabilities : array, shape `(n_classes, *spatial)`
         The network's, or any other classifier's.
     settings : CRFSettings, optional
@@ -52,8 +52,8 @@ def refine(
     should_stop : callable, optional
         Asked after each iteration.
     intensity : IntensityMapping, optional
-        How the image, which has no alpha then, is brought to the scale of 0 to 255; by default by
-        its own range. A slice is refined as in its stack with the stack's.
+        How the image is brought to the scale of 0 to 255; by default by its own range. A slice is
+        refined as in its stack with the stack's.
     annotated : array of int, shape `spatial`, optional
         Class index of pixels whose class is certain and stays; negative where it is not.
     volume_spacing : sequence of float, one an axis, optional
@@ -61,6 +61,8 @@ def refine(
         by plane.
     on_plane : callable, optional
         Called with each plane's index and marginals `(n_classes, rows, columns)` as it is done.
+    axes : str, optional
+        One letter an axis of the image, such as "cyx"; it overrules what the probabilities tell.
 
     Returns
     -------
@@ -77,12 +79,13 @@ def refine(
     from napari_fcn_crf.crf.dense_crf import DenseCRF
 
     settings = settings or CRFSettings()
-    array = check_image(image)
-    unary = check_probabilities(probabilities, array.shape)
-    channels_last, spatial = split_channels(array, unary.shape[1:])
-    if intensity is None:
-        channels_last = drop_alpha(channels_last)
-        intensity = IntensityMapping.fit(channels_last)
+    given = np.asarray(probabilities)
+    picture = as_picture(image, axes, spatial_shape=given.shape[1:])
+    spatial = picture.spatial_shape
+    unary = check_probabilities(given, spatial).reshape(-1, *spatial)
+    pixels = check_image(picture.channels_last())
+    intensity = intensity or IntensityMapping.fit(pixels)
+    pixels = intensity.without_nan(pixels)
     if volume_spacing is not None and len(spatial) != 3:
         raise InputError(
             f"A volume has three axes, but this image has {len(spatial)}. Refine it plane by plane."
@@ -92,13 +95,13 @@ def refine(
     marginals = unary[:0]
     for done, index in enumerate(indices):
         part: Any = (slice(None), *index)
-        crf = DenseCRF(channels_last[index], settings, intensity=intensity, spacing=volume_spacing)
+        crf = DenseCRF(pixels[index], settings, intensity=intensity, spacing=volume_spacing)
         refined = _infer(
             crf,
             unary[part],
             settings.iterations,
             None if fixed is None else fixed[index],
-            part_of(on_progress, done, len(indices)),
+            slice_of(on_progress, done, len(indices)),
             should_stop,
         )
         if not index:
@@ -108,7 +111,7 @@ def refine(
             marginals[part] = refined
         if on_plane is not None:
             on_plane(index, marginals[part])
-    return marginals
+    return marginals.reshape(given.shape)
 
 
 def limit_threads(count: int) -> None:
@@ -164,15 +167,15 @@ def _infer(
 
 
 def check_probabilities(
-    probabilities: npt.ArrayLike, image_shape: tuple[int, ...]
+    probabilities: npt.ArrayLike, spatial_shape: tuple[int, ...]
 ) -> npt.NDArray[np.float32]:
     """Return probabilities as float32 `(n_classes, *spatial)`, or say what is wrong with them.
 
     Parameters
     ----------
     probabilities : array
-    image_shape : tuple of int
-        `(*spatial)` or `(*spatial, channels)`.
+    spatial_shape : tuple of int
+        The image's, without channels.
 
     Raises
     ------
@@ -185,20 +188,22 @@ def check_probabilities(
     if array.dtype.kind not in "buif":
         raise InputError(f"{expected}the type is {array.dtype}.{remedy}")
     spatial = array.shape[1:]
-    if not array.size or len(spatial) < 2 or spatial not in (image_shape, image_shape[:-1]):
+    if not array.size or len(spatial) < 2 or not same_spatial_shape(spatial, spatial_shape):
         raise InputError(
-            f"{expected}their shape is {array.shape} and the image's is {image_shape}.{remedy}"
+            f"{expected}their shape is {array.shape} and the image's is {spatial_shape}.{remedy}"
         )
     if not np.isfinite(array).all():
         raise InputError(f"{expected}some values are NaN or infinite.{remedy}")
     if array.min() < 0:
         raise InputError(f"{expected}the lowest value is {array.min():.3g}, below 0.{remedy}")
+    if array.max() > 1 + _SUM_TOLERANCE:
+        raise InputError(f"{expected}the highest value is {array.max():.3g}, above 1.{remedy}")
     lowest, highest = np.inf, -np.inf
     # Plane by plane, or row by row: the sums of a large image are large, too.
     for first in range(array.shape[1]):
         total = array[:, first].sum(axis=0, dtype=np.float64)
         lowest, highest = min(lowest, float(total.min())), max(highest, float(total.max()))
-    if not np.allclose([lowest, highest], 1, atol=1e-2):
+    if not np.allclose([lowest, highest], 1, atol=_SUM_TOLERANCE):
         raise InputError(
             f"{expected}their sum over the classes goes from {lowest:.3g} to {highest:.3g} instead "
             f"of being 1.{remedy}"

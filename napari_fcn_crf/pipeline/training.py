@@ -6,7 +6,7 @@ Keras is imported when it is needed, not with this module.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.data.annotations import IGNORE, class_indices
-from napari_fcn_crf.data.images import (
-    IntensityMapping,
-    planes,
-)
+from napari_fcn_crf.data.images import planes
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model import record
 from napari_fcn_crf.model.card import ModelCard
@@ -33,7 +31,7 @@ from napari_fcn_crf.pipeline.training_input import (
     fit_intensity,
     names_of_classes,
 )
-from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, with_note
 from napari_fcn_crf.settings import (
     BUNDLED,
     RANDOM,
@@ -59,13 +57,15 @@ def train(
     resume: Model | None = None,
     on_preview: Callable[[npt.NDArray[np.float32]], None] | None = None,
     tensorboard: str | Path | None = None,
+    axes: str | None = None,
 ) -> Model:
     """Train a network on annotated images.
 
     Parameters
     ----------
-    images : array or list of arrays, each `(*spatial)` or `(*spatial, channels)`
-        Of any real type; RGBA loses its alpha.
+    images : array, Picture, or a list of such
+        Of any real type. Of an array `(*spatial)`, `(*spatial, channels)` or `(channels, *spatial)`
+        the labels tell whether and where there are channels; none is dropped.
     labels : array of int or list of such, each `spatial`
         Any values; what 0 means is `settings.labels`.
     settings : TrainingSettings, optional
@@ -93,6 +93,8 @@ def train(
         if that has at most two million pixels. Gradients are written a hundred times and
         probabilities ten times, evenly spread, or at every step of a shorter training. TensorBoard
         shows a folder as one run.
+    axes : str, optional
+        One letter an axis of the images, such as "cyx"; it overrules what their labels tell.
 
     Raises
     ------
@@ -102,7 +104,7 @@ def train(
         If `should_stop` turned true before the first step.
     """
     settings = settings or TrainingSettings()
-    pairs, counts = check_training_input(images, labels, settings)
+    pairs, counts = check_training_input(images, labels, settings, axes)
     channels = common_channels(pairs)
     if resume is not None:
         check_continues(resume.card, channels, counts, settings)
@@ -114,9 +116,31 @@ def train(
     from napari_fcn_crf.fcn.optimizer import optimizer_state, traced_gradients
     from napari_fcn_crf.fcn.training import fit
 
+    if resume is None:
+        intensity, mappings, note = fit_intensity([image for image, _ in pairs])
+    else:
+        intensity = resume.card.intensity
+        mapped = [intensity.for_image(image) for image, _ in pairs]
+        mappings = [mapping for mapping, _ in mapped]
+        note = next((sentence for _, sentence in mapped if sentence), "")
+    on_progress = with_note(on_progress, note)
     if on_progress is not None:
         on_progress(Progress("Building the network"))
-    built, card = _begin(pairs, counts, settings, class_names, run_record, resume)
+    class_values = tuple(counts) if resume is None else resume.card.class_values
+    examples = list(_examples(pairs, mappings, class_values, settings))
+    if resume is not None:
+        built, card = _go_on(resume, settings, class_names, run_record)
+    else:
+        built, run_record["weights"] = _build(examples[0], channels, len(class_values), settings)
+        run_record |= _weights_hash(settings)
+        card = ModelCard(
+            class_values=class_values,
+            class_names=names_of_classes(class_values, class_names, None),
+            channels=channels,
+            intensity=intensity,
+            training=settings,
+            record=run_record,
+        )
 
     def finished(result: TrainingResult) -> Model:
         model = Model(built, replace(card, losses=result.losses), result.state)
@@ -141,7 +165,7 @@ def train(
     ):
         result = fit.fit(
             built,
-            list(_examples(pairs, card.class_values, card.intensity, settings)),
+            examples,
             card.n_classes,
             settings,
             losses=card.losses,
@@ -167,55 +191,51 @@ def _start_record(pairs: list[Pair], counts: dict[int, int]) -> dict[str, Any]:
     return run_record
 
 
-def _begin(
-    pairs: list[Pair],
-    counts: dict[int, int],
+def _go_on(
+    resume: Model,
     settings: TrainingSettings,
     class_names: Mapping[int, str] | None,
     run_record: dict[str, Any],
-    resume: Model | None,
 ) -> tuple[Any, ModelCard]:
-    """Return a new network or a copy of the one to go on with, and its card."""
+    """Return a copy of the network to go on with, and its card."""
     from napari_fcn_crf.fcn import network
+
+    before = resume.card
+    for key in ("weights", "weights_sha256"):
+        if key in before.record:
+            run_record[key] = before.record[key]
+    run_record["resumed_at_step"] = len(before.losses)
+    run_record["resumed_exactly"] = resume.optimizer is not None
+    card = replace(
+        before,
+        class_names=names_of_classes(before.class_values, class_names, before),
+        # What the network was built with.
+        training=replace(
+            settings, weights=before.training.weights, dropout=before.training.dropout
+        ),
+        record=run_record,
+    )
+    return network.copy_network(resume.network), card
+
+
+def _build(
+    example: Example, channels: int, n_classes: int, settings: TrainingSettings
+) -> tuple[Any, str]:
+    """Return a new network and where its weights are from."""
+    from napari_fcn_crf.fcn import network
+
+    return network.build_network(settings, channels, n_classes, example.image)
+
+
+def _weights_hash(settings: TrainingSettings) -> dict[str, str]:
     from napari_fcn_crf.fcn.start import bundled
     from napari_fcn_crf.weights.formats.checkpoint import weight_files
 
-    if resume is not None:
-        before = resume.card
-        for key in ("weights", "weights_sha256"):
-            if key in before.record:
-                run_record[key] = before.record[key]
-        run_record["resumed_at_step"] = len(before.losses)
-        run_record["resumed_exactly"] = resume.optimizer is not None
-        card = replace(
-            before,
-            class_names=names_of_classes(before.class_values, class_names, before),
-            # What the network was built with.
-            training=replace(
-                settings, weights=before.training.weights, dropout=before.training.dropout
-            ),
-            record=run_record,
-        )
-        return network.copy_network(resume.network), card
-    class_values = tuple(counts)
-    channels = common_channels(pairs)
-    intensity = fit_intensity([image for image, _ in pairs])
-    first = next(_examples(pairs, class_values, intensity, settings)).image
-    built, run_record["weights"] = network.build_network(
-        settings, channels, len(class_values), first
-    )
     weights = settings.starting_weights
-    weights_file = bundled.FILE if weights == BUNDLED else weights
-    if weights_file != RANDOM:
-        run_record["weights_sha256"] = record.file_sha256(*weight_files(weights_file))
-    return built, ModelCard(
-        class_values=class_values,
-        class_names=names_of_classes(class_values, class_names, None),
-        channels=channels,
-        intensity=intensity,
-        training=settings,
-        record=run_record,
-    )
+    if weights == RANDOM:
+        return {}
+    file = bundled.FILE if weights == BUNDLED else weights
+    return {"weights_sha256": record.file_sha256(*weight_files(file))}
 
 
 @contextmanager
@@ -256,14 +276,14 @@ def _describe(result: TrainingResult) -> dict[str, Any]:
 
 def _examples(
     pairs: list[Pair],
+    mappings: Sequence[IntensityMapping],
     class_values: tuple[int, ...],
-    intensity: IntensityMapping,
     settings: TrainingSettings,
 ) -> Iterator[Example]:
     """Iterate over the annotated planes of all images."""
     from napari_fcn_crf.fcn.training.fit import Example
 
-    for image, labels in pairs:
+    for (image, labels), intensity in zip(pairs, mappings, strict=True):
         for index in planes(labels.shape):
             indices = class_indices(labels[index], class_values, settings.labels)
             if (indices != IGNORE).any():

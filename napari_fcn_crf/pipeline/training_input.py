@@ -9,15 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.data.annotations import as_label_array, check_trainable, merged_class_counts
-from napari_fcn_crf.data.images import (
-    IntensityMapping,
-    check_image,
-    check_not_constant,
-    check_size,
-    drop_alpha,
-    split_channels,
-)
+from napari_fcn_crf.data.images import check_image, check_not_constant, check_size
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.label_values import as_label_values
+from napari_fcn_crf.data.picture import as_picture, check_same_shape
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.settings import TrainingSettings
@@ -30,7 +25,7 @@ Pair = tuple[npt.NDArray[Any], npt.NDArray[np.integer]]
 
 
 def check_training_input(
-    images: Arrays, labels: Arrays, settings: TrainingSettings
+    images: Arrays, labels: Arrays, settings: TrainingSettings, axes: str | None = None
 ) -> tuple[list[Pair], dict[int, int]]:
     """Check what `train` is given, at once and without keras.
 
@@ -45,7 +40,7 @@ def check_training_input(
     TypeError, ValueError
         If images or labels cannot be trained on; the message says why and what to do.
     """
-    pairs = _pairs(images, labels)
+    pairs = _pairs(images, labels, axes)
     counts = merged_class_counts([pair_labels for _, pair_labels in pairs], settings.labels)
     check_trainable(counts, settings.labels)
     as_label_values(counts)
@@ -122,15 +117,42 @@ def common_channels(pairs: list[Pair]) -> int:
     return int(counts[0])
 
 
-def fit_intensity(images: list[npt.NDArray[Any]]) -> IntensityMapping:
-    """Return one mapping for all images to the 0-255 scale."""
-    if len(images) == 1:
-        return IntensityMapping.fit(images[0])
-    flat = [image.reshape(-1, image.shape[-1]) for image in images]
-    return IntensityMapping.fit(np.concatenate(flat))
+def fit_intensity(
+    images: list[npt.NDArray[Any]],
+) -> tuple[IntensityMapping, list[IntensityMapping], str]:
+    """Return how images of one training are brought to the 0-255 scale.
+
+    Returns
+    -------
+    mapping : IntensityMapping
+        Of the images of the first one's type and range, which is kept with the model.
+    mappings : list of IntensityMapping
+        One for each image: images of another type or range have their own.
+    note : str
+        A sentence if there are such, else empty.
+    """
+    first = IntensityMapping.fit(images[0])
+    alike = [image for image in images if first.for_image(image)[0] is first]
+    mapping = first
+    if len(alike) > 1:
+        mapping = IntensityMapping.fit(
+            np.concatenate([image.reshape(-1, image.shape[-1]) for image in alike])
+        )
+    mappings = [
+        mapping if any(image is one for one in alike) else mapping.matched(image)
+        for image in images
+    ]
+    n_others = len(images) - len(alike)
+    note = ""
+    if n_others:
+        note = (
+            f"{n_others} of {len(images)} images differ from the first, {images[0].dtype.name}, in "
+            "type or range of values: each of them is mapped by its own range."
+        )
+    return mapping, mappings, note
 
 
-def _pairs(images: Arrays, labels: Arrays) -> list[Pair]:
+def _pairs(images: Arrays, labels: Arrays, axes: str | None) -> list[Pair]:
     """Return checked images `(*spatial, channels)` with their labels `spatial`."""
     image_list = list(images) if isinstance(images, (list, tuple)) else [images]
     label_list = list(labels) if isinstance(labels, (list, tuple)) else [labels]
@@ -141,15 +163,16 @@ def _pairs(images: Arrays, labels: Arrays) -> list[Pair]:
         )
     pairs = []
     for image, image_labels in zip(image_list, label_list, strict=True):
-        checked = check_image(image)
-        check_not_constant(checked)
         label_array = as_label_array(image_labels)
         if label_array.ndim < 2:
             raise InputError(
                 "Labels need rows and columns, as the image has them, but their shape is "
                 f"{label_array.shape}. Choose a labels layer that was painted on this image."
             )
-        channels_last, spatial = split_channels(checked, label_array.shape)
-        check_size(spatial)
-        pairs.append((drop_alpha(channels_last), label_array))
+        picture = as_picture(image, axes, spatial_shape=label_array.shape)
+        check_same_shape(picture, label_array.shape)
+        pixels = check_image(picture.channels_last())
+        check_not_constant(pixels)
+        check_size(picture.spatial_shape)
+        pairs.append((pixels, label_array.reshape(picture.spatial_shape)))
     return pairs

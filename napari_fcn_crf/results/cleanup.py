@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.data.annotations import as_label_array
+from napari_fcn_crf.input_error import InputError
+
 Labels = npt.NDArray[np.integer]
 
 
@@ -28,13 +31,14 @@ def remove_small_regions(labels: Labels, minimum_px: int) -> Labels:
     Raises
     ------
     ValueError
-        If `minimum_px` is below 1.
+        If `minimum_px` is below 1, or a label not above -2^63 and below 2^63.
     """
     from skimage.measure import label
     from skimage.segmentation import expand_labels
 
     if minimum_px < 1:
         raise ValueError(f"The smallest region must have at least 1 pixel, not {minimum_px}.")
+    labels = as_label_array(labels)
     regions = label(labels, background=_unused_value(labels), connectivity=1)
     sizes = np.bincount(regions.ravel())
     kept = sizes >= minimum_px
@@ -105,4 +109,9 @@ def split_instances(labels: Labels, value: int, minimum_distance_px: int = 5) ->
 
 
 def _unused_value(labels: Labels) -> int:
-    return int(labels.min()) - 1
+    lowest = int(labels.min())
+    if lowest == -(2**63):
+        raise InputError(
+            f"Labels must be above -2^63, but {lowest} was found. Give them other numbers."
+        )
+    return lowest - 1

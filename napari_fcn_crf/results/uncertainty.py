@@ -8,6 +8,8 @@ import numpy.typing as npt
 WINDOW_SIGMA_PX = 12.0
 """Standard deviation of the window in which uncertainty is averaged: about a brush stroke."""
 
+_TOLERANCE = 1e-2
+
 
 def entropy(probabilities: npt.ArrayLike) -> npt.NDArray[np.float32]:
     """Return the normalised Shannon entropy of each pixel's class probabilities.
@@ -25,7 +27,8 @@ def entropy(probabilities: npt.ArrayLike) -> npt.NDArray[np.float32]:
     Raises
     ------
     ValueError
-        If there are fewer than two classes, for then nothing is uncertain.
+        If there are fewer than two classes, for then nothing is uncertain, or values that are no
+        probabilities.
 
     Notes
     -----
@@ -41,6 +44,12 @@ def entropy(probabilities: npt.ArrayLike) -> npt.NDArray[np.float32]:
         raise ValueError(
             "Uncertainty needs probabilities of at least two classes on the first axis, but the "
             f"shape is {array.shape}. Choose the layer that Predict made."
+        )
+    low, high = array.min(), array.max()
+    if not (low >= 0 and high <= 1 + _TOLERANCE):
+        raise ValueError(
+            f"Uncertainty needs probabilities from 0 to 1, but these go from {low:.3g} to "
+            f"{high:.3g}. Choose the layer that Predict made."
         )
     total = np.zeros(array.shape[1:], np.float64)
     for plane in array:

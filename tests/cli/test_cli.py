@@ -17,7 +17,7 @@ import tifffile
 from napari_fcn_crf.cli.main import main
 from napari_fcn_crf.cli.options import add_settings, read_settings
 from napari_fcn_crf.data import image_files
-from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.model.card import CARD_MEMBER, ModelCard, read_card
 from napari_fcn_crf.settings import (
     ComputeSettings,
@@ -260,6 +260,7 @@ def test_an_interrupted_training_keeps_what_was_learnt(files: Path) -> None:
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
+    assert out.startswith("Stopped after ")
     assert f"Wrote {model}" in out
 
 

@@ -1,12 +1,17 @@
 """One warm compute process for the tests that do not end it, and a small thing to train on."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partialmethod
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
+from napari_fcn_crf.compute.parent.child import Child
 from napari_fcn_crf.compute.parent.service import ComputeService
 from napari_fcn_crf.settings import ComputeSettings, TrainingSettings
 
@@ -14,6 +19,9 @@ SHARED_MEMORY = Path("/dev/shm")
 CPU = ComputeSettings(device="cpu")
 SHORT = TrainingSettings(iterations=3)
 ENDLESS = TrainingSettings(iterations=1_000_000)
+
+PATIENCE_S = 60
+"""Within which anything comes that comes at all, on a busy machine too."""
 
 FAKE_NVIDIA = """#!/bin/sh
 echo "0, GPU-aaa, 81000"
@@ -24,6 +32,22 @@ echo "1, GPU-bbb, 500"
 def shared_blocks(parent_pid: int) -> list[str]:
     """Names of the shared memory blocks of a process and its compute process."""
     return [path.name for path in SHARED_MEMORY.glob(f"nfc_{parent_pid}_*")]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what must come; fail if it does not."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_gone(pid: int) -> bool:
+    """Whether a process has ended; a zombie has."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +72,27 @@ def service() -> Iterator[ComputeService]:
     service.configure(CPU)
     yield service
     service.close()
+
+
+@pytest.fixture
+def suspend() -> Iterator[Callable[[int], None]]:
+    """Stop a process where it is; it ends with the test at the latest."""
+    stopped = []
+
+    def suspend(pid: int) -> None:
+        stopped.append(psutil.Process(pid))
+        stopped[-1].suspend()
+
+    yield suspend
+    for process in stopped:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a cancelled task end by itself, however long a busy machine takes, or not at all."""
+    monkeypatch.setattr(Child, "call", partialmethod(Child.call, grace_s=PATIENCE_S))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The devices that are listed."""
 
 import importlib.util
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from napari_fcn_crf.compute import devices
 from napari_fcn_crf.compute.devices import list_devices, missing_backends
 from napari_fcn_crf.compute.errors import ComputeError
 from napari_fcn_crf.progress import Cancelled
@@ -24,6 +26,19 @@ def test_the_processor_comes_first_with_its_threads_and_free_memory() -> None:
     assert {gpu.name for gpu in gpus} <= set(DEVICES)
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux only")
+def test_of_the_threads_those_that_may_be_used_are_counted() -> None:
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert list_devices(ComputeSettings())[0].label == "CPU, 1 thread"
+        if len(allowed) > 1:
+            os.sched_setaffinity(0, sorted(allowed)[:2])
+            assert list_devices(ComputeSettings())[0].label == "CPU, 2 threads"
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
 @pytest.fixture
 def seeming_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A driver's tool on the path, so that the backend is asked."""
@@ -38,6 +53,20 @@ def seeming_gpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("seeming_gpus")
 def test_a_driver_is_not_believed_the_backend_is() -> None:
     assert [device.name for device in list_devices(ComputeSettings())] == ["cpu"]
+
+
+@pytest.mark.usefixtures("seeming_gpus")
+@pytest.mark.parametrize(
+    ("visible", "expected_mib"),
+    [(None, [81000, 500]), ("1,0", [500, 81000]), ("GPU-bbb", [500]), ("-1", [])],
+)
+def test_free_memory_is_of_the_visible_gpus_in_their_order(
+    monkeypatch: pytest.MonkeyPatch, visible: str | None, expected_mib: list[int]
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert devices._nvidia_free_bytes() == [mib * 2**20 for mib in expected_mib]
 
 
 @pytest.mark.usefixtures("seeming_gpus")

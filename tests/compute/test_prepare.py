@@ -1,6 +1,5 @@
 """Starting the compute process before there is work for it."""
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -9,18 +8,11 @@ import pytest
 
 from napari_fcn_crf.compute.parent.service import ComputeService
 from napari_fcn_crf.settings import ComputeSettings
-from tests.compute.conftest import SHORT
+from tests.compute.conftest import PATIENCE_S, SHORT, wait_until
 
 
 def children() -> set[int]:
     return {child.pid for child in psutil.Process().children()}
-
-
-def wait_until_warm(service: ComputeService) -> None:
-    deadline = time.monotonic() + 120
-    while not service.is_warm:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_prepared_process_does_the_work(
@@ -28,7 +20,7 @@ def test_a_prepared_process_does_the_work(
 ) -> None:
     service.prepare()
     service.prepare()
-    wait_until_warm(service)
+    wait_until(lambda: service.is_warm)
     pid = service.pid
     job = service.train([image], [labels], SHORT, tmp_path / "model.keras")
     assert not [step for step in job.events() if step.phase.startswith("Starting")]
@@ -51,7 +43,10 @@ def test_closing_while_it_is_prepared_leaves_no_process(service: ComputeService)
     before = children()
     service.prepare()
     service.close()
-    time.sleep(0.5)  # time enough for a process that should not have been started
+    # The thread that could still start one has ended.
+    preparing = service._running.preparing
+    preparing.join(PATIENCE_S)
+    assert preparing.done
     left = [psutil.Process(pid) for pid in children() - before]
     assert [child for child in left if child.status() != psutil.STATUS_ZOMBIE] == []
     assert service.pid is None

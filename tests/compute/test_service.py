@@ -1,6 +1,5 @@
 """Jobs on the real compute process: what they report, return and refuse."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +9,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from napari_fcn_crf.compute.parent.service import ComputeService
 from napari_fcn_crf.model.card import read_card
+from napari_fcn_crf.model.record import array_sha256
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import ComputeSettings, PredictionSettings, TrainingSettings
-from tests.compute.conftest import ENDLESS, SHORT
+from tests.compute.conftest import ENDLESS, PATIENCE_S, SHORT
 
 
 def test_training_reports_each_step_and_returns_the_card(
@@ -86,6 +86,8 @@ def test_any_number_type_and_memory_order_crosses(
     gray = (image[..., 0] > 100).astype(dtype).T
     card = warm_service.train([gray], [labels.T], SHORT, tmp_path / "model.keras").result()
     assert card.channels == 1
+    assert card.record["images_sha256"] == [array_sha256(gray[..., np.newaxis])]
+    assert card.record["labels_sha256"] == [array_sha256(labels.T)]
 
 
 def test_what_the_user_got_wrong_comes_back_as_it_was_said(
@@ -125,10 +127,7 @@ def test_the_device_is_tested_with_two_steps(warm_service: ComputeService) -> No
     job = warm_service.test_device()
     steps = [progress for progress in job.events() if progress.loss is not None]
     assert [(step.current, step.total) for step in steps] == [(1, 2), (2, 2)]
-    test = job.result()
-    assert test.label.startswith("CPU, ")
-    assert test.step_seconds > 0
-    assert test.first_step_seconds > 0
+    assert job.result().label.startswith("CPU, ")
 
 
 def test_one_job_runs_at_a_time(
@@ -138,24 +137,28 @@ def test_one_job_runs_at_a_time(
     with pytest.raises(ValueError, match="training is still going on"):
         warm_service.predict(tmp_path / "model.keras", image)
     assert warm_service.devices().result()[0].name == "cpu"
+    assert not job.done
     job.cancel()
     list(job.events())
 
 
+@pytest.mark.usefixtures("patient")
 def test_cancelled_training_keeps_what_was_learnt(
     warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.keras"
     job = warm_service.train([image], [labels], ENDLESS, path)
-    steps = 0
+    losses = []
     for progress in job.events():
-        steps += progress.loss is not None
-        if steps == 5:
+        if progress.loss is not None:
+            losses.append(progress.loss)
+        if len(losses) == 5:
             job.cancel()
-            cancelled = time.perf_counter()
-    assert time.perf_counter() - cancelled < 1
     card = job.result()
-    assert 1 <= len(card.losses) <= steps + 1
+    # It ended by itself, and the file holds all that was told.
+    assert warm_service.is_warm
+    assert card.record["ending"] == "stopped"
+    assert card.losses == tuple(losses)
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == ["model.keras", "model.optimizer.npz"]
     assert warm_service.predict(path, image).result().shape == (2, 64, 64)
@@ -169,28 +172,28 @@ def test_training_cancelled_before_its_first_step_is_cancelled(
     job = warm_service.train([image], [labels], ENDLESS, path)
     next(job.events())
     job.cancel()
-    started = time.perf_counter()
-    list(job.events())
-    assert time.perf_counter() - started < 1
     with pytest.raises(Cancelled):
-        job.result()
+        job.result(PATIENCE_S)
+    assert [progress for progress in job.events() if progress.loss is not None] == []
     assert path.read_bytes() == b"an older file, which is not this run's model"
 
 
+@pytest.mark.usefixtures("patient")
 def test_cancelled_prediction_returns_nothing(
     warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.keras"
     warm_service.train([image], [labels], SHORT, path).result()
-    large = np.tile(image, (16, 16, 1))
+    large = np.tile(image, (32, 32, 1))
     job = warm_service.predict(path, large, PredictionSettings(tile_px=256))
     for progress in job.events():
         if progress.phase == "Predicting":
             job.cancel()
-            cancelled = time.perf_counter()
-    assert time.perf_counter() - cancelled < 1
     with pytest.raises(Cancelled):
         job.result()
+    # It ended by itself, before the last tile.
+    assert warm_service.is_warm
+    assert progress.current < progress.total
 
 
 def test_settings_that_matter_restart_the_process(

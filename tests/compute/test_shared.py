@@ -12,7 +12,11 @@ from napari_fcn_crf.progress import Cancelled
 from tests.compute.conftest import SHARED_MEMORY, shared_blocks
 
 
-def test_arrays_are_the_same_seen_from_the_other_side() -> None:
+@pytest.mark.parametrize("chunk_bytes", [2**26, 60])
+def test_arrays_are_the_same_seen_from_the_other_side(
+    monkeypatch: pytest.MonkeyPatch, chunk_bytes: int
+) -> None:
+    monkeypatch.setattr(shared, "_CHUNK_BYTES", chunk_bytes)
     given = [
         np.arange(60, dtype=">i2").reshape(3, 4, 5).transpose(2, 0, 1),
         np.zeros((0, 5), bool),

@@ -1,6 +1,7 @@
 """How the compute process tells what went wrong."""
 
 import errno
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -42,3 +43,22 @@ def test_what_is_full_is_named() -> None:
     assert "disk is full: /data/model.keras" in str(told(full))
     assert "smaller tiles" in str(told(MemoryError()))
     assert str(told(SharedMemoryFullError("/dev/shm has 3 MB free."))) == "/dev/shm has 3 MB free."
+
+
+def test_a_device_is_timed_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock that stands at 10, 100, 1000 s when it is looked at."""
+    looks = []
+
+    def clock() -> float:
+        looks.append(1)
+        return 10.0 ** len(looks)
+
+    told = []
+    task = SimpleNamespace(cancel_requested=False, update=lambda info: told.append(info))
+    monkeypatch.setattr(tasks, "time", SimpleNamespace(perf_counter=clock))
+    answer = tasks.test_device(task)
+    assert [info["current"] for info in told if "loss" in info] == [1, 2]
+    last = len(looks)
+    assert last == len(told)
+    assert answer["step_seconds"] == 10.0**last - 10.0 ** (last - 1)
+    assert answer["first_step_seconds"] == 10.0 ** (last - 1) - 10.0 ** (last - 2)

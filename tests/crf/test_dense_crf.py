@@ -98,6 +98,15 @@ def test_images_that_cannot_be_refined_are_named(image, error, message):
         DenseCRF(image, SETTINGS)
 
 
+@pytest.mark.parametrize("value", [1e308, -1e308])
+def test_numbers_too_large_for_the_kernels_are_told_as_they_are(value):
+    image = np.full((5, 5, 3), value)
+    with pytest.raises(ValueError, match=r"bilateral_sigma_intensity.*for values up to 1e\+308"):
+        DenseCRF(image, SETTINGS).infer(np.full((2, 5, 5), 0.5))
+    with pytest.raises(ValueError, match="negative, infinite or NaN"):
+        DenseCRF(photograph(5, 5), SETTINGS).infer(np.full((2, 5, 5), value))
+
+
 def test_probabilities_of_another_image_are_refused():
     with pytest.raises(ValueError, match=r"\(classes, 20, 30\), but their shape is \(2, 30, 20\)"):
         DenseCRF(photograph(20, 30), SETTINGS).infer(probabilities(2, (30, 20)))

@@ -18,7 +18,7 @@ from napari_fcn_crf.crf._kernels.lattice_building import _rank_line
 from napari_fcn_crf.crf.dense_crf import DenseCRF
 from napari_fcn_crf.crf.features import FARTHEST
 from napari_fcn_crf.data import image_files
-from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
 from tests.crf.cases import noise, probabilities

@@ -55,10 +55,12 @@ def test_images_are_read(tmp_path: Path, name: str, tiny_image: np.ndarray) -> N
     if path.suffix == ".tif":
         tifffile.imwrite(path, tiny_image)
     else:
-        Image.fromarray(tiny_image).save(path)
+        Image.fromarray(tiny_image).save(path, quality=95)
     read = image_files.read_image(path)
     assert read.shape == tiny_image.shape
-    assert path.suffix == ".jpg" or np.array_equal(read, tiny_image)
+    # JPEG loses some of it.
+    lost = np.abs(read.astype(int) - tiny_image).mean()
+    assert 0 < lost < 5 if path.suffix == ".jpg" else lost == 0
 
 
 @pytest.mark.parametrize("reader", ["read_image", "read_labels", "read_probabilities"])

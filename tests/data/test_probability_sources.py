@@ -8,6 +8,7 @@ from napari_fcn_crf.data.probability_sources import (
     from_labels,
     from_single_classes,
 )
+from napari_fcn_crf.pipeline.refinement import check_probabilities
 
 LABELS = np.array([[0, 3, 3], [8, 8, 0]])
 
@@ -64,3 +65,10 @@ def test_values_that_are_no_probabilities_are_refused():
         from_single_classes([np.array([[0.0, 255.0]])])
     with pytest.raises(ValueError, match="layers of one shape"):
         from_single_classes([np.zeros((2, 2)), np.zeros((2, 3))])
+
+
+def test_numbers_too_large_for_probabilities_are_told_as_they_are():
+    with pytest.raises(ValueError, match=r"these go from -1e\+300 to 1e\+308"):
+        from_single_classes([np.array([[1e308, -1e300]])])
+    with pytest.raises(ValueError, match="infinite"):
+        check_probabilities(class_axis_first(np.full((2, 5, 7), 1e308), (5, 7)), (5, 7))

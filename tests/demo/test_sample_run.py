@@ -3,62 +3,47 @@
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 from PIL import Image
 
 from napari_fcn_crf.data import image_files, samples
 from napari_fcn_crf.demo import sample_run
 
-LIMIT_CPU_S = 120
-"""Sixty seconds on two cores; the clock on the wall depends on what else runs."""
-
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, float]:
-    """What a run printed, where it wrote, and the processor time it took."""
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What a run printed, and where it wrote."""
     folder = tmp_path_factory.mktemp("demo") / "results"
     command = [sys.executable, "-m", "napari_fcn_crf", "demo", "--output", str(folder)]
-    out, cpu_s = [], 0.0
-    with psutil.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        for line in process.stdout:
-            out.append(line)
-            times = process.cpu_times()
-            cpu_s = times.user + times.system
-        errors = process.stderr.read()
-    assert process.returncode == 0, errors
-    assert errors == ""
-    return "".join(out), folder, cpu_s
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout, folder
 
 
-def test_the_loss_is_printed_before_each_step_and_falls(ran: tuple[str, Path, float]) -> None:
+def test_the_loss_is_printed_before_each_step_and_falls(ran: tuple[str, Path]) -> None:
     losses = [float(loss) for loss in re.findall(r"^step .* loss +([\d.]+)$", ran[0], re.M)]
     assert len(losses) == sample_run.SETTINGS.iterations
     assert np.mean(losses[-10:]) < 0.3 * np.mean(losses[:10])
 
 
-def test_the_crf_improves_the_cat(ran: tuple[str, Path, float]) -> None:
+def test_the_crf_improves_the_cat(ran: tuple[str, Path]) -> None:
     for row in ("IoU of the cat", "pixel accuracy"):
         before, after = map(float, re.search(rf"{row} +([\d.]+) +([\d.]+)", ran[0]).groups())
         assert 0.8 < before < after <= 1
 
 
-def test_stages_memory_and_folder_are_printed(ran: tuple[str, Path, float]) -> None:
-    out, folder, cpu_s = ran
+def test_stages_memory_and_folder_are_printed(ran: tuple[str, Path]) -> None:
+    out, folder = ran
     for stage in ("train", "predict", "refine"):
         assert re.search(rf"^{stage}.* \d+\.\d s$", out, re.M)
     assert re.search(r"^peak memory +\d+\.\d GiB$", out, re.M)
     assert str(folder.resolve()) in out.splitlines()[-1]
-    assert cpu_s < LIMIT_CPU_S
 
 
-def test_the_files_hold_what_was_computed(ran: tuple[str, Path, float]) -> None:
+def test_the_files_hold_what_was_computed(ran: tuple[str, Path]) -> None:
     folder = ran[1]
     annotation = samples.load("cat_annotation")
     probabilities = image_files.read_probabilities(folder / "cat_probabilities.tif")
@@ -77,7 +62,5 @@ def test_the_files_hold_what_was_computed(ran: tuple[str, Path, float]) -> None:
 
 
 def test_a_view_that_cannot_open_is_told(tmp_path: Path) -> None:
-    started = time.monotonic()
     with pytest.raises(ValueError, match="could not show the results"):
         sample_run.view(tmp_path)
-    assert time.monotonic() - started < 60

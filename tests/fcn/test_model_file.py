@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import pytest
 
-from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.fcn.model_file import archive_check, keras_file
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.model.card import CARD_MEMBER, ModelCard

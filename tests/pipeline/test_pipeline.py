@@ -114,6 +114,8 @@ def test_stacks_plane_by_plane(
     check_distribution(probabilities, (2, 3, 60, 70))
     assert [(progress.current, progress.total) for progress in seen] == [(1, 3), (2, 3), (3, 3)]
     np.testing.assert_array_equal(probabilities[:, 0], probabilities[:, 2])
+    np.testing.assert_array_equal(probabilities[:, 1], nfc.predict(trained, stack[1]))
+    assert (probabilities[:, 0] != probabilities[:, 1]).any()
     marginals = nfc.refine(stack, probabilities, nfc.CRFSettings(iterations=1))
     check_distribution(marginals, (2, 3, 60, 70))
     np.testing.assert_array_equal(marginals[:, 0], marginals[:, 2])
@@ -176,7 +178,7 @@ def test_checkpoint_is_a_whole_model(
 BAD_TRAINING_INPUT: dict[str, tuple[Callable[..., tuple[Any, Any]], str]] = {
     "labels of another shape": (
         lambda image, labels: (image, labels[:-1]),
-        r"the image is 60 x 70 x 3 and the labels are 59 x 70",
+        r"the image is 60 x 70 \(3 channels, 60 x 70\) and the labels are 59 x 70",
     ),
     "labels with one axis": (
         lambda image, labels: (image[..., 0], labels[:, 0]),
@@ -195,9 +197,9 @@ BAD_TRAINING_INPUT: dict[str, tuple[Callable[..., tuple[Any, Any]], str]] = {
         lambda image, labels: (image[:, :31], labels[:, :31]),
         r"at least 32 x 32 pixels, but this one is 60 x 31",
     ),
-    "NaN": (
-        lambda image, labels: (np.where(image == image.max(), np.nan, image), labels),
-        r"finite values only, but \d+ of 12600 are NaN",
+    "infinite values": (
+        lambda image, labels: (np.where(image == image.max(), np.inf, image), labels),
+        r"no infinite values, but \d+ of 12600 are",
     ),
     "a constant image": (
         lambda image, labels: (0 * image + 5, labels),
@@ -229,14 +231,61 @@ def test_bad_weights(tiny_image: np.ndarray, tiny_labels: np.ndarray, tmp_path: 
             nfc.train(tiny_image, tiny_labels, nfc.TrainingSettings(weights=path))
 
 
+def test_a_blank_image_is_predicted(model: Model, tiny_image: np.ndarray) -> None:
+    probabilities = nfc.predict(model, 0 * tiny_image)
+    np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-5)
+
+
+def test_channels_are_where_the_axes_say(model: Model, tiny_image: np.ndarray) -> None:
+    expected = nfc.predict(model, tiny_image)
+    first = np.moveaxis(tiny_image, -1, 0)
+    # A model of three channels finds them in front, too.
+    for given in ({"axes": "cyx"}, {}):
+        np.testing.assert_array_equal(nfc.predict(model, first, **given), expected)
+    stack = np.stack([first, first[:, ::-1]])
+    found = nfc.predict(model, stack, axes="zcyx")
+    np.testing.assert_allclose(found[:, 0], expected, atol=1e-5)
+    assert found.shape == (2, 2, 60, 70)
+
+
+@pytest.mark.parametrize("kind", ["uint16", "twelve bits", "float32"])
+def test_the_same_scene_in_another_type_is_predicted_alike_and_that_is_said(
+    model: Model, tiny_image: np.ndarray, kind: str
+) -> None:
+    image = {
+        "uint16": tiny_image.astype(np.uint16) * 257,
+        "twelve bits": tiny_image.astype(np.uint16) * 16,
+        "float32": (tiny_image / 255).astype(np.float32),
+    }[kind]
+    told: list[Progress] = []
+    found = nfc.predict(model, image, on_progress=told.append)
+    np.testing.assert_allclose(found, nfc.predict(model, tiny_image), atol=1e-3)
+    assert all("mapped by its own range" in progress.note for progress in told)
+    assert told
+    assert np.abs(nfc.predict(model, image, intensity="model") - found).max() > 0.1
+
+
+def test_images_of_two_types_are_trained_on_together(
+    tiny_image: np.ndarray, tiny_labels: np.ndarray
+) -> None:
+    told: list[Progress] = []
+    other = tiny_image.astype(np.uint16) * 257
+    model = nfc.train([tiny_image, other], [tiny_labels] * 2, QUICK, told.append)
+    assert told[0].note.startswith("1 of 2 images differ from the first, uint8")
+    np.testing.assert_allclose(nfc.predict(model, other), nfc.predict(model, tiny_image), atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
         (lambda image: image[:31], "at least 32 x 32"),
         (lambda image: image[..., 0], "with 3 channels, but this image has 1"),
-        (lambda image: 0 * image, "must have contrast"),
-        (lambda image: np.where(image > 9, np.inf, image), "finite values only"),
-        (lambda image: np.concatenate([image, image], axis=-1), "with 3 channels"),
+        (lambda image: np.where(image > 9, np.inf, image), "no infinite values"),
+        (
+            lambda image: np.concatenate([image, image], axis=-1),
+            r"but this image has 6 \(6 channels, 60 x 70; its shape is \(60, 70, 6\)\)",
+        ),
+        (lambda image: image[:, :, :2], r"has 2 \(2 channels, 60 x 70"),
     ],
 )
 def test_bad_prediction_input(
@@ -250,9 +299,11 @@ def test_bad_prediction_input(
     ("make", "sentence"),
     [
         (lambda p: p[0], r"their shape is \(60, 70\)"),
-        (lambda p: p[:, 1:], r"their shape is \(2, 59, 70\) and the image's is \(60, 70, 3\)"),
+        (lambda p: p[:, 1:], r"their shape is \(2, 59, 70\) and the image's is \(60, 70\)"),
         (lambda p: np.moveaxis(p, 0, -1), r"their shape is \(60, 70, 2\)"),
-        (lambda p: p * 255, r"from 255 to 255 instead of being 1"),
+        (lambda p: p * 255, r"the highest value is 128, above 1"),
+        (lambda p: p * 1.7e308, r"the highest value is 8\.5e\+307, above 1"),
+        (lambda p: p * 1.8, r"from 1\.8 to 1\.8 instead of being 1"),
         (lambda p: p - 0.6, r"the lowest value is -0\.1, below 0"),
         (lambda p: p * np.nan, "NaN or infinite"),
         (lambda p: p * 1j, "the type is complex"),

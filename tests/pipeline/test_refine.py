@@ -7,6 +7,7 @@ import pytest
 
 from napari_fcn_crf.crf.live.pace import FRAME_S, Pace
 from napari_fcn_crf.crf.live.region import MAXIMUM_PX, Region, RegionRefiner
+from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.pipeline.refinement import refine
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import CRFSettings
@@ -73,7 +74,9 @@ def test_progress_covers_all_planes_and_can_be_stopped(stack):
     image, probabilities = stack
     told = []
     refine(image, probabilities, SETTINGS, on_progress=told.append)
-    assert told[-1].current == told[-1].total == 9
+    slices = [f"{one.phase}: {one.current} of {one.total} {one.unit}" for one in told]
+    assert slices[1] == "Refining (iteration 1 of 3): 0 of 3 slices"
+    assert slices[-1] == "Refining (iteration 3 of 3): 3 of 3 slices"
     assert [progress.current for progress in told] == sorted(p.current for p in told)
     with pytest.raises(Cancelled):
         refine(image, probabilities, SETTINGS, should_stop=lambda: True)
@@ -142,10 +145,11 @@ def test_a_stack_has_one_intensity_mapping_and_alpha_counts_for_nothing(stack):
     )
     assert np.abs(alone - beside).max() > 1e-3
     colour = np.random.default_rng(0).integers(0, 256, (20, 24, 4), np.uint8)
-    np.testing.assert_array_equal(
-        refine(colour, probabilities[:, 0], SETTINGS),
-        refine(colour[..., :3], probabilities[:, 0], SETTINGS),
-    )
+    without = refine(colour[..., :3], probabilities[:, 0], SETTINGS)
+    transparent = Picture(colour, "yxc", alpha=True)
+    np.testing.assert_array_equal(refine(transparent, probabilities[:, 0], SETTINGS), without)
+    # Four channels of which nobody said that are four channels.
+    assert np.abs(refine(colour, probabilities[:, 0], SETTINGS) - without).max() > 1e-3
 
 
 def test_the_pace_follows_what_frames_took():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -92,15 +91,36 @@ def test_time_left_shrinks_with_the_steps(halves: Any, monkeypatch: pytest.Monke
     assert left == [None, None, 10, 8, 6, 4, 2, 0]
 
 
-def test_previews_are_few_and_leave_the_training_alone(halves: Any) -> None:
+@pytest.mark.parametrize(
+    ("took_s", "expected"),
+    # Once a second; and where that would be more than a fifth of the time, more seldom.
+    [(0.0, [0, 2, 4, 6, 8]), (1.0, [0, 8])],
+)
+def test_previews_are_few_and_leave_the_training_alone(
+    halves: Any, monkeypatch: pytest.MonkeyPatch, took_s: float, expected: list[int]
+) -> None:
+    from napari_fcn_crf.fcn.training import preview
+
     image, strokes = halves
     stack, stack_strokes = np.stack([image, image]), np.stack([np.zeros_like(strokes), strokes])
     shown: list[np.ndarray] = []
-    settings = replace(FCN32S, iterations=6)
-    started = time.monotonic()
-    with_preview = nfc.train(stack, stack_strokes, settings, on_preview=shown.append)
-    seconds = time.monotonic() - started
-    assert 1 <= len(shown) <= 1 + seconds
+    settings = replace(FCN32S, iterations=9)
+    now, steps, at = [0.0], [0], []
+
+    def half_a_second(step: Progress) -> None:
+        if step.loss is not None:
+            now[0] += 0.5
+            steps[0] += 1
+
+    def show(probabilities: np.ndarray) -> None:
+        now[0] += took_s
+        at.append(steps[0])
+        shown.append(probabilities)
+
+    # A clock on which nothing else takes time.
+    monkeypatch.setattr(preview, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    with_preview = nfc.train(stack, stack_strokes, settings, half_a_second, on_preview=show)
+    assert at == expected
     assert shown[0].shape == (2, 64, 64)
     assert shown[0].dtype == np.float32
     np.testing.assert_allclose(shown[0].sum(axis=0), 1, atol=1e-5)

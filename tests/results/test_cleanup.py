@@ -30,6 +30,17 @@ def test_large_enough_regions_stay(labels):
     np.testing.assert_array_equal(remove_small_regions(labels, 1), labels)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "value", "sentence"),
+    [(np.uint64, 2**64 - 1, r"below 2\^63"), (np.int64, -(2**63), r"above -2\^63")],
+)
+def test_labels_that_cannot_be_told_from_none_are_refused(dtype, value, sentence):
+    labels = np.zeros((9, 9), dtype)
+    labels[:5] = value
+    with pytest.raises(ValueError, match=sentence):
+        remove_small_regions(labels, 3)
+
+
 def test_where_everything_is_small_nothing_changes(labels):
     np.testing.assert_array_equal(remove_small_regions(labels, labels.size + 1), labels)
 

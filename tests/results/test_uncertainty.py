@@ -27,6 +27,12 @@ def test_order_of_classes_does_not_matter(weights):
     np.testing.assert_allclose(entropy(p[::-1]), value, atol=1e-6)
 
 
+@pytest.mark.parametrize("bad", [np.nan, -0.1, 255, 1e308])
+def test_other_numbers_than_probabilities_are_refused(bad):
+    with pytest.raises(ValueError, match=r"probabilities from 0 to 1, but .*Choose the layer"):
+        entropy(np.array([0.5, bad]).reshape(2, 1, 1))
+
+
 def test_one_class_is_refused():
     with pytest.raises(ValueError, match="at least two classes"):
         entropy(np.ones((1, 4, 4)))

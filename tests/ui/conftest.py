@@ -1,4 +1,4 @@
-"""The real viewer with the real plugin; nothing here may import keras (see test_separation)."""
+"""The real viewer with the real plugin; nothing here may import keras (see test_workflow)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def viewer(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     yield viewer
     session_of(viewer).runner.cancel()
-    wait_until_idle(qtbot, session_of(viewer), 10_000)
+    wait_until_idle(qtbot, session_of(viewer), 60_000)
 
 
 @pytest.fixture

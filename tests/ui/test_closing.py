@@ -118,7 +118,7 @@ def test_closing_the_viewer_ends_a_refinement(shown, qtbot):
     qtbot.waitUntil(lambda: "stack preview" in _names(shown), timeout=120_000)
     assert _threads("fcn-crf refine")
     shown.close()
-    qtbot.waitUntil(lambda: not _threads("fcn-crf refine"), timeout=10_000)
+    qtbot.waitUntil(lambda: not _threads("fcn-crf refine"), timeout=60_000)
     strokes.paint((1, 50, 50), 7)  # a layer that a script still holds
     qtbot.wait(400)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari.layers import Image
 
-from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui.viewer import layers

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.model.card import ModelCard, optimizer_path
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui.actions import network_actions

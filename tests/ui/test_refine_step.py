@@ -14,7 +14,7 @@ from napari.utils.key_bindings import coerce_keybinding
 from napari_fcn_crf.crf import presets
 from napari_fcn_crf.crf.live import pace
 from napari_fcn_crf.crf.tuning import edge_sensitivity
-from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.model.card import CARD_MEMBER, ModelCard, read_card
 from napari_fcn_crf.pipeline import refinement
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
@@ -87,6 +87,7 @@ def test_changes_are_marked(step, viewer, qtbot):
     refined = _refine(step, qtbot)
     step.compare.changed_box.setChecked(True)
     marked = viewer.layers["squares changed"].data.astype(bool)
+    assert marked.any()
     np.testing.assert_array_equal(marked, refined.predicted.data != refined.refined.data)
     colours = {tuple(refined.refined.get_color(value)) for value in (3, 7)}
     assert tuple(viewer.layers["squares changed"].get_color(1)) not in colours
@@ -120,6 +121,18 @@ def test_from_labels_alone(step, viewer, session, qtbot, two_squares):
     truth = np.where(two_squares[0] > 120, 9, 4)
     np.testing.assert_array_equal(refined.predicted.data, coarse)
     assert (refined.refined.data == truth).mean() > (coarse == truth).mean() + 0.02
+
+
+def test_the_chosen_source_is_refined(step, viewer, session, qtbot, two_squares):
+    viewer.add_labels(np.where(two_squares[0] > 120, 9, 4), name="coarse")
+    choice = step.source_choice
+    qtbot.waitUntil(lambda: choice.findText("coarse (labels)") >= 0)
+    for text in ("coarse (labels)", "squares probabilities", "strokes (labels)"):
+        index = choice.findText(text)
+        choice.setCurrentIndex(index)
+        choice.activated.emit(index)
+        assert session.selection.sources == (viewer.layers[text.removesuffix(" (labels)")],)
+        assert choice.currentText() == text
 
 
 def test_from_another_tools_probabilities_with_the_class_axis_last(step, viewer, session, qtbot):
@@ -282,6 +295,25 @@ def test_the_preview_follows_sliders_and_camera(step, viewer, qtbot):
     qtbot.waitUntil(lambda: tuple(preview.data_to_world((0, 0))) == (0, 32), timeout=60_000)
     step.preview_box.setChecked(False)
     assert "squares preview" not in viewer.layers
+
+
+def test_the_preview_tells_once_of_settings_that_are_refused(step, viewer, qtbot, notes):
+    with qtbot.waitSignal(step.preview.shown, timeout=120_000):
+        step.preview_box.setChecked(True)
+    refused = replace(SMALL, bilateral_sigma_intensity=1e-6)
+    for times in (1, 2):
+        failed = []
+        step.preview._failed.connect(lambda *_, seen=failed: seen.append(1))
+        step.controls.set_settings(refused)
+        for move in range(8):
+            camera_of(viewer).center = (0, 8, 8 + move)
+            qtbot.wait(60)
+        qtbot.waitUntil(lambda seen=failed: len(seen) > 2, timeout=10_000)
+        told = [note for note in notes() if "bilateral_sigma_intensity" in note]
+        assert len(told) == times
+        with qtbot.waitSignal(step.preview.shown, timeout=60_000):
+            step.controls.set_settings(SMALL)
+    step.preview_box.setChecked(False)
 
 
 def test_the_live_preview_and_that_of_a_training_are_two(step, viewer, qtbot):

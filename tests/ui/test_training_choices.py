@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import PIL.Image
+import pytest
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtWidgets import QFileDialog
 
+from napari_fcn_crf.compute.parent.service import ComputeService
 from napari_fcn_crf.model.card import read_card
 from napari_fcn_crf.settings import BUNDLED
 from napari_fcn_crf.ui.actions import network_actions
@@ -67,7 +69,9 @@ def test_files_for_tensorboard(viewer, panel, session, qtbot, two_squares, tmp_p
     wait_until_idle(qtbot, session)
     runs = list((tmp_path / "log").iterdir())
     assert len(runs) == 2
-    assert all("tfevents" in path.name for run in runs for path in run.iterdir())
+    for run in runs:
+        (file,) = run.iterdir()
+        assert "tfevents" in file.name
 
 
 def test_training_on_a_folder_of_images_of_many_sizes(
@@ -185,7 +189,7 @@ def test_weights_fit_their_backbone(panel, session, qtbot, tmp_path):
     assert step.found.isHidden()
 
 
-def test_the_device_is_found_and_tested(viewer, panel, session, qtbot):
+def test_the_device_is_found_and_tested(viewer, panel, session, qtbot, monkeypatch):
     step = panel.steps[DeviceStep]
     click(qtbot, step.find_button)
     wait_until_idle(qtbot, session)
@@ -197,13 +201,22 @@ def test_the_device_is_found_and_tested(viewer, panel, session, qtbot):
     for row in (1, 2):
         item = step.backend.model().item(row)
         assert item.isEnabled() or "is not installed" in item.toolTip()
+    jobs = []
+    test_device = ComputeService.test_device
+    monkeypatch.setattr(
+        ComputeService,
+        "test_device",
+        lambda service: jobs.append(test_device(service)) or jobs[-1],
+    )
     click(qtbot, step.test_button)
     wait_until_idle(qtbot, session)
+    (job,) = jobs
     label, step_s, first_s = re.fullmatch(
         r"(.*): (\S+) s a step, (\S+) s for the first\.", step.outcome.text()
     ).groups()
     assert label.startswith("CPU") or "GPU" in label
-    assert 0 < float(step_s) < float(first_s)  # which compiles the network
+    assert float(step_s) == pytest.approx(job.result().step_seconds, rel=0.1)
+    assert float(first_s) == pytest.approx(job.result().first_step_seconds, rel=0.1)
 
 
 def test_keys_press_the_buttons(viewer, panel, session, qtbot, two_squares):

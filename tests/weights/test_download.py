@@ -40,6 +40,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.start(len(CONTENT))
         self.wfile.write(CONTENT)
 
+    def serve_pausing(self) -> None:
+        self.start(len(CONTENT))
+        self.wfile.write(CONTENT[:2_500_000])
+        self.released.wait(60)
+        self.wfile.write(CONTENT[2_500_000:])
+
     def serve_slow(self) -> None:
         self.start(len(CONTENT))
         self.wfile.write(CONTENT[:1_000_000])
@@ -100,19 +106,33 @@ def left_behind(folder: Path) -> list[str]:
     """Return what is in a folder once the download's thread has ended."""
     for thread in threading.enumerate():
         if thread.name.startswith("download "):
-            thread.join(10)
+            thread.join(60)
     return sorted(path.name for path in folder.rglob("*"))
 
 
 def test_a_good_server(server: http.server.ThreadingHTTPServer, tmp_path: Path) -> None:
-    seen: list[Progress] = []
     folder = tmp_path / "new" / "folder"
-    path = fetch(weights(server, "good"), folder, seen.append)
+    path = fetch(weights(server, "good"), folder)
     assert path == folder / "good.h5"
     assert path.read_bytes() == CONTENT
     assert left_behind(folder) == ["good.h5"]
-    assert all(progress.phase == "Downloading" and progress.total == 5 for progress in seen)
-    assert [progress.current for progress in seen] == sorted(progress.current for progress in seen)
+
+
+def test_what_has_come_so_far_is_told(
+    server: http.server.ThreadingHTTPServer, tmp_path: Path
+) -> None:
+    seen: list[Progress] = []
+
+    def look(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.current == 2:
+            server.RequestHandlerClass.released.set()
+
+    fetch(weights(server, "pausing"), tmp_path, look)
+    assert server.RequestHandlerClass.released.is_set()
+    assert {(progress.phase, progress.total) for progress in seen} == {("Downloading", 5)}
+    currents = [progress.current for progress in seen]
+    assert currents == sorted(currents)
 
 
 def test_what_is_there_is_not_fetched_again(
@@ -152,7 +172,7 @@ def test_bad_servers(
 
 
 def test_a_silent_server(server: http.server.ThreadingHTTPServer, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="could not be downloaded"):
+    with pytest.raises(ValueError, match=r"could not be downloaded \(ConnectionError\)"):
         fetch(weights(server, "slow"), tmp_path, timeout_seconds=0.5)
     assert left_behind(tmp_path) == []
 

@@ -24,6 +24,7 @@ from napari_fcn_crf.compute.child import backend
 from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.previews import PreviewWriter
 from napari_fcn_crf.compute.shared import Packed, SharedMemoryFullError, attached, create_block
+from napari_fcn_crf.data.intensity import IntensityChoice
 from napari_fcn_crf.input_error import InputError, InputTypeError
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
@@ -150,6 +151,8 @@ def predict(
     settings: dict[str, Any],
     model_path: str,
     result_name: str,
+    axes: str | None,
+    intensity: IntensityChoice,
 ) -> dict[str, Any]:
     """Predict an image and leave the probabilities in the shared block `result_name`."""
     from napari_fcn_crf.pipeline import prediction
@@ -161,6 +164,8 @@ def predict(
             PredictionSettings.from_dict(settings),
             on_progress=_reporter(task),
             should_stop=_stopper(task),
+            axes=axes,
+            intensity=intensity,
         )
     if task.cancel_requested:
         raise Cancelled

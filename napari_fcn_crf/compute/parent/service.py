@@ -22,6 +22,7 @@ from napari_fcn_crf.compute.parent.job import Job
 from napari_fcn_crf.compute.previews import read_progress
 from napari_fcn_crf.compute.shared import SharedArrays
 from napari_fcn_crf.data.images import check_image
+from napari_fcn_crf.data.intensity import IntensityChoice
 from napari_fcn_crf.model.card import ModelCard, optimizer_path, read_card
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import ComputeSettings, PredictionSettings, TrainingSettings
@@ -137,8 +138,11 @@ class ComputeService:
         model_path: Path,
         image: npt.NDArray[Any],
         settings: PredictionSettings | None = None,
+        *,
+        axes: str | None = None,
+        intensity: IntensityChoice = "auto",
     ) -> Job[npt.NDArray[np.float32]]:
-        """Start predicting an image with a saved model; the result is as of
+        """Start predicting an image with a saved model; arguments and result are as those of
         `napari_fcn_crf.predict`.
 
         On a CPU a library that gets no memory may end the process, or the system does. It is then
@@ -162,6 +166,8 @@ class ComputeService:
                 request = {
                     "image": shared.share([_shareable(image)]),
                     "model_path": str(path),
+                    "axes": axes,
+                    "intensity": intensity,
                 }
                 while True:
                     name = shared.reserve()

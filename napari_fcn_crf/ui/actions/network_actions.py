@@ -17,6 +17,7 @@ from napari_fcn_crf.compute.parent.job import Job
 from napari_fcn_crf.model import record
 from napari_fcn_crf.model.card import ModelCard, read_card
 from napari_fcn_crf.pipeline import prediction, training
+from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
 from napari_fcn_crf.ui.session.model_store import TrainedModel, WeightsChoice
 from napari_fcn_crf.ui.session.preferences import compute_settings
@@ -31,7 +32,7 @@ def load_weights(session: Session, path: Path) -> None:
     session.runner.run_job(
         "weights",
         "Reading the weights",
-        lambda: session.runner.service.describe_weights(path),
+        lambda _: session.runner.service.describe_weights(path),
         lambda found: session.models.choose_weights(WeightsChoice(path, found)),
     )
 
@@ -102,11 +103,15 @@ def _train(
     model_path = session.models.new_path()
     before = 0 if resumed is None else len(resumed.card.losses)
 
-    def start() -> Job[ModelCard]:
-        read = [pair.read() for pair in files]
-        arrays = [*(np.asarray(lazy) for lazy in pixels), *(image for image, _ in read)]
-        labels = [*annotations, *(found for _, found in read)]
+    def start(on_progress: OnProgress) -> Job[ModelCard]:
+        arrays, labels = [np.asarray(lazy) for lazy in pixels], list(annotations)
+        for done, pair in enumerate(files):
+            on_progress(Progress("Reading files", done, len(files)))
+            image, found = pair.read()
+            arrays.append(image)
+            labels.append(found)
         training.check_training_input(arrays, labels, settings)
+        on_progress(Progress("Preparing"))
         return session.runner.service.train(
             arrays,
             labels,
@@ -164,7 +169,8 @@ def predict(session: Session) -> None:
         session.selection.choose_sources((layer,))
         session.results.keep_refined(None)
 
-    def start() -> Job[np.ndarray]:
+    def start(on_progress: OnProgress) -> Job[np.ndarray]:
+        on_progress(Progress("Preparing"))
         array = np.asarray(pixels)
         prediction.check_prediction_input(model.card, array)
         run_record.update(record.start_record())
@@ -173,6 +179,7 @@ def predict(session: Session) -> None:
         run_record["image_sha256"] = record.array_sha256(array)
         run_record["settings"] = PredictionSettings().to_dict()
         run_record["training"] = model.card.training.to_dict()
+        on_progress(Progress("Preparing"))
         return session.runner.service.predict(model.path, array)
 
     session.runner.run_job("predict", "Predicting", start, keep)

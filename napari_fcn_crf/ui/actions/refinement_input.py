@@ -11,8 +11,10 @@ from napari.layers import Image, Labels, Layer, Shapes
 
 from napari_fcn_crf.data import probability_sources
 from napari_fcn_crf.data.annotations import class_indices
-from napari_fcn_crf.data.images import IntensityMapping, check_image, drop_alpha, split_channels
+from napari_fcn_crf.data.images import check_image
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.label_values import as_label_values
+from napari_fcn_crf.data.picture import as_picture
 from napari_fcn_crf.pipeline import restriction
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import layers
@@ -91,7 +93,7 @@ class RefinementInput:
         """
         pixels = check_image(self._pixels)
         spatial_shape = pixels.shape[: self.image.ndim]
-        channels_last = drop_alpha(split_channels(pixels, spatial_shape)[0])
+        channels_last = as_picture(pixels, spatial_shape=spatial_shape).channels_last()
         probabilities, values = self._probabilities(spatial_shape)
         return Whole(
             pixels, channels_last, IntensityMapping.fit(channels_last), probabilities, values

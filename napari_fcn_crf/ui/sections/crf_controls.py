@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 
 from napari_fcn_crf.crf import presets
 from napari_fcn_crf.settings import CRFSettings
+from napari_fcn_crf.ui.sections.number_field import NumberField
 from napari_fcn_crf.ui.sections.qt_parts import label_of, present
 
 _SLIDERS = (
@@ -85,7 +86,13 @@ class CRFControls(QWidget):
         self._settings = defaults = CRFSettings()
         self._controls: dict[str, Any] = {
             name: FloatSlider(
-                value=getattr(defaults, name), min=low, max=high, step=0.1, label=label, tooltip=tip
+                value=getattr(defaults, name),
+                min=low,
+                max=high,
+                step=0.1,
+                label=label,
+                tooltip=tip,
+                readout=False,
             )
             for name, label, low, high, tip in _SLIDERS
         }
@@ -95,6 +102,7 @@ class CRFControls(QWidget):
             max=30,
             label="Iterations",
             tooltip="Of the mean field; more than ten seldom changes anything.",
+            readout=False,
         )
         self._controls["engine"] = ComboBox(
             value=defaults.engine,
@@ -105,9 +113,19 @@ class CRFControls(QWidget):
         self._form = QFormLayout()
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setVerticalSpacing(4)
-        for control in self._controls.values():
-            self._form.addRow(control.label, control.native)
-            label_of(self._form, control.native).setToolTip(control.tooltip)
+        self.fields: dict[str, NumberField] = {}
+        for name, control in self._controls.items():
+            row = control.native
+            if name != "engine":
+                self.fields[name] = NumberField(control.label, partial(self._on_typed, name))
+                row = QWidget()
+                line = QHBoxLayout(row)
+                line.setContentsMargins(0, 0, 0, 0)
+                line.setSpacing(4)
+                line.addWidget(control.native, 1)
+                line.addWidget(self.fields[name])
+            self._form.addRow(control.label, row)
+            label_of(self._form, row).setToolTip(control.tooltip)
         self.preset_choice = QComboBox()
         self.preset_choice.setToolTip("Settings by name: published ones, the model's, your own.")
         self.save_button = QPushButton("Keep  ")
@@ -128,6 +146,7 @@ class CRFControls(QWidget):
         layout.addLayout(row)
         layout.addLayout(self._form)
         self._fill_presets()
+        self._show_numbers()
         self.preset_choice.activated.connect(self._on_preset_chosen)
         for name, control in self._controls.items():
             control.changed.connect(partial(self._on_control_changed, name))
@@ -146,11 +165,8 @@ class CRFControls(QWidget):
                     control.value = min(max(value, control.min), control.max)
                 else:
                     control.value = value
-            is_beyond = control.value != value
-            label_of(self._form, control.native).setText(
-                f"{control.label} = {value:g}" if is_beyond else control.label
-            )
         self._settings = settings
+        self._show_numbers()
         self._show_preset()
         self.changed.emit()
 
@@ -194,10 +210,17 @@ class CRFControls(QWidget):
 
     def _on_control_changed(self, name: str, value: Any) -> None:
         self._settings = replace(self._settings, **{name: value})
-        control = self._controls[name]
-        label_of(self._form, control.native).setText(control.label)
+        self._show_numbers()
         self._show_preset()
         self.changed.emit()
+
+    def _on_typed(self, name: str, value: float) -> None:
+        typed: dict[str, Any] = {name: value}
+        self.set_settings(replace(self._settings, **typed))
+
+    def _show_numbers(self) -> None:
+        for name, field in self.fields.items():
+            field.show_number(getattr(self._settings, name))
 
     def _on_preset_chosen(self) -> None:
         chosen = self._presets.get(self.preset_choice.currentText())

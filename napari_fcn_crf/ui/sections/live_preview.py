@@ -136,7 +136,7 @@ class LivePreview(QObject):
     """
 
     _done = Signal(object)
-    _failed = Signal(object)
+    _failed = Signal(object, object)
     shown = Signal()
 
     def __init__(
@@ -158,6 +158,7 @@ class LivePreview(QObject):
         self._thread: threading.Thread | None = None
         self._closed = False
         self._follows = False
+        self._told: tuple[object, ...] = ()
         self._soon = one_shot(self, _DELAY_MS, self._send_moving)
         self._rest = one_shot(self, _REST_MS, self._send_resting)
         self._done.connect(self._show)
@@ -179,7 +180,7 @@ class LivePreview(QObject):
         """Start or stop following; a preview that is stopped is removed."""
         if enabled == self._enabled:
             return
-        self._enabled = enabled
+        self._enabled, self._told = enabled, ()
         if enabled:
             self.source_changed()
         else:
@@ -251,7 +252,7 @@ class LivePreview(QObject):
                     emit(self, "_done", _Picture(frame, region, part.values[classes]))
             except Exception as error:  # noqa: BLE001  shown to the user on the main thread
                 shown = None
-                emit(self, "_failed", error)
+                emit(self, "_failed", frame, error)
             finally:
                 self._follows = False
 
@@ -269,6 +270,8 @@ class LivePreview(QObject):
         image = picture.frame.given.image
         if not self._enabled or image not in self._session.viewer.layers:
             return
+        if self._told and picture.frame.settings != self._told[0]:
+            self._told = ()
         viewer = self._session.viewer
         if self._layer is None or self._layer not in viewer.layers:
             active = viewer.layers.selection.active
@@ -284,8 +287,13 @@ class LivePreview(QObject):
             self._closed = True
             self._condition.notify()
 
-    def _on_failed(self, error: Exception) -> None:
-        show_error(str(error) or type(error).__name__)
+    def _on_failed(self, frame: _Frame, error: Exception) -> None:
+        """Tell once of settings and layers that cannot be refined, not with each frame."""
+        sources = self._session.selection.sources
+        told = frame.settings, frame.given.image, sources, type(error)
+        if told != self._told:
+            self._told = told
+            show_error(str(error) or type(error).__name__)
 
     def _remove_layer(self) -> None:
         layer, self._layer = self._layer, None

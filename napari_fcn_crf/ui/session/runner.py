@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
@@ -19,6 +20,7 @@ from napari_fcn_crf.ui.session.preferences import compute_settings
 from napari_fcn_crf.ui.session.timers import one_shot
 
 _PREPARE_DELAY_MS = 500
+_CANCEL_S = 0.02
 _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
@@ -107,7 +109,7 @@ class Runner(QObject):
         self,
         kind: str,
         title: str,
-        start: Callable[[], Job[Result]],
+        start: Callable[[OnProgress], Job[Result]],
         on_result: Callable[[Result], object],
         on_partial: Callable[[Any], None] | None = None,
     ) -> None:
@@ -116,24 +118,41 @@ class Runner(QObject):
         Parameters
         ----------
         start : callable
-            Starts the job and returns it; runs in the thread, for reading a lazy image takes time.
+            Starts the job and returns it. Runs in a thread, for reading files or a lazy image takes
+            time; is given a function to report `Progress` to, which raises `Cancelled` when the
+            user has.
         """
         settings = compute_settings()
         jobs: list[Job[Result]] = []
-        cancelled: list[bool] = []
+        cancelled = threading.Event()
 
         def work(on_progress: OnProgress) -> Result:
             self.service.configure(settings)
-            job = start()
-            jobs.append(job)
-            if cancelled:
-                job.cancel()
+
+            def report(latest: Progress) -> None:
+                if cancelled.is_set():
+                    raise Cancelled
+                on_progress(latest)
+
+            def begin(_: Job[None]) -> None:
+                jobs.append(start(report))
+                if cancelled.is_set():
+                    jobs[0].cancel()
+
+            # In another thread, which can be left alone with what it cannot be called back from.
+            starting = Job(f"starting {kind}", begin).start()
+            while not starting.done:
+                if cancelled.wait(_CANCEL_S) and not jobs:
+                    raise Cancelled
+                starting.join(_CANCEL_S)
+            starting.result()
+            job = jobs[0]
             for latest in job.events():
                 on_progress(latest)
             return job.result()
 
         def cancel() -> None:
-            cancelled.append(True)
+            cancelled.set()
             for job in jobs:
                 job.cancel()
 

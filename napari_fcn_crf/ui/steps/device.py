@@ -104,13 +104,19 @@ class DeviceStep(Step):
         runner = self.session.runner
         self._asked = None  # a backend may have been installed meanwhile
         runner.run_job(
-            "devices", "Finding devices", runner.service.devices, while_alive(self._fill_devices)
+            "devices",
+            "Finding devices",
+            lambda _: runner.service.devices(),
+            while_alive(self._fill_devices),
         )
 
     def _on_test_clicked(self) -> None:
         runner = self.session.runner
         runner.run_job(
-            "test", "Testing the device", runner.service.test_device, while_alive(self._on_tested)
+            "test",
+            "Testing the device",
+            lambda _: runner.service.test_device(),
+            while_alive(self._on_tested),
         )
 
     def _on_tested(self, test: DeviceTest) -> None:
