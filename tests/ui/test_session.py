@@ -8,7 +8,7 @@ import pytest
 from qtpy.QtCore import QEvent, QObject, Signal
 from qtpy.QtWidgets import QApplication
 
-from napari_fcn_crf.data.images import IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.labelled_folder import PairFiles
 from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
