@@ -76,9 +76,9 @@ def test_too_few_classes(viewer, panel, session, qtbot, notes, two_squares, valu
     _train_is_refused(viewer, panel, session, qtbot, notes, expected)
 
 
-def _nan(image):
+def _infinite(image):
     image = image.astype(float)
-    image[3, 4] = np.nan
+    image[3, 4] = np.inf
     return image
 
 
@@ -86,10 +86,10 @@ def _nan(image):
     ("spoil", "expected"),
     [
         (lambda image: image[:31, :31], ("at least 32 x 32", "31 x 31", "rescale")),
-        (_nan, ("finite", "1 of 4096", "nan_to_num")),
+        (_infinite, ("infinite", "1 of 4096", "nan_to_num")),
         (lambda image: np.full_like(image, 9), ("contrast", "9", "another image")),
     ],
-    ids=["small", "nan", "constant"],
+    ids=["small", "infinite", "constant"],
 )
 def test_unfit_images(viewer, panel, session, qtbot, notes, two_squares, spoil, expected):
     image, labels = two_squares
