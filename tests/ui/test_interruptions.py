@@ -191,7 +191,9 @@ def test_second_start_is_refused(viewer, panel, session, squares, qtbot):
     click(qtbot, train.train_button)
     assert not panel.steps[PredictStep].predict_button.button.isEnabled()
     with pytest.raises(ValueError, match="still running"):
-        session.runner.run("refine", "Refining", lambda _: None, lambda: None, lambda _: None)
+        session.runner.run(
+            "refine", "Refining", lambda report: None, lambda: None, lambda result: None
+        )
     _cancel(qtbot, session)
 
 

@@ -1,4 +1,4 @@
-"""A line in which a number is typed, taken as it is or not at all."""
+"""Number field: a line in which a number is typed, taken as it is or not at all."""
 
 from __future__ import annotations
 
