@@ -39,6 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from napari_fcn_crf.data import image_files
+    from napari_fcn_crf.data.probability_sources import as_fractions
     from napari_fcn_crf.model.card import read_card
     from napari_fcn_crf.pipeline.refinement import limit_threads, refine
 
@@ -50,7 +51,8 @@ def run(arguments: argparse.Namespace) -> None:
     class_values = as_label_values(read.class_values)
     folder = folder_for_results(arguments.output)
     with progress_bar(arguments.image.name) as on_progress:
-        marginals = refine(image, read.values, settings, on_progress=on_progress)
+        probabilities, note = as_fractions(read.values)
+        marginals = refine(image, probabilities, settings, on_progress=on_progress)
     classes = marginals.argmax(axis=0)
     changed = np.mean(classes != read.values.argmax(axis=0))
     stem = arguments.image.stem
@@ -58,6 +60,8 @@ def run(arguments: argparse.Namespace) -> None:
     image_files.write_probabilities(
         folder / f"{stem}_refined_probabilities.tif", marginals, read.class_values
     )
+    if note:
+        say(note)
     say(f"{changed:.1%} of the pixels changed. Wrote {folder}")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from napari_fcn_crf.data.annotations import as_label_array
 from napari_fcn_crf.input_error import InputError
 
 Zero = Literal["unknown", "background"]
+_WHOLE = (np.uint8, np.uint16)
 Probabilities = npt.NDArray[np.float32]
 
 
@@ -64,10 +65,39 @@ def from_labels(
     return probabilities, tuple(values)
 
 
-def class_axis_first(
-    array: npt.NDArray[np.floating], spatial_shape: tuple[int, ...]
-) -> Probabilities:
+def as_fractions(probabilities: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], str]:
+    """Return probabilities that another tool has exported as whole numbers as fractions of 1.
+
+    Parameters
+    ----------
+    probabilities : array, shape `(n_classes, *spatial)`
+        Those of 8 or 16 bits without a sign go to 255 or 65535, unless none is above 1.
+
+    Returns
+    -------
+    probabilities : array, shape `(n_classes, *spatial)`
+        Other types as they are. Where a sum is not 1 for rounding alone, it is made so.
+    note : str
+        A sentence on what was done; empty if nothing was.
+    """
+    if probabilities.dtype not in _WHOLE or not probabilities.size or probabilities.max() <= 1:
+        return probabilities, ""
+    highest = int(np.iinfo(probabilities.dtype).max)
+    fractions = probabilities.astype(np.float32) / np.float32(highest)
+    total = fractions.sum(axis=0)
+    # Each class is off by half a step at most.
+    if len(fractions) > 1 and (abs(total - 1) <= len(fractions) / highest).all():
+        fractions /= total
+    return fractions, (
+        f"The probabilities are whole numbers of type {probabilities.dtype}; they were divided by "
+        f"{highest}."
+    )
+
+
+def class_axis_first(array: npt.NDArray[Any], spatial_shape: tuple[int, ...]) -> npt.NDArray[Any]:
     """Return probabilities with their class axis in front, wherever it is.
+
+    They are float32, or still the whole numbers that `as_fractions` takes.
 
     Parameters
     ----------
@@ -83,8 +113,11 @@ def class_axis_first(
     """
     for axis in range(array.ndim):
         if array.shape[:axis] + array.shape[axis + 1 :] == spatial_shape:
+            first = np.moveaxis(array, axis, 0)
+            if first.dtype in _WHOLE:
+                return first
             with np.errstate(over="ignore"):  # to infinity, which is refused
-                return np.moveaxis(array, axis, 0).astype(np.float32)
+                return first.astype(np.float32)
     raise InputError(
         f"Expected probabilities of the image's shape {spatial_shape} and one axis more, the "
         f"classes, but their shape is {array.shape}. Choose the layer that was predicted from this "

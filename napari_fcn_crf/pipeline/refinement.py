@@ -12,8 +12,9 @@ import numpy.typing as npt
 from napari_fcn_crf.data.images import check_image, planes
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.picture import as_picture, same_spatial_shape
+from napari_fcn_crf.data.probability_sources import as_fractions
 from napari_fcn_crf.input_error import InputError
-from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, slice_of
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, slice_of, with_note
 from napari_fcn_crf.settings import CRFSettings
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def refine(
     image : array or Picture
         Of an array, the axis that the probabilities lack, the last or else the first, is channels.
     probabilities : array, shape `(n_classes, *spatial)`
-        The network's, or any other classifier's.
+        The network's, or any other classifier's; unsigned whole numbers of 8 or 16 bits are divided
+        by the highest there can be.
     settings : CRFSettings, optional
     on_progress : callable, optional
         Called with a `Progress` after each mean-field iteration.
@@ -79,7 +81,8 @@ def refine(
     from napari_fcn_crf.crf.dense_crf import DenseCRF
 
     settings = settings or CRFSettings()
-    given = np.asarray(probabilities)
+    given, note = as_fractions(np.asarray(probabilities))
+    on_progress = with_note(on_progress, note)
     picture = as_picture(image, axes, spatial_shape=given.shape[1:])
     spatial = picture.spatial_shape
     unary = check_probabilities(given, spatial).reshape(-1, *spatial)

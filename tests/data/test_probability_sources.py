@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from napari_fcn_crf.data.probability_sources import (
+    as_fractions,
     class_axis_first,
     from_labels,
     from_single_classes,
@@ -72,3 +73,25 @@ def test_numbers_too_large_for_probabilities_are_told_as_they_are():
         from_single_classes([np.array([[1e308, -1e300]])])
     with pytest.raises(ValueError, match="infinite"):
         check_probabilities(class_axis_first(np.full((2, 5, 7), 1e308), (5, 7)), (5, 7))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_whole_numbers_are_fractions_of_the_highest(kind: type) -> None:
+    highest = np.iinfo(kind).max
+    given = np.random.default_rng(0).dirichlet(np.ones(12), (5, 6)).transpose(2, 0, 1)
+    exported = np.round(given * highest).astype(kind)
+    fractions, note = as_fractions(exported)
+    np.testing.assert_allclose(fractions, given, atol=12 / highest)
+    np.testing.assert_allclose(fractions.sum(axis=0), 1, atol=1e-6)
+    assert f"divided by {highest}" in note
+    # What does not sum up is not made to.
+    fractions, _ = as_fractions(exported // 2)
+    assert fractions.sum(axis=0).max() < 0.6
+
+
+def test_ones_and_fractions_stay() -> None:
+    ones = np.eye(2, dtype=np.uint8)[:, :, np.newaxis]
+    for given in (ones, ones.astype(np.float32)):
+        kept, note = as_fractions(given)
+        assert kept is given
+        assert note == ""
