@@ -54,7 +54,9 @@ def remove_small_regions(labels: Labels, minimum_px: int) -> Labels:
     return cleaned
 
 
-def split_instances(labels: Labels, value: int, minimum_distance_px: int = 5) -> Labels:
+def split_instances(
+    labels: Labels, value: int, minimum_distance_px: int = 5, border: int | None = None
+) -> Labels:
     """Number the objects of one class, cutting those that touch at their waists.
 
     Parameters
@@ -64,6 +66,8 @@ def split_instances(labels: Labels, value: int, minimum_distance_px: int = 5) ->
         The class whose objects are told apart.
     minimum_distance_px : int
         Least distance between the centres of two objects.
+    border : int, optional
+        The class of the objects' borders, if there is one; each goes to the object inside it.
 
     Returns
     -------
@@ -105,6 +109,12 @@ def split_instances(labels: Labels, value: int, minimum_distance_px: int = 5) ->
     seeds = np.zeros(mask.shape, np.int32)
     seeds[tuple(centres.T)] = np.arange(1, len(centres) + 1)
     instances: Labels = watershed(-distance, seeds, mask=mask).astype(np.int32)
+    if border is not None:
+        whole = mask | (labels == border)
+        instances = watershed(np.zeros(mask.shape, np.uint8), instances, mask=whole)
+        # Objects so thin that they have nothing inside.
+        rest = label(whole & (instances == 0), connectivity=1)
+        instances = np.where(rest > 0, rest + instances.max(), instances).astype(np.int32)
     return instances
 
 

@@ -160,6 +160,18 @@ def test_refines_labels_of_any_size(files: Path, capsys: pytest.CaptureFixture[s
     np.testing.assert_array_equal(labels, np.array([3, 2**40])[given.argmax(axis=0)])
 
 
+def test_refines_probabilities_of_8_bits(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = np.random.default_rng(0).dirichlet(np.ones(3), (60, 70)).transpose(2, 0, 1)
+    exported = np.round(255 * given).astype(np.uint8)
+    tifffile.imwrite(files / "given.tif", exported, photometric="minisblack")
+    arguments = ["refine", "cat.tif", "given.tif", "-o", "results", "--iterations", "0"]
+    with contextlib.chdir(files):
+        assert main(arguments) == 0
+    assert "of type uint8; they were divided by 255." in capsys.readouterr().out
+    after = image_files.read_probabilities(files / "results" / "cat_refined_probabilities.tif")
+    np.testing.assert_allclose(after.values, given, atol=3 / 255)
+
+
 def test_nothing_moves_the_cursor(
     files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

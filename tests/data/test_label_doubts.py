@@ -92,9 +92,21 @@ def _strokes(n: int) -> np.ndarray:
         # A large region of 255, and a stroke of it.
         (np.where(_classes(3) == 2, 255, np.pad(np.ones((60, 120)), ((60, 0), (0, 0)))), "mask"),
         (np.where(_strokes(2) == 2, 255, _strokes(2)), "scribbles"),
+        (np.where(_strokes(2).T == 2, 255, _strokes(2).T), "scribbles"),
         (np.zeros((40, 40), np.uint8), "scribbles"),
     ],
-    ids=["voc", "3 strokes", "12 strokes", "2 objects", "0/255", "grey", "255", "stroke", "empty"],
+    ids=[
+        "voc",
+        "3 strokes",
+        "12 strokes",
+        "2 objects",
+        "0/255",
+        "grey",
+        "255",
+        "stroke",
+        "upright",
+        "empty",
+    ],
 )
 def test_what_there_is_no_doubt_about(labels: np.ndarray, mode: str) -> None:
     assert label_doubt(count_labels(labels.astype(np.uint8)), mode) is None

@@ -12,8 +12,10 @@ import pytest
 import napari_fcn_crf as nfc
 from napari_fcn_crf.cli.options import OneLineParser, add_settings, read_settings
 from napari_fcn_crf.data.annotations import IGNORE
+from napari_fcn_crf.pipeline.training_input import check_training_input
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
+from tests.labels import cells, shown
 
 FCN32S = TrainingSettings(architecture="fcn32s", weights="random")
 
@@ -191,3 +193,11 @@ def test_options_of_the_command_line() -> None:
     with pytest.raises(ValueError, match="patience must be a whole number of at least 0"):
         TrainingSettings(patience=-1)
     assert TrainingSettings.paper().mode == "full"
+
+
+def test_labels_that_look_like_something_else_are_refused_unless_trusted() -> None:
+    labels = cells(3, pitch=12)
+    with pytest.raises(ValueError, match=r"9 labels.*labels='objects'.*trust_labels=True"):
+        nfc.train(shown(labels), labels)
+    checked = check_training_input(shown(labels), labels, replace(FCN32S, trust_labels=True))
+    assert list(checked.counts) == list(range(1, 10))

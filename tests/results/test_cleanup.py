@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from napari_fcn_crf.data.objects import object_classes
 from napari_fcn_crf.results.cleanup import remove_small_regions, split_instances
+from tests.labels import touching_squares
 
 
 @pytest.fixture
@@ -70,3 +72,13 @@ def test_an_absent_class_is_named():
         split_instances(np.array([[0, 3]]), 9)
     with pytest.raises(ValueError, match=r"found are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 90 more\."):
         split_instances(np.arange(100)[None], 100)
+
+
+def test_borders_tell_touching_objects_apart() -> None:
+    numbered = touching_squares()
+    numbered[25:27, 4:6] = 4  # nothing but border
+    classes = object_classes(numbered, with_border=True)
+    split = split_instances(classes, 1, border=2)
+    np.testing.assert_array_equal(split > 0, numbered > 0)
+    pairs = {(int(one), int(other)) for one, other in zip(split.flat, numbered.flat, strict=True)}
+    assert len(pairs) == 4

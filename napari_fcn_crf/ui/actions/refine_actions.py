@@ -13,6 +13,7 @@ from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
 
 from napari_fcn_crf.data.images import planes
+from napari_fcn_crf.data.objects import BORDER, OBJECT
 from napari_fcn_crf.data.picture import same_spatial_shape
 from napari_fcn_crf.model import record
 from napari_fcn_crf.pipeline import refinement
@@ -93,6 +94,8 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
         before, after = arrays.values[before], arrays.values[after]
         changed = changed_fraction(before, after)
         run_record["seconds"] = round(time.perf_counter() - began, 3)
+        if arrays.note:
+            run_record["note"] = arrays.note
         return _Outcome(
             Made.of(before, earlier["predicted"]),
             Made.of(after, earlier["refined"]),
@@ -115,6 +118,8 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
 
     def keep(outcome: _Outcome) -> Iterator[None]:
         preview_layers.remove_preview(session.viewer)
+        if note := outcome.record["refinement"].get("note"):
+            show_info(note)
         if image not in session.viewer.layers:
             show_info(f"'{image.name}' was closed; its refinement is not shown.")
             return
@@ -250,12 +255,20 @@ def remove_small(session: Session, minimum_px: int) -> None:
 
 
 def split_instances(session: Session, value: int, minimum_distance_px: int) -> None:
-    """Add a layer in which the objects of one class are numbered."""
+    """Add a layer in which the objects of one class are numbered.
+
+    Of a network that has learnt borders, they are the objects inside these.
+    """
+    _, source = _refined_to_tidy(session)
+    learnt = our_metadata(source).get("record", {}).get("prediction", {}).get("training", {})
+    border = None
+    if learnt.get("labels") == "objects-border":
+        value, border = OBJECT, BORDER
     _tidy(
         session,
         "Splitting objects",
         "instances",
-        lambda labels: cleanup.split_instances(labels, value, minimum_distance_px),
+        lambda labels: cleanup.split_instances(labels, value, minimum_distance_px, border),
         {"objects_of_label": value, "smallest_distance_px": minimum_distance_px},
     )
 

@@ -15,6 +15,7 @@ from napari_fcn_crf.data.images import check_image
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.data.picture import Picture
+from napari_fcn_crf.data.probability_scale import on_unit_scale
 from napari_fcn_crf.pipeline import restriction
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import layers
@@ -103,8 +104,8 @@ class RefinementInput:
         """
         image = check_image(self.picture.channels_last())
         mapping = IntensityMapping.fit(image)
-        probabilities, values = self._probabilities(self.picture.spatial_shape)
-        return Whole(mapping.without_nan(image), mapping, probabilities, values)
+        probabilities, values, note = self._probabilities(self.picture.spatial_shape)
+        return Whole(mapping.without_nan(image), mapping, probabilities, values, note)
 
     def arrays(self, whole: Whole | None = None) -> Arrays:
         """Return the arrays of the slice to refine, or of everything.
@@ -132,6 +133,7 @@ class RefinementInput:
             whole=whole.probabilities,
             values=as_label_values(whole.values),
             annotated=annotated,
+            note=whole.note,
         )
 
     def restrict(self, before: np.ndarray, after: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -144,19 +146,23 @@ class RefinementInput:
             after = restriction.only_class(before, after, int(np.flatnonzero(values == only)[0]))
         return after
 
-    def _probabilities(self, spatial_shape: tuple[int, ...]) -> tuple[np.ndarray, tuple[int, ...]]:
+    def _probabilities(
+        self, spatial_shape: tuple[int, ...]
+    ) -> tuple[np.ndarray, tuple[int, ...], str]:
         arrays = [np.asarray(source) for source in self._sources]
         if self._is_labels:
-            return probability_sources.from_labels(
+            return *probability_sources.from_labels(
                 arrays[0].reshape(spatial_shape), self.options.confidence, self.options.zero
-            )
+            ), ""
         if len(arrays) > 1 or arrays[0].ndim == len(spatial_shape):
             probabilities = probability_sources.from_single_classes(arrays)
         else:
             probabilities = probability_sources.class_axis_first(arrays[0], spatial_shape)
+        # They were scaled on the way, and that is to be said.
+        note = next(filter(None, (on_unit_scale(array)[1] for array in arrays)), "")
         # Classes of another tool are numbered from 1, so that each shows a colour.
         values = self._noted_values or tuple(range(1, len(probabilities) + 1))
-        return probabilities, values
+        return probabilities, values, note
 
 
 @dataclass(frozen=True)
@@ -171,12 +177,15 @@ class Whole:
     probabilities : array of float32, shape `(n_classes, *spatial)`
     values : tuple of int
         Label value of each class.
+    note : str
+        A sentence on what was done to the probabilities; empty if nothing was.
     """
 
     image: np.ndarray
     intensity: IntensityMapping
     probabilities: np.ndarray
     values: tuple[int, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,6 +204,8 @@ class Arrays:
         Label value of each class.
     annotated : array of int, optional
         Class index of annotated pixels, or -1.
+    note : str
+        As of `Whole`.
     """
 
     image: np.ndarray
@@ -203,6 +214,7 @@ class Arrays:
     whole: np.ndarray
     values: np.ndarray
     annotated: np.ndarray | None
+    note: str = ""
 
     def mapped(self) -> np.ndarray:
         """Return the image on the 0-255 scale, float32."""
