@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import reprlib
 from dataclasses import dataclass, fields, replace
 from numbers import Integral, Real
@@ -158,7 +159,8 @@ class TrainingSettings(_Settings):
     def __post_init__(self) -> None:
         self._check_literals()
         require("iterations", self.iterations, self.iterations >= 1, "at least 1")
-        require("learning_rate", self.learning_rate, self.learning_rate > 0, "above 0")
+        rate = self.learning_rate
+        require("learning_rate", rate, 0 < rate < math.inf, "above 0 and finite")
         rate = self.backbone_rate
         require("backbone_rate", rate, 0 < rate <= 1, "above 0 and at most 1")
         require("dropout", self.dropout, 0 <= self.dropout < 1, "at least 0 and below 1")

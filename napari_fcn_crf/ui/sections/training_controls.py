@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, SpinBox
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from magicgui.widgets import CheckBox, ComboBox, Container, SpinBox
+from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui.sections.collapsible import collapsible
+from napari_fcn_crf.ui.sections.number_field import NumberField
 from napari_fcn_crf.ui.sections.tensorboard_choice import TensorBoardChoice
 
 _MODES = [
@@ -16,6 +18,20 @@ _MODES = [
     ("quick: only the head", "quick"),
     ("full: every layer", "full"),
 ]
+
+
+_UNDER_MORE = (
+    *("mode", "validation_fraction", "patience", "augment", "learning_rate", "dropout"),
+    *("class_weights", "loss_reduction", "seed"),
+)
+_FRACTIONS = {
+    "validation_fraction": (
+        "Held out",
+        "Share of the strokes on which the result is measured instead of learnt, up to 0.5.",
+    ),
+    "learning_rate": ("Learning rate", "Of the Adam optimizer (α)."),
+    "dropout": ("Dropout", "Fraction of fc6 and fc7 left out at random in each step."),
+}
 
 
 class TrainingControls(QWidget):
@@ -40,14 +56,6 @@ class TrainingControls(QWidget):
                 tooltip="Quick leaves the convolutions as they are and computes their features "
                 "once; automatic is quick on a CPU with weights that were learnt before.",
             ),
-            "validation_fraction": FloatSpinBox(
-                value=defaults.validation_fraction,
-                min=0,
-                max=0.5,
-                step=0.1,
-                label="Held out",
-                tooltip="Share of the strokes on which the result is measured instead of learnt.",
-            ),
             "patience": SpinBox(
                 value=defaults.patience,
                 min=0,
@@ -60,22 +68,6 @@ class TrainingControls(QWidget):
                 text="Turn and flip",
                 label="",
                 tooltip="Show the image turned and flipped as well.",
-            ),
-            "learning_rate": FloatSpinBox(
-                value=defaults.learning_rate,
-                min=1e-7,
-                max=1,
-                step=1e-4,
-                label="Learning rate",
-                tooltip="Of the Adam optimizer (α).",
-            ),
-            "dropout": FloatSpinBox(
-                value=defaults.dropout,
-                min=0,
-                max=0.95,
-                step=0.05,
-                label="Dropout",
-                tooltip="Fraction of fc6 and fc7 left out at random in each step.",
             ),
             "class_weights": ComboBox(
                 value=defaults.class_weights,
@@ -97,14 +89,18 @@ class TrainingControls(QWidget):
                 tooltip="The same seed gives the same result on the same computer.",
             ),
         }
-        self._named["learning_rate"].native.setDecimals(7)
+        self._fractions = {name: getattr(defaults, name) for name in _FRACTIONS}
+        self.fields: dict[str, NumberField] = {}
         self._main = Container(widgets=[self.iterations])
         self._main.margins = (0, 0, 0, 0)
-        self._rest = Container(
-            widgets=[w for w in self._named.values() if w is not self.iterations]
-        )
+        rest = QWidget()
+        form = QFormLayout(rest)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setVerticalSpacing(4)
+        for name in _UNDER_MORE:
+            form.addRow(*self._row(name))
         more = collapsible("More")
-        more.addWidget(self._rest.native)
+        more.addWidget(rest)
         self.tensorboard = TensorBoardChoice()
         more.addWidget(self.tensorboard)
         layout = QVBoxLayout(self)
@@ -115,4 +111,25 @@ class TrainingControls(QWidget):
 
     def values(self) -> dict[str, Any]:
         """Return what the controls say, by the settings' names."""
-        return {name: control.value for name, control in self._named.items()}
+        for field in self.fields.values():
+            field.take_typed()
+        return {name: control.value for name, control in self._named.items()} | self._fractions
+
+    def _row(self, name: str) -> tuple[QLabel, QWidget]:
+        """Return a setting's label and what it is set with."""
+        if name in _FRACTIONS:
+            title, tooltip = _FRACTIONS[name]
+            control = self.fields[name] = NumberField(title, partial(self._on_typed, name))
+            control.show_number(self._fractions[name])
+            control.setToolTip(tooltip)
+        else:
+            title, tooltip = self._named[name].label, self._named[name].tooltip
+            control = self._named[name].native
+        label = QLabel(title)
+        label.setToolTip(tooltip)
+        return label, control
+
+    def _on_typed(self, name: str, value: float) -> None:
+        TrainingSettings(**{name: value})  # refuses what is none
+        self._fractions[name] = value
+        self.fields[name].show_number(value)
