@@ -112,7 +112,7 @@ class TrainingSettings(Settings):
     learning_rate: Annotated[
         float,
         {"label": "Learning rate", "min": 1e-7, "max": 1, "step": 1e-4},
-        Bounds(0, above=True),
+        Bounds(0, above=True, below=True),
     ] = 1e-3
     backbone_rate: Annotated[float, Bounds(0, 1, above=True)] = 0.1
     rates: Rates = "fitted"

@@ -79,6 +79,7 @@ def _type(field, text: str) -> None:
         ("bilateral_sigma_intensity", "1e-6", 1e-6, "1e-06"),
         ("gaussian_sigma_px", "1e9", 1e9, "1e+09"),
         ("gaussian_sigma_px", "0,25", 0.25, "0.25"),
+        ("gaussian_sigma_px", "12345678.9", 12345678.9, "1.23e+07"),
         ("gaussian_weight", "1234.5678", 1234.5678, "1234.57"),
         ("iterations", "600", 600, "600"),
         ("iterations", "0", 0, "0"),
@@ -91,7 +92,9 @@ def test_what_is_typed_is_set(controls, qtbot, name, typed, value, shown) -> Non
     with qtbot.waitSignal(controls.changed, timeout=1000):
         _type(controls.fields[name], typed)
     assert controls.settings() == before
-    assert controls.fields[name].text() == shown
+    field = controls.fields[name]
+    assert field.text() == shown
+    assert field.fontMetrics().horizontalAdvance(shown) < field.contentsRect().width() - 4
     # To leave a field with fewer digits than the value has changes nothing.
     QTest.keyClick(controls.fields[name], Qt.Key.Key_Return)
     assert controls.settings() == before

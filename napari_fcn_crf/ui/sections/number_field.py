@@ -8,11 +8,12 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit
 
-_WIDTH_CHARACTERS = 7
+_WIDTH_CHARACTERS = 8
+_MOST_DIGITS = 6
 
 
 class NumberField(QLineEdit):
-    """Shows a number in six digits and hands on what is typed, exactly.
+    """Shows a number in as many digits as fit, six at most, and hands on what is typed, exactly.
 
     Qt's own fields for numbers drop the keys that do not fit their range and digits, and so make
     16 of 1e-6.
@@ -32,16 +33,19 @@ class NumberField(QLineEdit):
         self._take = take
         self._shown = ""
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.setFixedWidth(self.fontMetrics().horizontalAdvance("0" * _WIDTH_CHARACTERS) + 12)
-        self.editingFinished.connect(self._on_editing_finished)
+        self.setFixedWidth(self.fontMetrics().horizontalAdvance("0" * _WIDTH_CHARACTERS) + 6)
+        self.editingFinished.connect(self.take_typed)
 
     def show_number(self, value: float) -> None:
         """Show a number that is set elsewhere."""
-        self._shown = f"{value:.6g}"
+        texts = [f"{value:.{digits}g}" for digits in range(_MOST_DIGITS, 0, -1)]
+        # Without the end of 1.23457e+06 it would look like one.
+        self._shown = next((text for text in texts if len(text) <= _WIDTH_CHARACTERS), texts[-1])
         self.setText(self._shown)
         self.setCursorPosition(0)
 
-    def _on_editing_finished(self) -> None:
+    def take_typed(self) -> None:
+        """Hand on what was typed, as leaving the field does; a click on a Mac does not leave it."""
         typed = self.text().strip().replace(",", ".")
         # What is shown may have fewer digits than what is set.
         if typed == self._shown:

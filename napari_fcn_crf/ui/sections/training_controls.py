@@ -1,19 +1,21 @@
-"""Training settings as controls; what most people need not see is under More."""
+"""Training settings: iterations, and behind "More" the rest."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from magicgui.widgets import Container
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_fcn_crf.settings import TrainingSettings
+from napari_fcn_crf.settings_base import describe
 from napari_fcn_crf.ui.sections.collapsible import collapsible
-from napari_fcn_crf.ui.sections.setting_control import setting_control
+from napari_fcn_crf.ui.sections.number_field import NumberField
+from napari_fcn_crf.ui.sections.setting_control import setting_control, tip_of
 from napari_fcn_crf.ui.sections.tensorboard_choice import TensorBoardChoice
 
-_NAMES = (
-    "iterations",
+_UNDER_MORE = (
     "mode",
     "validation_fraction",
     "patience",
@@ -24,7 +26,8 @@ _NAMES = (
     "loss_reduction",
     "seed",
 )
-"""The settings with a control, from top to bottom."""
+_TYPED = ("validation_fraction", "learning_rate", "dropout")
+"""Numbers of any notation, which Qt's own boxes do not take."""
 
 
 class TrainingControls(QWidget):
@@ -32,15 +35,24 @@ class TrainingControls(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._named = {name: setting_control(TrainingSettings, name) for name in _NAMES}
+        self._named = {
+            name: setting_control(TrainingSettings, name)
+            for name in ("iterations", *_UNDER_MORE)
+            if name not in _TYPED
+        }
         self.iterations = self._named["iterations"]
+        self._typed = {name: getattr(TrainingSettings(), name) for name in _TYPED}
+        self.fields: dict[str, NumberField] = {}
         self._main = Container(widgets=[self.iterations])
         self._main.margins = (0, 0, 0, 0)
-        self._rest = Container(
-            widgets=[w for w in self._named.values() if w is not self.iterations]
-        )
+        rest = QWidget()
+        form = QFormLayout(rest)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setVerticalSpacing(4)
+        for name in _UNDER_MORE:
+            form.addRow(*self._row(name))
         more = collapsible("More")
-        more.addWidget(self._rest.native)
+        more.addWidget(rest)
         self.tensorboard = TensorBoardChoice()
         more.addWidget(self.tensorboard)
         layout = QVBoxLayout(self)
@@ -51,4 +63,25 @@ class TrainingControls(QWidget):
 
     def values(self) -> dict[str, Any]:
         """Return what the controls say, by the settings' names."""
-        return {name: control.value for name, control in self._named.items()}
+        for field in self.fields.values():
+            field.take_typed()
+        return {name: control.value for name, control in self._named.items()} | self._typed
+
+    def _row(self, name: str) -> tuple[QLabel, QWidget]:
+        """Return a setting's label and what it is set with."""
+        tip = tip_of(TrainingSettings, name)
+        if name in _TYPED:
+            title = str(describe(TrainingSettings)[name].options["label"])
+            control = self.fields[name] = NumberField(title, partial(self._on_typed, name))
+            control.show_number(self._typed[name])
+            control.setToolTip(tip)
+        else:
+            title, control = self._named[name].label, self._named[name].native
+        label = QLabel(title)
+        label.setToolTip(tip)
+        return label, control
+
+    def _on_typed(self, name: str, value: float) -> None:
+        TrainingSettings(**{name: value})  # refuses what is none
+        self._typed[name] = value
+        self.fields[name].show_number(value)
