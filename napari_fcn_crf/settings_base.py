@@ -54,7 +54,7 @@ class Bounds:
         )
         from_low = f"above {low}" if self.above else f"of at least {low}"
         if self.highest == math.inf:
-            return from_low
+            return f"{from_low} and finite" if self.below else from_low
         if not self.above and not self.below:
             return f"from {low} to {high}"
         return f"{from_low} and {'below' if self.below else 'at most'} {high}"

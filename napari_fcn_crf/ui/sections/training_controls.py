@@ -81,7 +81,7 @@ class TrainingControls(QWidget):
         label.setToolTip(tip)
         return label, control
 
-    def _on_typed(self, name: str, value: float) -> None:
+    def _on_typed(self, name: str, value: Any) -> None:
         TrainingSettings(**{name: value})  # refuses what is none
         self._typed[name] = value
         self.fields[name].show_number(value)
