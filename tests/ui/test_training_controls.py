@@ -60,8 +60,12 @@ def test_what_is_being_typed_counts(controls) -> None:
             "1e400",
             "learning_rate must be a number above 0 and finite, but is inf.",
         ),
-        ("dropout", "1", "dropout must be at least 0 and below 1, but is 1."),
-        ("validation_fraction", "0.6", "validation_fraction must be from 0 to 0.5, but is 0.6."),
+        ("dropout", "1", "dropout must be a number of at least 0 and below 1, but is 1."),
+        (
+            "validation_fraction",
+            "0.6",
+            "validation_fraction must be a number from 0 to 0.5, but is 0.6.",
+        ),
         ("dropout", "half", "Dropout must be a number, but 'half' is none."),
     ],
 )
