@@ -108,7 +108,7 @@ def test_the_crfs_defaults_are_the_tutorials() -> None:
         (
             TrainingSettings,
             {"learning_rate": 0.0},
-            "learning_rate must be a number above 0, but is 0",
+            "learning_rate must be a number above 0 and finite, but is 0",
         ),
         (TrainingSettings, {"dropout": 1.0}, "dropout must be a number of at least 0 and below 1"),
         (TrainingSettings, {"seed": -1}, "seed must be a whole number from 0 to 4294967295"),
