@@ -108,6 +108,19 @@ def test_a_damaged_state_is_named(pairs: Any, tmp_path: Path, damage: bytes) -> 
     assert models.load_model(path).optimizer is None
 
 
+def test_a_damaged_state_inside_a_model_is_named(pairs: Any, tmp_path: Path) -> None:
+    path = tmp_path / "model.keras"
+    model = nfc.train(*pairs, replace(FULL, iterations=1))
+    models.save_model(model, path, optimizer=True)
+    with zipfile.ZipFile(path) as archive:
+        (at,) = (one.header_offset for one in archive.infolist() if "optimizer" in one.filename)
+    content = bytearray(path.read_bytes())
+    content[at : at + 4] = b"????"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"optimizer in model\.keras.*remove it"):
+        models.load_model(path, optimizer=True)
+
+
 def test_a_state_with_python_objects_is_refused(pairs: Any, tmp_path: Path) -> None:
     path = tmp_path / "model.keras"
     nfc.train(*pairs, replace(FULL, iterations=1), checkpoint_path=path)

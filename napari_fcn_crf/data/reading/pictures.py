@@ -46,7 +46,8 @@ def read_picture_file(path: Path, purpose: str) -> Raster:
             f"{quoted(path.name)} has more pixels than are read from a picture file "
             f"({2 * (Image.MAX_IMAGE_PIXELS or 0)} at most). Convert it to TIFF."
         ) from error
-    except DECODING as error:
+    except (*DECODING, MemoryError) as error:
+        # What memory suffices for was looked at, so it asks for more than an image has.
         raise unreadable(path, purpose) from error
 
 

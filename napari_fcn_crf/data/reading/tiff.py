@@ -63,7 +63,8 @@ def read_tiff(path: Path, purpose: Purpose) -> Raster:
         raise
     except ImportError as error:
         raise _no_decoder(path, str(error)) from error
-    except DECODING as error:
+    except (*DECODING, MemoryError) as error:
+        # What memory suffices for was looked at, so it asks for more than an image has.
         raise unreadable(path, purpose) from error
 
 

@@ -122,6 +122,10 @@ def load_optimizer(path: str | Path, card: ModelCard, network: Any) -> Optimizer
         return None
     with open_zip(path) as archive:
         if OPTIMIZER_MEMBER in archive.namelist():
-            with archive.open(OPTIMIZER_MEMBER) as member:
+            try:
+                opened = archive.open(OPTIMIZER_MEMBER)
+            except ZIP_ERRORS as error:
+                raise optimizer_state.unreadable(path.name) from error
+            with opened as member:
                 return optimizer_state.read(member, path.name, card, network)
     return optimizer_state.read_sidecar(path, card, network)

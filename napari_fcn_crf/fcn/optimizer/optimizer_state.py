@@ -156,12 +156,17 @@ def read(file: IO[bytes], name: str, card: ModelCard, network: Any) -> Optimizer
                 with archive.open(f"{key}.npy") as member:
                     arrays[key] = np.lib.format.read_array(member, allow_pickle=False)
     except (*ZIP_ERRORS, LookupError, ValueError) as error:
-        raise InputError(
-            f"Expected the state of an optimizer in {quoted(name)}, but it cannot be read as one. "
-            "It may be truncated; remove it to go on without it."
-        ) from error
+        raise unreadable(name) from error
     state = OptimizerState(arrays)
     return state if state.losses == card.losses else None
+
+
+def unreadable(name: str) -> InputError:
+    """Return what to raise where a file holds no state that can be read."""
+    return InputError(
+        f"Expected the state of an optimizer in {quoted(name)}, but it cannot be read as one. "
+        "It may be truncated; remove it to go on without it."
+    )
 
 
 def _is_of(
