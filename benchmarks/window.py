@@ -7,6 +7,12 @@ the network. Printed are, for each action, how late ticks came (p50, p99 and max
 clock and by the processor time of the main thread, which other programs do not lengthen; and, for
 what took more than 50 ms of that, whose code ran. `a > b` is b, of napari or another package, that
 a of ours called. Adding, renewing and drawing layers is napari's; it is measured and named, too.
+
+What stays is napari's, once in its life and whatever the layer's size; layers are made on the main
+thread only. Its first labels layer imports scipy.ndimage and scikit-image, 0.3 s; each later one
+takes 5 ms. Its first colours by label, such as those that come with a model, make it compile a
+dictionary of numba's, which no cache keeps, 0.7 s for each integer type. A layer that is added gets
+controls and, if it has labels, a polygon to draw with, whose shaders take up to 0.3 s.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from napari.layers import Image
+from napari.utils.colormaps import CyclicLabelColormap
 from napari.utils.key_bindings import coerce_keybinding
 
 from napari_fcn_crf.crf import presets
@@ -87,6 +88,8 @@ def test_changes_are_marked(step, viewer, qtbot):
     refined = _refine(step, qtbot)
     step.compare.changed_box.setChecked(True)
     marked = viewer.layers["squares changed"].data.astype(bool)
+    # For any other kind, napari compiles a function on the main thread first.
+    assert isinstance(viewer.layers["squares changed"].colormap, CyclicLabelColormap)
     assert marked.any()
     np.testing.assert_array_equal(marked, refined.predicted.data != refined.refined.data)
     colours = {tuple(refined.refined.get_color(value)) for value in (3, 7)}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeGuard, TypeVar, overload
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
-from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.colormaps import CyclicLabelColormap, DirectLabelColormap
 
 from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.ui.viewer.axes import channel_axis, layer_array
@@ -225,8 +225,9 @@ def add_changed(
         layer = Labels(
             changed,
             name=f"{image.name} changed",
-            # A colour that no class has by itself: the first would hide in those of the labels.
-            colormap=DirectLabelColormap(color_dict={None: "transparent", 1: "yellow"}),
+            # A colour that no class has by itself: the first would hide in those of the labels. For
+            # one that is given by label, napari compiles a function first, for most of a second.
+            colormap=CyclicLabelColormap(colors=["transparent", "yellow"]),
             opacity=1,
             **place,
         )
