@@ -10,7 +10,9 @@ from pathlib import Path
 from napari_fcn_crf.cli.paths import matching
 from napari_fcn_crf.data.file_names import (
     IMAGE_SUFFIXES,
+    IMAGES,
     files_in,
+    folders_in,
     image_name,
     labelled_name,
     result_name,
@@ -76,7 +78,8 @@ def images_in(given: Sequence[str]) -> list[Path]:
             if not path.is_dir():
                 found.append(path)
                 continue
-            files = files_in(path, IMAGE_SUFFIXES)
+            inside = next(iter(folders_in(path, IMAGES)), path)
+            files = files_in(path, IMAGE_SUFFIXES) or files_in(inside, IMAGE_SUFFIXES)
             if not files:
                 raise InputError(
                     f"Expected images, but the folder {quoted(str(path), 100)} has no file that "

@@ -55,6 +55,14 @@ def result_name(path: Path) -> str:
     return found[1] if found else ""
 
 
+def folders_in(folder: Path, names: Iterable[str]) -> list[Path]:
+    """Return the folders of such names inside another, in capitals or not."""
+    wanted = tuple(names)
+    return sorted(
+        path for path in folder.iterdir() if path.name.lower() in wanted and path.is_dir()
+    )
+
+
 def files_in(folder: Path, suffixes: Iterable[str]) -> list[Path]:
     """Return the files of a folder with such endings, but for those that systems leave behind."""
     if not folder.is_dir():

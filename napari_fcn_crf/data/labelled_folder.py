@@ -16,6 +16,7 @@ from napari_fcn_crf.data.file_names import (
     LABEL_SUFFIXES,
     LABELS,
     files_in,
+    folders_in,
     image_name,
     labelled_name,
 )
@@ -73,7 +74,7 @@ def find_pairs(folder: str | Path) -> list[PairFiles]:
     shown = quoted(str(folder), 100)
     if not folder.is_dir():
         raise InputError(f"Expected a folder with images and labels, but {shown} is none.")
-    images = next(iter(_folders(folder, IMAGES)), folder)
+    images = next(iter(folders_in(folder, IMAGES)), folder)
     files = [path for path in files_in(images, IMAGE_SUFFIXES) if not is_result(path)]
     names = {image_name(path) for path in files}
     labels: dict[str, Path] = {}
@@ -100,18 +101,13 @@ def find_pairs(folder: str | Path) -> list[PairFiles]:
 
 def _label_files(folder: Path, images: Path, names: set[str]) -> Iterator[tuple[str, Path]]:
     """Iterate over the label files and the names of their images."""
-    for inside in dict.fromkeys((images, folder, *_folders(folder, LABELS))):
+    for inside in dict.fromkeys((images, folder, *folders_in(folder, LABELS))):
         is_of_labels = inside not in (images, folder)
         for path in files_in(inside, LABEL_SUFFIXES):
             if is_of_labels and image_name(path) in names:
                 yield image_name(path), path
             elif labelled_name(path) in names:
                 yield labelled_name(path), path
-
-
-def _folders(folder: Path, names: tuple[str, ...]) -> list[Path]:
-    """Return the folders of such names, in capitals or not."""
-    return sorted(path for path in folder.iterdir() if path.name.lower() in names and path.is_dir())
 
 
 def _check_turned_alike(picture: Picture, labels: Picture, exif: bool) -> None:

@@ -143,6 +143,16 @@ def test_folders_and_patterns(plate: Path, given: str, capsys: pytest.CaptureFix
             assert "Left out, as results of an earlier run or labels: a1_labels.tif and 4" in error
 
 
+def test_a_folder_of_images_in_a_folder(plate: Path) -> None:
+    Path("Images").mkdir()
+    shutil.copy(plate / "a1.tif", "Images")
+    assert main(["predict", "gray.keras", ".", "-o", "out"]) == 0
+    assert {path.name for path in Path("out").iterdir()} == {
+        "a1_predicted.tif",
+        "a1_predicted_probabilities.tif",
+    }
+
+
 def test_results_are_known_by_more_than_their_names(
     plate: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

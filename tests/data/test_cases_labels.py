@@ -23,6 +23,11 @@ LABELS = np.arange(2000).reshape(40, 50) // 300
 LARGE = LABELS * 700_000_001
 
 
+def shown(value: Any) -> str:
+    """Return a parameter as part of a test's name."""
+    return f"{value.dtype}-{value.shape}" if isinstance(value, np.ndarray) else str(value)
+
+
 @pytest.mark.parametrize(
     ("stored", "options", "dtype"),
     [
@@ -39,7 +44,7 @@ LARGE = LABELS * 700_000_001
         (LABELS.astype(np.uint16), {"compression": "packbits"}, np.uint16),
         (LABELS > 2, {}, np.bool_),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_tiff_labels(
     tmp_path: Path, stored: np.ndarray, options: dict[str, Any], dtype: type
@@ -170,7 +175,7 @@ PROBABILITIES = np.random.default_rng(0).dirichlet([1, 1], (40, 50)).astype(np.f
         ("CYX", {}),
         ("YXC", {}),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_the_axis_of_classes_is_as_the_file_says(
     tmp_path: Path, axes: str, options: dict[str, Any]

@@ -24,6 +24,11 @@ COLOURS = GENERATOR.integers(0, 256, (40, 50, 3), np.uint8)
 BINARY = GRAY > 100
 
 
+def shown(value: Any) -> str:
+    """Return a parameter as part of a test's name."""
+    return f"{value.dtype}-{value.shape}" if isinstance(value, np.ndarray) else str(value)
+
+
 def written(tmp_path: Path, array: Any, **options: Any) -> Picture:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, array, **options)
@@ -53,7 +58,7 @@ def written(tmp_path: Path, array: Any, **options: Any) -> Picture:
         (DEEP.astype(np.uint32) * 70_000, {"bigtiff": True}),
         (BINARY, {}),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_lossless_compressions_and_types(
     tmp_path: Path, array: np.ndarray, options: dict[str, Any]
@@ -211,7 +216,7 @@ def channels_first(n: int, **more: int) -> np.ndarray:
         (channels_first(2), {"metadata": {"axes": "CYX"}}, "cyx", 2),
         (COLOURS.astype(np.uint16), {"photometric": "rgb"}, "yxc", 3),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_axes_are_as_the_file_says(
     tmp_path: Path, array: np.ndarray, options: dict[str, Any], axes: str, channels: int
@@ -414,7 +419,7 @@ UM = 1e-6
         ({"resolution": (72, 72), "resolutionunit": "INCH"}, (1, 1, 1), ("pixel",) * 3),
         ({}, (1, 1, 1), ("pixel",) * 3),
     ],
-    ids=str,
+    ids=shown,
 )
 def test_the_size_of_pixels(
     tmp_path: Path,
