@@ -91,7 +91,6 @@ FILES: dict[str, Callable[[], bytes]] = {
     "comments.jpg": lambda: jpeg(b"\xff\xfe\0\x02"),
     "comments.gif": gif,
     "chunks.png": lambda: png(chunk(b"prVt"), b"IDAT"),
-    "chunks behind.png": lambda: png(chunk(b"prVt"), b"IEND"),
     "texts.png": lambda: png(chunk(b"tEXt", b"a\0"), b"IDAT"),
     "comment.ppm": lambda: b"P6 #" + b"a" * 100_000 + b"\n1 1 255\n111",
     "pages.tif": lambda: tiff([], n_pages=10_001),
@@ -120,11 +119,23 @@ def test_what_is_more_than_an_image_has_is_refused(
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match=f"Expected an image, but {name} cannot be read"):
-            image_files.read_image(path)
+            image_files.read_picture(path)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     # The pages' positions, or a text and a copy of it.
+    assert peak < 128 * 2**20
+
+
+def test_what_stands_behind_an_image_is_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "chunks behind.png"
+    path.write_bytes(png(chunk(b"prVt"), b"IEND"))
+    tracemalloc.start()
+    try:
+        assert image_files.read_picture(path).array.shape == (16, 16)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert peak < 128 * 2**20
 
 
@@ -146,8 +157,8 @@ def test_images_beyond_the_free_memory_are_refused_with_what_they_take(tmp_path:
     with tifffile.TiffFile(path) as file:
         assert file.series[0].shape == (n_pages, side, side)
         np.testing.assert_array_equal(file.pages[n_pages - 1].asarray()[::1000], 0)
-    with pytest.raises(ValueError, match=r"blank\.tif takes \d+\.\d GB .* GB are free\. Close"):
-        image_files.read_image(path)
+    with pytest.raises(ValueError, match=r"blank\.tif needs \d+\.\d GB .* GB are free\. Close"):
+        image_files.read_picture(path)
 
 
 def test_what_is_large_and_genuine_is_read(tmp_path: Path) -> None:
@@ -155,9 +166,9 @@ def test_what_is_large_and_genuine_is_read(tmp_path: Path) -> None:
     stack = np.random.default_rng(0).integers(0, 255, (3000, 64, 8), np.uint8)
     path = tmp_path / "stack.tif"
     tifffile.imwrite(path, stack, rowsperstrip=1, ome=True, metadata={"axes": "ZYX"})
-    np.testing.assert_array_equal(image_files.read_image(path), stack)
+    np.testing.assert_array_equal(image_files.read_picture(path).array, stack)
     tifffile.imwrite(path, stack, rowsperstrip=1, bigtiff=True, byteorder=">", photometric=1)
-    np.testing.assert_array_equal(image_files.read_image(path), stack)
+    np.testing.assert_array_equal(image_files.read_picture(path).array, stack)
 
     rows, columns = 400, 401
     runs = bytes([1, 7]) * columns + b"\0\0"
@@ -168,6 +179,20 @@ def test_what_is_large_and_genuine_is_read(tmp_path: Path) -> None:
     header += struct.pack("<LllHHLLllLL", 40, columns, rows, 1, 8, 1, len(pixels), 0, 0, 256, 0)
     path = tmp_path / "runs.bmp"
     path.write_bytes(header + palette + pixels)
-    image = image_files.read_image(path)
+    image = image_files.read_picture(path).array
     assert image.shape[:2] == (rows, columns)
     assert (image == 7).all()
+
+
+@pytest.mark.parametrize("is_big", [False, True])
+def test_pages_in_a_circle_are_not_followed(tmp_path: Path, is_big: bool) -> None:
+    path = tmp_path / "circle.tif"
+    tifffile.imwrite(path, np.zeros((40, 50), np.uint8), bigtiff=is_big)
+    content = bytearray(path.read_bytes())
+    first, n_tags, entry, offset = (8, "<Q", 20, "<Q") if is_big else (4, "<H", 12, "<L")
+    (start,) = struct.unpack_from(offset, content, first)
+    (count,) = struct.unpack_from(n_tags, content, start)
+    struct.pack_into(offset, content, start + struct.calcsize(n_tags) + entry * count, start)
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"circle\.tif cannot be read"):
+        image_files.read_picture(path)

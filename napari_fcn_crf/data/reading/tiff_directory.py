@@ -73,8 +73,11 @@ def _pages(file: IO[bytes]) -> Iterator[tuple[_Form, bytes]]:
     seen = set()
     while len(start := file.read(form.offset.size)) == form.offset.size:
         (at,) = form.offset.unpack(start)
-        if not at or at >= 2**63 or at in seen:
+        if not at or at >= 2**63:
             return
+        if at in seen:
+            # tifffile follows some circles for ever.
+            raise InputError("pages in a circle")
         seen.add(at)
         file.seek(at)
         start = file.read(form.n_tags.size)
