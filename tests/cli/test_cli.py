@@ -167,7 +167,7 @@ def test_refines_probabilities_of_8_bits(files: Path, capsys: pytest.CaptureFixt
     arguments = ["refine", "cat.tif", "given.tif", "-o", "results", "--iterations", "0"]
     with contextlib.chdir(files):
         assert main(arguments) == 0
-    assert "of type uint8; they were divided by 255." in capsys.readouterr().out
+    assert "they were divided by 255." in capsys.readouterr().err
     after = image_files.read_probabilities(files / "results" / "cat_refined_probabilities.tif")
     np.testing.assert_allclose(after.values, given, atol=3 / 255)
 

@@ -84,7 +84,7 @@ def test_the_option_goes_on(
 
 def test_frames_without_labels_are_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(_train("movie.tif", "movie_labels.tif", "--labels", "mask")) == 0
-    assert "9 of 10 frames have no labels and are left out." in capsys.readouterr().out
+    assert "9 of 10 frames have no labels and are left out." in capsys.readouterr().err
     record = read_card(folder / "m.keras").record
     assert record["class_pixels"] == {"0": 960, "1": 64}
     assert record["left_out"].startswith("9 of 10")

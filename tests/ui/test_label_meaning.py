@@ -203,6 +203,6 @@ def test_probabilities_of_8_bits_are_refined(viewer, panel, session, qtbot, note
     refine = panel.steps[RefineStep]
     click(qtbot, refine.refine_button)
     wait_until_idle(qtbot, session)
-    assert any("of type uint8; they were divided by 255." in note for note in notes())
+    assert any("they were divided by 255." in note for note in notes())
     predicted = viewer.layers["image predicted"].data
     np.testing.assert_array_equal(predicted, 1 + exported.argmax(axis=0))

@@ -223,6 +223,8 @@ def test_one_slice_is_refined_as_in_its_stack(step, viewer, session, qtbot, two_
     rng = np.random.default_rng(0)
     planes = np.stack([two_squares[0].astype(np.float32) * gain for gain in (0.1, 1, 4)])
     session.selection.choose_image(viewer.add_image(planes, name="stack", contrast_limits=(0, 255)))
+    # The strokes are another image's.
+    step.restriction.keep_annotated.setChecked(False)
     inside = np.full(planes.shape, 0.45, np.float32)
     inside[:, 12:52, 12:52] = 0.55
     inside += rng.normal(0, 0.03, inside.shape).astype(np.float32)
@@ -356,6 +358,13 @@ def test_a_slow_frame_is_coarse_until_the_slider_rests(step, viewer, qtbot, monk
 def test_a_frame_is_drawn_once_and_lies_in_its_image(step, viewer, qtbot):
     image = viewer.layers["squares"]
     image.scale, image.translate, image.rotate = (2, 3), (5, 7), 30
+    turned = np.eye(3)
+    turned[1:, 1:] = image.rotate
+    for layer in viewer.layers:
+        # All of them, or they would lie elsewhere.
+        lone = (1,) * (layer.ndim - 2)
+        layer.scale, layer.translate = (*lone, 2, 3), (*(0 for _ in lone), 5, 7)
+        layer.rotate = turned[3 - layer.ndim :, 3 - layer.ndim :]
     qtbot.wait(50)
     with qtbot.waitSignal(step.preview.shown, timeout=120_000):
         step.preview_box.setChecked(True)

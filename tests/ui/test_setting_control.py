@@ -49,5 +49,5 @@ def test_small_learning_rates_are_kept(qtbot):
     assert controls.values() == {
         name: getattr(TrainingSettings(), name) for name in controls.values()
     }
-    controls._named["learning_rate"].value = 1e-6
+    controls.fields["learning_rate"].setText("1e-6")
     assert TrainingSettings(**controls.values()).learning_rate == 1e-6

@@ -167,11 +167,13 @@ class Selection(QObject):
         self._image = image
         self._more_channels = ()
         self.image_changed.emit()
-        if image is not None:
-            kept = [one for one in self._sources if belongs_to(self._viewer, one, image) is None]
-            if len(kept) < len(self._sources) or not kept:
-                own = earlier_results(self._viewer, image, "probabilities")
-                self.choose_sources(tuple(own[:1]))
+        if image is None:
+            return
+        kept = [one for one in self._sources if belongs_to(self._viewer, one, image) is None]
+        if not kept:
+            kept = list(earlier_results(self._viewer, image, "probabilities")[:1])
+        if tuple(kept) != self._sources:
+            self.choose_sources(tuple(kept))
 
     def choose_axes(self, axes: str) -> None:
         """Take the chosen image for something else than its layer says.
