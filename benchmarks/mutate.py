@@ -110,11 +110,11 @@ MUTATIONS = (
         "tests/fcn/test_prediction.py tests/fcn/test_training.py -k padding",
     ),
     Mutation(
-        "data/images.py",
+        "data/intensity.py",
         "(0.5, 99.5)",
         "(2.0, 98.0)",
         "four times as many pixels are outside 0 to 255",
-        "tests/data/test_images.py",
+        "tests/data/test_intensity.py",
     ),
     Mutation(
         "compute/parent/job.py",
@@ -166,10 +166,9 @@ MUTATIONS = (
         "tests/compute/test_tasks.py",
     ),
     Mutation(
-        "data/annotations.py",
-        "total[value] = total.get(value, 0) + count\n    return dict(sorted(total.items()))\n\n\n"
-        "def guess",
-        "total[value] = count\n    return dict(sorted(total.items()))\n\n\ndef guess",
+        "data/label_statistics.py",
+        "total[value] = total.get(value, 0) + count",
+        "total[value] = count",
         "only the last block of labels is counted",
         "tests/data/test_annotations.py",
     ),
@@ -238,8 +237,8 @@ MUTATIONS = (
     ),
     Mutation(
         "ui/sections/source_choice.py",
-        "self._session.choose_sources(self._offered[index])",
-        "self._session.choose_sources(self._offered[0])",
+        "self._session.selection.choose_sources(self._offered[index])",
+        "self._session.selection.choose_sources(self._offered[0])",
         "whichever source is chosen, it is the first",
         "tests/ui/test_refine_step.py -k source",
     ),
