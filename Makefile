@@ -93,10 +93,12 @@ $(VENV)/.installed-for-tests: pyproject.toml | $(BIN)/python
 	$(PIP_INSTALL) --editable '.[test,pydensecrf]'
 	touch $@ $(VENV)/.installed
 
-# Without --no-deps pip would look for what PyTorch needs in PyTorch's index alone. Where that has
-# no build, or cannot be reached, the second line takes PyPI's.
+# Without --no-deps pip would look for what PyTorch needs in PyTorch's index alone, and with pip's
+# configuration in other indexes for PyTorch. Where that one has no build, or cannot be reached, the
+# second line takes PyPI's.
 $(VENV)/.installed-for-backends: $(VENV)/.installed-for-tests
 	echo "Installing PyTorch into $(VENV)."
-	$(PIP_INSTALL) --no-deps --index-url https://download.pytorch.org/whl/cpu torch || true
+	PIP_CONFIG_FILE=/dev/null $(PIP_INSTALL) --no-deps \
+		--index-url https://download.pytorch.org/whl/cpu torch || true
 	$(PIP_INSTALL) --editable '.[test,pydensecrf,test-backends]'
 	touch $@

@@ -3,7 +3,7 @@
 #
 # usage: report_coverage.sh PYTHON PERCENT
 set -eu
-"$1" -m coverage combine --append --quiet 2>/dev/null || true
+"$1" -m coverage combine --append --quiet >/dev/null 2>&1 || true
 "$1" -m coverage report | awk -v least="$2" '
     $NF !~ /%$/ { next }
     $1 == "TOTAL" { total = $NF; next }
