@@ -21,7 +21,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # A screen for napari where there is none; macOS has its own.
 XVFB := $(if $(filter Darwin,$(shell uname -s)),,xvfb-run -a)
 
-# Each worker imports TensorFlow, and so do processes that it starts: some 3 GB in all.
+# Each worker imports TensorFlow, and so do processes that it starts; where VGG-16 has its full width
+# that takes 4 GB. More workers want more.
 WORKERS := 2
 COVERAGE :=
 PYTEST = $(BIN)/python -m pytest $(COVERAGE)
