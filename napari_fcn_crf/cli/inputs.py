@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from napari_fcn_crf.cli.paths import matching
 from napari_fcn_crf.data.file_names import (
@@ -18,6 +19,7 @@ from napari_fcn_crf.data.file_names import (
     result_name,
 )
 from napari_fcn_crf.data.image_files import is_result, read_picture
+from napari_fcn_crf.data.intensity import IntensityChoice
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted, say
@@ -45,6 +47,17 @@ def add_image_options(parser: argparse.ArgumentParser) -> None:
         "--exif",
         action="store_true",
         help="turn photographs as their camera noted; napari shows them without",
+    )
+
+
+def add_intensity(parser: argparse.ArgumentParser, otherwise: str) -> None:
+    """Add the option for how values are mapped: as the model does, or otherwise."""
+    parser.add_argument(
+        "--intensity",
+        choices=get_args(IntensityChoice),
+        default="auto",
+        help="map an image's values as the model's training images, by its own range, or by the "
+        f"latter {otherwise}. Default: %(default)s.",
     )
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 from napari_fcn_crf.cli.command import SOME_FAILED, Command
 from napari_fcn_crf.cli.device import add_device, load_backend
-from napari_fcn_crf.cli.inputs import add_image_options, images_in, read_given
+from napari_fcn_crf.cli.inputs import add_image_options, add_intensity, images_in, read_given
 from napari_fcn_crf.cli.options import (
     add_output_folder,
     add_overwrite,
@@ -20,7 +19,6 @@ from napari_fcn_crf.cli.paths import check_free, folder_for_results, one_file
 from napari_fcn_crf.cli.progress_bar import progress_bar
 from napari_fcn_crf.cli.told import Notes, say_error
 from napari_fcn_crf.data.file_names import image_name
-from napari_fcn_crf.data.intensity import IntensityChoice
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model.card import ModelCard
@@ -41,13 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output_folder(parser, "IMAGE_predicted.tif and IMAGE_predicted_probabilities.tif")
     add_overwrite(parser)
     add_image_options(parser)
-    parser.add_argument(
-        "--intensity",
-        choices=get_args(IntensityChoice),
-        default="auto",
-        help="map an image's values as the model's training images, by its own range, or by the "
-        "latter where type or range differ. Default: %(default)s.",
-    )
+    add_intensity(parser, "where type or range differ")
     add_settings(parser, "prediction", PredictionSettings)
     add_device(parser)
 

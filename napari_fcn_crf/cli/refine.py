@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from napari_fcn_crf.cli.command import Command
-from napari_fcn_crf.cli.inputs import add_image_options, read_given
+from napari_fcn_crf.cli.inputs import add_image_options, add_intensity, read_given
 from napari_fcn_crf.cli.options import (
     add_output_folder,
     add_overwrite,
@@ -44,13 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_output_folder(parser, "IMAGE_refined.tif and IMAGE_refined_probabilities.tif")
     add_overwrite(parser)
     add_image_options(parser)
-    parser.add_argument(
-        "--intensity",
-        choices=get_args(IntensityChoice),
-        default="auto",
-        help="map the image's values as the model's training images, by its own range, or by the "
-        "latter where type or range differ or no model is given. Default: %(default)s.",
-    )
+    add_intensity(parser, "where type or range differ or no model is given")
     add_settings(parser, "CRF", CRFSettings)
     add_settings(parser, "device", ComputeSettings, ("threads",))
 

@@ -159,7 +159,7 @@ class ChannelStack:
         if len(shapes) != 1:
             raise InputError(
                 "Channels must have the same shape, but there are "
-                f"{' and '.join(_by(shape) for shape in sorted(shapes))}. Choose layers of one "
+                f"{' and '.join(by(shape) for shape in sorted(shapes))}. Choose layers of one "
                 "image."
             )
         self._channels = tuple(channels)
@@ -233,7 +233,7 @@ def check_axes(axes: str, shape: tuple[int, ...]) -> None:
     if not is_plain or not {"y", "x"} <= set(axes) or len(axes) != len(shape):
         raise InputError(
             "Axes must be one letter an axis, with y and x among them, such as zyx or cyx, but "
-            f"they are {axes!r} for an image of the shape {_by(shape)}. Give one letter for each "
+            f"they are {axes!r} for an image of the shape {by(shape)}. Give one letter for each "
             "number of the shape."
         )
 
@@ -250,8 +250,8 @@ def check_same_shape(picture: Picture, labels_shape: tuple[int, ...]) -> None:
         name = f" '{picture.name}'" if picture.name else ""
         raise InputError(
             f"Image and labels must have the same shape, but the image{name} is "
-            f"{_by(picture.spatial_shape)} ({picture.describe()}) and the labels are "
-            f"{_by(labels_shape)}. Choose the labels that were painted on this image."
+            f"{by(picture.spatial_shape)} ({picture.describe()}) and the labels are "
+            f"{by(labels_shape)}. Choose the labels that were painted on this image."
         )
 
 
@@ -298,5 +298,6 @@ def _planes(ndim: int) -> str:
     return ("abdefghijklmnopqrsuvw"[: max(0, ndim - 4)] + "tzyx")[-ndim:]
 
 
-def _by(shape: tuple[int, ...]) -> str:
+def by(shape: tuple[int, ...]) -> str:
+    """Return a shape as people write it, such as "512 x 400"."""
     return " x ".join(map(str, shape))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Image, Layer, Shapes
 
-from napari_fcn_crf.data.picture import ChannelStack, Picture, same_spatial_shape
+from napari_fcn_crf.data.picture import ChannelStack, Picture, by, same_spatial_shape
 from napari_fcn_crf.data.place import SAME_WITHIN_PX, Place
 from napari_fcn_crf.ui.viewer.axes import axes_of, channel_axis, layer_array
 
@@ -94,7 +94,7 @@ def check_same_place(picture: Picture, other: Layer) -> None:
     if not same_spatial_shape(picture.spatial_shape, shape):
         raise ValueError(
             f"Image and labels must have the same shape, but '{picture.name}' is "
-            f"{_by(picture.spatial_shape)} and '{other.name}' is {_by(shape)}. Choose the labels "
+            f"{by(picture.spatial_shape)} and '{other.name}' is {by(shape)}. Choose the labels "
             "that were painted on this image, or press New labels."
         )
     _check_distance(picture, other, place_of(other))
@@ -221,7 +221,3 @@ def is_shown(viewer: Viewer, layer: Layer, index: tuple[int, ...]) -> bool:
         return False
     position = np.round(layer.world_to_data(viewer.dims.point[missing:])).astype(int)
     return tuple(position[: len(index)]) == index
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))
