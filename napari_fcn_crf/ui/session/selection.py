@@ -18,7 +18,7 @@ from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.settings import LabelMode
 from napari_fcn_crf.ui.session.label_counts import LabelCounts
 from napari_fcn_crf.ui.session.lifetime import follow
-from napari_fcn_crf.ui.viewer.axes import choose_axes
+from napari_fcn_crf.ui.viewer.axes import check_labels_can_lie_on, choose_axes
 from napari_fcn_crf.ui.viewer.layer_picture import picture_of
 from napari_fcn_crf.ui.viewer.layers import is_source_image, is_source_labels, layers_where
 from napari_fcn_crf.ui.viewer.ownership import belongs_to, earlier_results, was_made_to_paint_on
@@ -160,7 +160,9 @@ class Selection(QObject):
         ValueError
             If none is open, or its channels do not fit.
         """
-        return picture_of(self.require_image(), self._more_channels)
+        image = self.require_image()
+        check_labels_can_lie_on(image)
+        return picture_of(image, self._more_channels)
 
     def choose_image(self, image: Image | None) -> None:
         """Segment another image; what was made of the one before is no source any more."""

@@ -28,6 +28,7 @@ from napari_fcn_crf.ui.sections.qt_parts import present
 from napari_fcn_crf.ui.steps.image import image_choice
 from napari_fcn_crf.ui.steps.step import Step
 from napari_fcn_crf.ui.viewer import layers
+from napari_fcn_crf.ui.viewer.axes import check_labels_can_lie_on
 
 _ROWS_SHOWN = 6
 
@@ -155,9 +156,13 @@ class AnnotateStep(Step):
         self.session.selection.name_class(value, item.text())
 
     def _on_new_labels_clicked(self) -> None:
+        self.attempt(self._add_new_labels)
+
+    def _add_new_labels(self) -> None:
         selection = self.session.selection
-        if selection.image is not None:
-            selection.choose_annotation(layers.new_labels(self.session.viewer, selection.image))
+        image = selection.require_image()
+        check_labels_can_lie_on(image)
+        selection.choose_annotation(layers.new_labels(self.session.viewer, image))
 
 
 def _verdict(summary: AnnotationSummary, doubt: Doubt | None) -> str:

@@ -70,6 +70,26 @@ def channel_axis(layer: Layer) -> int | None:
     return axes.index("c") if "c" in axes else None
 
 
+def check_labels_can_lie_on(layer: Layer) -> None:
+    """Refuse an image whose channels lie between its other axes.
+
+    napari lays the last axes of all layers on each other: labels, which have no channels, would lie
+    on the channels with their planes, and strokes go to another plane than the one on the screen.
+
+    Raises
+    ------
+    ValueError
+        With what to do.
+    """
+    channels = channel_axis(layer)
+    if channels:
+        raise ValueError(
+            f"'{layer.name}' has its channels on axis {channels}, where napari cannot show labels "
+            "beside them. Open it with one layer a channel (in napari's console: "
+            f"viewer.open(path, channel_axis={channels})) and tick these as channels."
+        )
+
+
 def spatial_ndim(layer: Layer) -> int:
     """Return how many axes other than channels a layer has."""
     return layer.ndim - (channel_axis(layer) is not None)
