@@ -10,6 +10,7 @@ import pytest
 from qtpy.QtCore import QEvent, QObject, QTimer
 from qtpy.QtWidgets import QApplication
 
+from napari_fcn_crf.crf.tuning import edge_sensitivity
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui.actions import refine_actions
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions
@@ -91,7 +92,15 @@ def test_a_hidden_dock_previews_nothing_and_a_closed_one_is_gone(shown, qtbot):
     qtbot.waitUntil(lambda: not _threads("fcn-crf preview"))
 
 
-def test_work_outlives_the_dock_it_was_started_from(shown, qtbot, notes):
+def test_work_outlives_the_dock_it_was_started_from(shown, qtbot, notes, monkeypatch):
+    # It may be over before its dock is gone, so it waits for that.
+    is_gone, tune = threading.Event(), edge_sensitivity.tune
+
+    def tune_later(*args, **kwargs):
+        assert is_gone.wait(60)
+        return tune(*args, **kwargs)
+
+    monkeypatch.setattr(edge_sensitivity, "tune", tune_later)
     panel = RefinePanel(shown)
     dock = shown.window.add_dock_widget(panel, name="Refine (CRF)")
     session, step = session_of(shown), panel.steps[RefineStep]
@@ -102,6 +111,7 @@ def test_work_outlives_the_dock_it_was_started_from(shown, qtbot, notes):
     dock.destroyOnClose()
     qtbot.waitUntil(lambda: bool(gone))
     assert session.runner.activity.kind == "tune"
+    is_gone.set()
     _use(shown)
     wait_until_idle(qtbot, session)
     assert notes() == []
