@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -17,7 +18,7 @@ from napari_fcn_crf.fcn.start.adaptation import adapt
 from napari_fcn_crf.fcn.start.scaling import scale_to_inputs
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.settings import BUNDLED, RANDOM, TrainingSettings
-from napari_fcn_crf.weights.vgg_file import VGGFile, open_weights
+from napari_fcn_crf.weights.vgg_file import VGGFile, files_of, open_weights
 
 
 def build_network(
@@ -77,6 +78,14 @@ def build_network(
         if image is not None and settings.rates == "fitted":
             scale_to_inputs(network, new, image)
         return network, file.describe() + (f"; {' and '.join(new)} random" if new else "")
+
+
+def starting_files(settings: TrainingSettings) -> list[Path]:
+    """Return the files that a network's weights come from; none if they are random."""
+    weights = settings.starting_weights
+    if weights == RANDOM:
+        return []
+    return files_of(bundled.FILE if weights == BUNDLED else weights)
 
 
 def copy_network(network: Any) -> Any:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from napari_fcn_crf.atomic_files import ZIP_ERRORS
 from napari_fcn_crf.backbones import BACKBONES, CONVOLUTIONS, FULLY_CONNECTED, VGGWidths
 from napari_fcn_crf.settings import Backbone
-from napari_fcn_crf.weights.formats import vgg_layers
+from napari_fcn_crf.weights.formats import checkpoint, vgg_layers
 from napari_fcn_crf.weights.formats.tensors import Convention, WeightsError, not_weights
 from napari_fcn_crf.weights.formats.vgg_layers import CLASSIFIER, Layers
 from napari_fcn_crf.weights.recognise import Found, recognise
@@ -117,6 +117,11 @@ def open_weights(path: str | Path) -> Iterator[VGGFile]:
         except _READ_ERRORS as error:
             raise not_weights(path, "cannot be read; it may be truncated") from error
         yield file
+
+
+def files_of(path: str | Path) -> list[Path]:
+    """Return the files that make up a weights file: a checkpoint may be several."""
+    return checkpoint.weight_files(path)
 
 
 def describe_weights(path: str | Path) -> str:

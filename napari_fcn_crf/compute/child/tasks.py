@@ -25,10 +25,9 @@ from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.previews import PreviewWriter
 from napari_fcn_crf.compute.shared import Packed, SharedMemoryFullError, attached, create_block
 from napari_fcn_crf.compute.training_request import TrainingRequest
-from napari_fcn_crf.data.intensity import IntensityChoice
 from napari_fcn_crf.input_error import InputError, InputTypeError
 from napari_fcn_crf.progress import Cancelled, Progress
-from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
+from napari_fcn_crf.settings import IntensityChoice, PredictionSettings, TrainingSettings
 
 _OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
 

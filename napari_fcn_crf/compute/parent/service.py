@@ -23,10 +23,9 @@ from napari_fcn_crf.compute.previews import read_progress
 from napari_fcn_crf.compute.shared import SharedArrays
 from napari_fcn_crf.compute.training_request import TrainingRequest
 from napari_fcn_crf.data.images import check_image
-from napari_fcn_crf.data.intensity import IntensityChoice
 from napari_fcn_crf.model.card import ModelCard, optimizer_path, read_card
 from napari_fcn_crf.progress import Cancelled, Progress
-from napari_fcn_crf.settings import ComputeSettings, PredictionSettings
+from napari_fcn_crf.settings import ComputeSettings, IntensityChoice, PredictionSettings
 
 __all__ = [
     "ChildEndedError",

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.backbones import CONVOLUTIONS
 from napari_fcn_crf.fcn.heads.head import classifier_of
-from napari_fcn_crf.fcn.start.scaling import activations
+from napari_fcn_crf.fcn.layers.activations import activations
 from napari_fcn_crf.settings import RANDOM, TrainingSettings
 
 LARGEST_CHANGE = 100.0
