@@ -21,6 +21,7 @@ GROUND = {
     "quoting": set(),
     "settings": {"settings_base"},
     "settings_base": {"input_error"},
+    "threads": set(),
     "zip_files": set(),
 }
 """The modules on the ground floor, which every room may use, and what they use of each other."""
