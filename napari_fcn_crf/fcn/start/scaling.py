@@ -8,13 +8,14 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.data.mapped_image import Plane
 from napari_fcn_crf.fcn.layers.frozen_boundary import as_list
 from napari_fcn_crf.fcn.layers.padding import pad_image
 
 _SAMPLE_PX = 256
 
 
-def scale_to_inputs(network: Any, names: list[str], image: npt.NDArray[np.float32]) -> None:
+def scale_to_inputs(network: Any, names: list[str], image: Plane) -> None:
     """Scale random kernels so that, on an image, a layer's output has unit size.
 
     Parameters
@@ -22,7 +23,7 @@ def scale_to_inputs(network: Any, names: list[str], image: npt.NDArray[np.float3
     network : keras.Model
     names : list of str
         The layers, first to last; each ends in a rectifier and has no bias yet.
-    image : array of float32, shape `(rows, columns, channels)`
+    image : array of float32 or MappedImage, shape `(rows, columns, channels)`
         On the 0-255 scale.
 
     Notes
@@ -44,9 +45,7 @@ def scale_to_inputs(network: Any, names: list[str], image: npt.NDArray[np.float3
             layer.kernel.assign(layer.kernel / size)
 
 
-def activations(
-    network: Any, tensors: list[Any], image: npt.NDArray[np.float32]
-) -> list[npt.NDArray[np.float32]]:
+def activations(network: Any, tensors: list[Any], image: Plane) -> list[npt.NDArray[np.float32]]:
     """Return what some of a network's tensors are for the middle of an image."""
     rows, columns = (
         slice(max(0, side - _SAMPLE_PX) // 2, (side + _SAMPLE_PX) // 2) for side in image.shape[:2]
