@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +41,3 @@ class MappedImage:
         """Return the plane turned, and turned over before that, without computing it."""
         pixels = self.pixels[::-1] if over else self.pixels
         return MappedImage(np.rot90(pixels, quarter_turns), self.intensity)
-
-
-Plane: TypeAlias = "npt.NDArray[np.float32] | MappedImage"
-"""Pixels `(rows, columns, channels)` on the scale from 0 to 255, there or mapped when asked for."""

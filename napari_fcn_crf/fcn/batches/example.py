@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.data.mapped_image import MappedImage, Plane
+from napari_fcn_crf.data.mapped_image import MappedImage
+from napari_fcn_crf.fcn.layers.plane import Plane
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def views(example: Example) -> Iterator[Example]:
             if isinstance(image, MappedImage):
                 turned = image.turned(quarter_turns, over=turned_over)
             else:
-                turned = np.rot90(image[::-1] if turned_over else image, quarter_turns)
+                array = np.asarray(image)
+                turned = np.rot90(array[::-1] if turned_over else array, quarter_turns)
             yield Example(
                 turned, np.rot90(indices[::-1] if turned_over else indices, quarter_turns)
             )

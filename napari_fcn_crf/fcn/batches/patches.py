@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.data.annotations import IGNORE
-from napari_fcn_crf.data.mapped_image import Plane
 from napari_fcn_crf.fcn.batches.example import Example
 from napari_fcn_crf.fcn.batches.patch_plan import Corner, Cut, cells_of, place_cuts
 from napari_fcn_crf.fcn.layers.padding import STRIDE_PX, padded_window
+from napari_fcn_crf.fcn.layers.plane import Plane
 
 WHOLE_PX = 1024**2
 """A plane of no more pixels, padded, is taken whole."""

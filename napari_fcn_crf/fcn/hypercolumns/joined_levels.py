@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from napari_fcn_crf.backbones import VGGWidths
 from napari_fcn_crf.fcn.batches.patches import Patches
 from napari_fcn_crf.fcn.hypercolumns.levels import (
     PENALTY,
@@ -24,7 +25,6 @@ from napari_fcn_crf.fcn.hypercolumns.standardisation import (
     activations_of,
     standardise,
 )
-from napari_fcn_crf.weights.vgg_widths import VGGWidths
 
 RECTIFIER = "hyper_relu"
 NORMALISATION = "hyper_norm"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.data.mapped_image import Plane
+from napari_fcn_crf.fcn.layers.plane import Plane
 
 STRIDE_PX = 32
 """What five poolings divide rows and columns by."""

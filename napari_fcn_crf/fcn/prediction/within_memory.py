@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.data.mapped_image import Plane
+from napari_fcn_crf.fcn.layers.plane import Plane
 from napari_fcn_crf.fcn.prediction.tiles import predict_plane
 from napari_fcn_crf.progress import OnProgress, Progress, ShouldStop
 from napari_fcn_crf.settings import PredictionSettings

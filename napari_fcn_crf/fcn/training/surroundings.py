@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_fcn_crf.fcn.batches.common_size import is_traced_for_one_size
 from napari_fcn_crf.fcn.batches.example import Example
 from napari_fcn_crf.fcn.batches.patches import Patches, around_strokes
+from napari_fcn_crf.fcn.layers.upsampling import is_traced_for_one_size
 from napari_fcn_crf.fcn.prediction.receptive_field import halo_px
 
 
