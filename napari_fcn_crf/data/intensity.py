@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+
+from napari_fcn_crf.settings import IntensityChoice
 
 _PERCENTILES = (0.5, 99.5)
 _VALUES_AT_ONCE = 1 << 24
@@ -27,9 +29,6 @@ _SAME_RANGE = 3.0
 # Narrower is constant; 255 over it must be a number.
 _LEAST_HALF_RANGE = 1e-300
 _LAST_BUT_ONE = float(np.nextafter(np.finfo(np.float64).max, 0))
-
-IntensityChoice = Literal["auto", "model", "image"]
-"""Whether an image is mapped by the model's range, by its own, or by what fits."""
 
 
 @dataclass(frozen=True)
