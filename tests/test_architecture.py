@@ -78,6 +78,7 @@ ROOMS = {
         "fcn.heads",
         "fcn.hypercolumns",
         "fcn.layers",
+        "fcn.linear",
         "fcn.optimizer",
         "fcn.prediction",
         "results",

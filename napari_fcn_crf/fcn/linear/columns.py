@@ -57,8 +57,9 @@ class Columns:
         return cls(values, unit.astype(np.float32))
 
     def at(self, where: Any) -> Floats:
-        """Return the features `(n_pixels, n_features)` of pixels, chosen by an index of the plane."""
-        return self.values[where] * self.unit
+        """Return the features `(n_pixels, n_features)` of the pixels that an index chooses."""
+        features: Floats = self.values[where] * self.unit
+        return features
 
     def scores(self, linear: Linear, window: tuple[slice, slice]) -> Floats:
         """Return the scores `(n_classes, rows, columns)` of a window of the plane.

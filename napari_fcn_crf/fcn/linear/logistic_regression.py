@@ -134,9 +134,7 @@ class _Problem:
         return flat
 
 
-def _newton(
-    problem: _Problem, unknowns: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _newton(problem: _Problem, unknowns: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     loss, gradient, probabilities = problem.loss(unknowns)
     for _ in range(_STEPS):
         if np.abs(gradient).max() < _LARGEST_GRADIENT:
