@@ -6,8 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
-from napari_fcn_crf.data.intensity import IntensityChoice
-from napari_fcn_crf.settings import CRFSettings, PredictionSettings
+from napari_fcn_crf.settings import CRFSettings, IntensityChoice, PredictionSettings
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from napari_fcn_crf.batch.inputs import Item
 from napari_fcn_crf.batch.outcome import Outcome, Task
 from napari_fcn_crf.batch.recipe import Recipe
 from napari_fcn_crf.data import image_files
-from napari_fcn_crf.data.picture import Picture
+from napari_fcn_crf.data.picture import Picture, as_picture
 from napari_fcn_crf.input_error import InputError, sentence
 from napari_fcn_crf.pipeline.models import Model, load_model
 from napari_fcn_crf.pipeline.prediction import check_prediction_input, predict
@@ -88,7 +88,7 @@ class Segmenter:
     ) -> None:
         recipe, card = self._recipe, self._model.card
         before = item.state()
-        picture = self._read(item)
+        picture = as_picture(self._read(item), channels=card.channels)
         notes |= dict.fromkeys(picture.notes)
         pixels = check_prediction_input(card, picture)
         probabilities = predict(
@@ -120,11 +120,11 @@ class Segmenter:
                 "when it no longer does."
             )
         with _named(item.labels):
-            image_files.write_labels(item.labels, labels, _BY)
+            image_files.write_labels(item.labels, labels, _BY, picture)
         if item.probabilities is not None:
             with _named(item.probabilities):
                 image_files.write_probabilities(
-                    item.probabilities, probabilities, card.class_values, _BY
+                    item.probabilities, probabilities, card.class_values, _BY, picture
                 )
 
     def _read(self, item: Item) -> Picture:
