@@ -67,7 +67,7 @@ ROOMS = {
     "fcn.heads": {"fcn.hypercolumns", "fcn.layers"},
     "fcn.hypercolumns": {"fcn.batches", "fcn.layers"},
     "fcn.layers": set(),
-    "fcn.linear": set(),
+    "fcn.linear": {"data"},
     "fcn.model_file": {"fcn.optimizer", "model", "weights.formats"},
     "fcn.optimizer": {"fcn.devices", "model"},
     "fcn.prediction": {"fcn.layers"},
@@ -85,6 +85,7 @@ ROOMS = {
         "fcn.prediction",
         "results",
     },
+    "live": {"crf.live", "fcn.linear", "fcn.training"},
     "model": {"data"},
     "pipeline": {
         "crf",

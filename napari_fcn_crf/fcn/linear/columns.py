@@ -39,23 +39,6 @@ class Columns:
         """Rows and columns."""
         return self.values.shape[0], self.values.shape[1]
 
-    @classmethod
-    def of(cls, features: Floats, out: npt.NDArray[np.uint16] | None = None) -> Columns:
-        """Return features `(rows, columns, n_features)` in 16 bits.
-
-        Parameters
-        ----------
-        features : array of float32
-            Not negative.
-        out : array of uint16, same shape, optional
-            Where the values are written, such as memory that another process shares.
-        """
-        values = np.empty(features.shape, np.uint16) if out is None else out
-        unit = np.maximum(features.max(axis=(0, 1)), np.finfo(np.float32).tiny) / _LARGEST
-        for row in range(len(features)):
-            values[row] = np.rint(features[row] / unit)
-        return cls(values, unit.astype(np.float32))
-
     def at(self, where: Any) -> Floats:
         """Return the features `(n_pixels, n_features)` of the pixels that an index chooses."""
         features: Floats = self.values[where] * self.unit
@@ -87,31 +70,38 @@ class Columns:
         return np.ascontiguousarray(scores.transpose(2, 0, 1))
 
 
-@dataclass(frozen=True, eq=False)
-class Standard:
-    """Standardisation of features: `(x - mean) * factor`.
+class ColumnsWriter:
+    """Writes features part by part, with one unit for all of them.
 
     Parameters
     ----------
-    mean, factor : array of float32, shape `(n_features,)`
+    values : array of uint16, shape `(rows, columns, n_features)`
+        Where they are written, such as memory that another process shares.
     """
 
-    mean: Floats
-    factor: Floats
+    def __init__(self, values: npt.NDArray[np.uint16]) -> None:
+        self._values = values
+        self._unit = np.full(values.shape[2], np.finfo(np.float32).tiny)
+        self._is_empty = True
 
-    def apply(self, features: Floats) -> Floats:
-        """Return features `(n_pixels, n_features)` as the classifier is solved for."""
-        return (features - self.mean) * self.factor
+    def write(self, place: tuple[slice, slice], features: Floats) -> None:
+        """Write the features `(rows, columns, n_features)`, none negative, of a part of the plane.
 
-    def folded(self, linear: Linear, sharpness: float) -> Linear:
-        """Return a classifier of standardised features as one of the features themselves.
-
-        Parameters
-        ----------
-        linear : Linear
-        sharpness : float
-            Factor of its scores.
+        Where one is larger than all before, what there is of it is halved until there is room.
         """
-        coefficients = sharpness * linear.coefficients * self.factor[:, np.newaxis]
-        intercepts = sharpness * linear.intercepts - self.mean @ coefficients
-        return Linear(coefficients, intercepts.astype(np.float32))
+        largest = features.max(axis=(0, 1), initial=0).astype(np.float64) / _LARGEST
+        if self._is_empty:
+            self._unit = np.maximum(largest, self._unit)
+            self._is_empty = False
+        ratio = np.maximum(largest / self._unit, 1)
+        halvings = np.ceil(np.log2(ratio)).astype(np.uint16)
+        if halvings.any():
+            self._values >>= halvings
+            self._unit *= np.exp2(halvings)
+        part = self._values[place]
+        for row, given in zip(part, features, strict=True):
+            row[...] = np.rint(given / self._unit)
+
+    def columns(self) -> Columns:
+        """Return what was written."""
+        return Columns(self._values, self._unit.astype(np.float32))

@@ -16,7 +16,7 @@ _NEWTON_AT_MOST = 800
 
 _STEPS = 50
 _HALVINGS = 30
-_LARGEST_GRADIENT = 1e-6
+_LARGEST_GRADIENT = 1e-7
 _ROUNDS = 200
 # A constant added to all intercepts changes nothing; of all solutions this picks one.
 _INTERCEPT_PENALTY = 1e-7

@@ -8,17 +8,15 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.patches import Patches
 from napari_fcn_crf.fcn.heads.head import classifier_of
 from napari_fcn_crf.fcn.hypercolumns.levels import PENALTY
 from napari_fcn_crf.fcn.linear.logistic_regression import logistic_regression
+from napari_fcn_crf.fcn.linear.pixels import MOST_PIXELS, choose_pixels
 from napari_fcn_crf.fcn.training.samples import Report
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]
-
-_MOST_PIXELS = 20_000
 
 
 def needs_last_layer(network: Any) -> bool:
@@ -58,8 +56,8 @@ def solve_last_layer(
     everything to it.
     """
     rng = np.random.default_rng(seed)
-    most = _MOST_PIXELS // len(all_patches)
-    chosen = [_choose(patches.indices, most, rng) for patches in all_patches]
+    most = MOST_PIXELS // len(all_patches)
+    chosen = [choose_pixels(patches.indices, most, rng) for patches in all_patches]
     answers = np.concatenate(
         [patches.indices[where] for patches, where in zip(all_patches, chosen, strict=True)]
     )
@@ -76,13 +74,3 @@ def solve_last_layer(
         start += inputs
         if layer.use_bias:
             layer.bias.assign(sharpness * solved.intercepts)
-
-
-def _choose(indices: Indices, most: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Return which annotated pixels count: all of them, or as many at random."""
-    annotated = np.flatnonzero(indices.ravel() != IGNORE)
-    if len(annotated) > most:
-        annotated = rng.choice(annotated, most, replace=False)
-    chosen = np.zeros(indices.size, bool)
-    chosen[annotated] = True
-    return chosen.reshape(indices.shape)
