@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
+from napari_fcn_crf.ui.viewer.arrangement import index_of_new
 from napari_fcn_crf.ui.viewer.layer_picture import is_shown, linear_part
 from napari_fcn_crf.ui.viewer.layers import layers_where, spatial_metadata
 from napari_fcn_crf.ui.viewer.ownership import insert_claimed, is_ours, our_metadata
@@ -33,7 +34,7 @@ def add_preview(viewer: Viewer, image: Image, like: Labels | None) -> Labels:
     )
     if like is not None:
         layer.colormap = like.colormap
-    insert_claimed(viewer, len(viewer.layers), layer, image, _LIVE)
+    insert_claimed(viewer, index_of_new(viewer, image, "preview"), layer, image, _LIVE)
     return layer
 
 
@@ -45,7 +46,7 @@ def add_growing(
     place = spatial_metadata(image)
     layer = Labels(labels, name=f"{image.name} preview", opacity=0.5, colormap=colormap, **place)
     layer.editable = False
-    insert_claimed(viewer, len(viewer.layers), layer, image, _OF_WORK)
+    insert_claimed(viewer, index_of_new(viewer, image, "preview"), layer, image, _OF_WORK)
     viewer.layers.selection.active = active
     return layer
 
@@ -58,22 +59,23 @@ def grow(viewer: Viewer, layer: Labels, index: tuple[int, ...], labels: np.ndarr
         layer.refresh()
 
 
-def show_prediction_preview(viewer: Viewer, image: Image, probabilities: np.ndarray) -> None:
-    """Show the last class's probability in the plane that is trained on, in one layer."""
+def show_prediction_preview(
+    viewer: Viewer, image: Image, labels: np.ndarray, colormap: LabelColormapBase
+) -> Labels | None:
+    """Show what the plane that is trained on would be now, in one layer; returned if it is new."""
     found = layers_where(viewer, _is_of_work)
     place = spatial_metadata(image)
-    picture = probabilities[-1]
-    if found and found[0].data.shape == picture.shape:
-        found[0].data = picture
-        return
+    if found and found[0].data.shape == labels.shape:
+        found[0].data = labels
+        found[0].editable = False  # new data makes it editable again
+        return None
     remove_preview(viewer)
     active = viewer.layers.selection.active
-    layer = Image(
-        picture,
+    layer = Labels(
+        labels,
         name=f"{image.name} preview",
-        colormap="viridis",
-        contrast_limits=(0, 1),
-        opacity=0.6,
+        colormap=colormap,
+        opacity=0.5,
         scale=place["scale"][-2:],
         translate=place["translate"][-2:],
         rotate=place["rotate"][-2:, -2:],
@@ -82,8 +84,10 @@ def show_prediction_preview(viewer: Viewer, image: Image, probabilities: np.ndar
         units=place["units"][-2:],
         axis_labels=place["axis_labels"][-2:],
     )
-    insert_claimed(viewer, len(viewer.layers), layer, image, _OF_WORK)
+    layer.editable = False
+    insert_claimed(viewer, index_of_new(viewer, image, "preview"), layer, image, _OF_WORK)
     viewer.layers.selection.active = active
+    return layer
 
 
 def remove_preview(viewer: Viewer) -> None:
