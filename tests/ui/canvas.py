@@ -12,7 +12,10 @@ from napari_fcn_crf.ui.viewer.camera import camera_of
 def places(viewer, layer, pixels):
     """Return where pixels `(n, axes)` of a layer lie on the canvas, as rows and columns."""
     native, camera = viewer.window._qt_viewer.canvas.native, camera_of(viewer)
-    world = np.array([layer.data_to_world(pixel)[-2:] for pixel in pixels])
+    pixels = np.asarray(pixels, float)
+    corner = np.array(layer.data_to_world(np.zeros(layer.ndim)))
+    steps = np.array([layer.data_to_world(step) for step in np.eye(layer.ndim)]) - corner
+    world = (corner + pixels @ steps)[:, -2:]
     middle = np.array([native.height(), native.width()]) / 2
     return (world - np.array(camera.center[-2:])) * camera.zoom + middle
 
