@@ -10,8 +10,8 @@ from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
 from napari_fcn_crf.ui.steps.train import TrainStep
 from tests.labels import cells, shown, soft_mask, touching_squares, voc_mask
-from tests.ui.canvas import stroke
 from tests.ui.conftest import click, wait_until_idle
+from tests.ui.mouse import drag
 
 
 def test_new_labels_are_for_strokes(viewer, panel, session, qtbot, two_squares):
@@ -26,12 +26,12 @@ def test_new_labels_are_for_strokes(viewer, panel, session, qtbot, two_squares):
     qtbot.waitUntil(lambda: "labels are empty" in annotate.verdict.text())
     assert annotate.scribbles_button.isChecked()
 
-    stroke(viewer, qtbot, labels, (30, 20), (30, 40))
+    drag(viewer, qtbot, (30, 20), (30, 40))
     qtbot.waitUntil(lambda: (labels.data == 1).sum() > 30)
     qtbot.waitUntil(lambda: "only label 1 was found" in annotate.verdict.text())
     assert "Paint a few strokes with a second label" in annotate.verdict.text()
     labels.selected_label = 2
-    stroke(viewer, qtbot, labels, (6, 8), (6, 50))
+    drag(viewer, qtbot, (6, 8), (6, 50))
     qtbot.waitUntil(lambda: annotate.verdict.text().startswith("Ready: 2 classes"))
     assert session.selection.label_mode == "scribbles"
 
@@ -44,7 +44,7 @@ def test_new_labels_are_for_strokes(viewer, panel, session, qtbot, two_squares):
     assert card.record["class_pixels"] == painted
 
 
-def test_a_large_stroke_in_an_empty_layer_is_a_stroke(viewer, panel, session, qtbot, two_squares):
+def test_a_large_stroke_in_an_empty_layer_is_adrag(viewer, panel, session, qtbot, two_squares):
     """A layer of napari's own, which nobody noted is for strokes."""
     viewer.add_image(two_squares[0])
     labels = viewer.add_labels(np.zeros((64, 64), np.uint8), name="mine")

@@ -14,8 +14,9 @@ from napari_fcn_crf.ui.steps.train import TrainStep
 from napari_fcn_crf.ui.viewer.arrangement import AFTER, ANNOTATION, RESULTS
 from napari_fcn_crf.ui.viewer.camera import camera_of
 from napari_fcn_crf.ui.viewer.ownership import our_metadata
-from tests.ui.canvas import Seen, inner, stroke
+from tests.ui.canvas import Seen, inner
 from tests.ui.conftest import click, wait_until_idle
+from tests.ui.mouse import drag
 
 CLOSE = 0.03
 """Of one: a canvas has 255 steps, and its pixels are seldom an image's."""
@@ -110,7 +111,7 @@ def test_the_image_is_seen_through_the_classes_colours(viewer, person, session, 
 def _a_stroke_is_seen(viewer, qtbot, image, annotation, base):
     annotation.mode, annotation.brush_size, annotation.selected_label = "paint", 8, 1
     before, painted = Seen(viewer, image), annotation.data.copy()
-    stroke(viewer, qtbot, annotation, (90, 200), (90, 270))
+    drag(viewer, qtbot, (90, 200), (90, 270))
     new = inner((annotation.data != painted) & (annotation.data == 1))
     assert new.sum() > 50
     assert _is_over(Seen(viewer, image), before, annotation.get_color(1), 0.6, new)

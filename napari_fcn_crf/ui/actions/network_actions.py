@@ -14,6 +14,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
 
 from napari_fcn_crf.compute.parent.service import Job, TrainingRequest
+from napari_fcn_crf.data.annotations import annotated_planes
 from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.model import record
 from napari_fcn_crf.model.card import ModelCard, read_card
@@ -27,9 +28,9 @@ from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import preview_layers
 from napari_fcn_crf.ui.viewer.arrangement import RESULTS
 from napari_fcn_crf.ui.viewer.axes import layer_array
-from napari_fcn_crf.ui.viewer.layer_picture import check_same_place, picture_of
+from napari_fcn_crf.ui.viewer.layer_picture import check_same_place
 from napari_fcn_crf.ui.viewer.layers import class_colours
-from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, note_earlier, require_own
+from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, note_earlier
 from napari_fcn_crf.ui.viewer.result_layers import add_predicted, add_probabilities, class_look
 from napari_fcn_crf.weights import download
 
@@ -87,11 +88,9 @@ def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | N
     settings = request.settings
     selection = session.selection
     pairs = selection.training_pairs()
-    pictures = [
-        selection.picture() if image is selection.image else picture_of(image) for image, _ in pairs
-    ]
+    pictures = [selection.picture(image) for image, _ in pairs]
     for picture, (image, labels) in zip(pictures, pairs, strict=True):
-        require_own(session.viewer, labels, image)
+        selection.require_own(labels, image)
         check_same_place(picture, labels)
     # Copies, since the user may go on painting while the network trains.
     annotations = [np.array(layer_array(labels)) for _, labels in pairs]
@@ -103,11 +102,15 @@ def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | N
     before = 0 if resumed is None else len(resumed.card.losses)
     values = [] if resumed is None else list(resumed.card.class_values)
 
+    trained_on: list[tuple[int, ...]] = []
+
     def start(on_progress: OnProgress) -> Job[ModelCard]:
         labels = [
             found.reshape(picture.spatial_shape)
             for picture, found in zip(pictures, annotations, strict=True)
         ]
+        # What is previewed is the first plane that is trained on.
+        trained_on.extend(next(annotated_planes(one, settings.labels), ()) for one in labels[:1])
         arrays = [picture.channels_last() for picture in pictures]
         for done, pair in enumerate(files):
             on_progress(Progress("Reading files", done, len(files)))
@@ -133,7 +136,7 @@ def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | N
             image, annotation = pairs[0]
             shown = as_label_values(values)[most_probable(probabilities)]
             layer = preview_layers.show_prediction_preview(
-                session.viewer, image, shown, annotation.colormap
+                session.viewer, image, shown, annotation.colormap, trained_on[0]
             )
             if layer is not None:
                 session.screen.arrange(image, "training", layer)

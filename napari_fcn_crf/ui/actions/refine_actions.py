@@ -28,13 +28,7 @@ from napari_fcn_crf.ui.viewer import preview_layers
 from napari_fcn_crf.ui.viewer.axes import layer_array
 from napari_fcn_crf.ui.viewer.camera import show_position
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place
-from napari_fcn_crf.ui.viewer.ownership import (
-    Made,
-    earlier_results,
-    note_earlier,
-    our_metadata,
-    require_own,
-)
+from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, note_earlier, our_metadata
 from napari_fcn_crf.ui.viewer.result_layers import (
     ClassLook,
     add_predicted,
@@ -173,7 +167,7 @@ def tune(
     selection = session.selection
     if selection.annotation is None:
         raise ValueError("Tuning needs a labels layer with strokes of each class. Paint some.")
-    require_own(session.viewer, selection.annotation, selection.require_image())
+    selection.require_own(selection.annotation, selection.require_image())
     check_same_place(selection.picture(), selection.annotation)
     slice_options = RefinementOptions(
         keep_annotated=True,
