@@ -231,19 +231,6 @@ def test_an_axis_can_be_taken_for_channels(viewer, session, panel, qtbot) -> Non
     check_same_place(picture, labels)
 
 
-def test_channels_between_other_axes_are_refused(viewer, session, panel, qtbot, notes) -> None:
-    """napari would lay the labels' planes on the channels, and strokes would go astray."""
-    image = viewer.add_image(noise(3, 2, 60, 80), axis_labels=("z", "c", "y", "x"), name="cells")
-    session.selection.choose_image(image)
-    qtbot.wait(100)
-    panel.steps[AnnotateStep].new_labels_button.click()
-    assert session.selection.annotation is None
-    assert "'cells' has its channels on axis 1" in notes()[0]
-    with pytest.raises(ValueError, match="one layer a channel"):
-        session.selection.picture()
-    assert "one layer a channel" in panel.findChild(PictureChoice).text.text()
-
-
 def test_what_a_layer_says_of_its_axes_is_believed(viewer) -> None:
     image = viewer.add_image(noise(3, 2, 60, 80), axis_labels=("t", "c", "y", "x"))
     picture = picture_of(image)

@@ -238,8 +238,8 @@ def test_one_slice_is_refined_as_in_its_stack(step, viewer, session, qtbot, two_
     # And so is its preview.
     with qtbot.waitSignal(step.preview.shown, timeout=60_000):
         step.preview_box.setChecked(True)
-    qtbot.waitUntil(lambda: viewer.layers["stack preview"].data.shape == (64, 64))
-    np.testing.assert_array_equal(viewer.layers["stack preview"].data, whole[0])
+    qtbot.waitUntil(lambda: viewer.layers["stack preview"].data.shape == (1, 64, 64))
+    np.testing.assert_array_equal(viewer.layers["stack preview"].data[0], whole[0])
     # What differs if each slice had a mapping of its own.
     alone = refinement.refine(planes[0], source.data[:, 0], step.controls.settings())
     assert (alone.argmax(axis=0) + 1 != whole[0]).mean() > 0.01
@@ -327,7 +327,7 @@ def test_the_live_preview_and_that_of_a_training_are_two(step, viewer, qtbot):
     live = viewer.layers["squares preview"]
     for value in (0.25, 0.75):
         given = np.full((2, *live.data.shape), value, np.float32)
-        preview_layers.show_prediction_preview(viewer, viewer.layers["squares"], given)
+        preview_layers.show_prediction_preview(viewer, viewer.layers["squares"], given, ())
     (training,) = (layer for layer in viewer.layers if layer.name == "squares preview [1]")
     assert isinstance(training, Image)
     assert (training.data == 0.75).all()

@@ -14,6 +14,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
 
 from napari_fcn_crf.compute.parent.service import Job, TrainingRequest
+from napari_fcn_crf.data.annotations import annotated_planes
 from napari_fcn_crf.model import record
 from napari_fcn_crf.model.card import ModelCard, read_card
 from napari_fcn_crf.pipeline import prediction, training
@@ -24,8 +25,7 @@ from napari_fcn_crf.ui.session.preferences import compute_settings
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import layers, preview_layers
 from napari_fcn_crf.ui.viewer.axes import layer_array
-from napari_fcn_crf.ui.viewer.layer_picture import check_same_place, picture_of
-from napari_fcn_crf.ui.viewer.ownership import require_own
+from napari_fcn_crf.ui.viewer.layer_picture import check_same_place
 from napari_fcn_crf.weights import download
 
 
@@ -80,11 +80,9 @@ def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | N
     settings = request.settings
     selection = session.selection
     pairs = selection.training_pairs()
-    pictures = [
-        selection.picture() if image is selection.image else picture_of(image) for image, _ in pairs
-    ]
+    pictures = [selection.picture(image) for image, _ in pairs]
     for picture, (image, labels) in zip(pictures, pairs, strict=True):
-        require_own(session.viewer, labels, image)
+        selection.require_own(labels, image)
         check_same_place(picture, labels)
     # Copies, since the user may go on painting while the network trains.
     annotations = [np.array(layer_array(labels)) for _, labels in pairs]
@@ -95,11 +93,15 @@ def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | N
     model_path = session.models.new_path()
     before = 0 if resumed is None else len(resumed.card.losses)
 
+    trained_on: list[tuple[int, ...]] = []
+
     def start(on_progress: OnProgress) -> Job[ModelCard]:
         labels = [
             found.reshape(picture.spatial_shape)
             for picture, found in zip(pictures, annotations, strict=True)
         ]
+        # What is previewed is the first plane that is trained on.
+        trained_on.extend(next(annotated_planes(one, settings.labels), ()) for one in labels[:1])
         arrays = [picture.channels_last() for picture in pictures]
         for done, pair in enumerate(files):
             on_progress(Progress("Reading files", done, len(files)))
@@ -121,7 +123,9 @@ def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | N
 
     def show(probabilities: np.ndarray) -> None:
         if pairs and pairs[0][0] in session.viewer.layers:
-            preview_layers.show_prediction_preview(session.viewer, pairs[0][0], probabilities)
+            preview_layers.show_prediction_preview(
+                session.viewer, pairs[0][0], probabilities, trained_on[0]
+            )
 
     def keep(card: ModelCard) -> Iterator[None]:
         if resumed is not None:

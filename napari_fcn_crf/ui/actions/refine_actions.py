@@ -28,12 +28,7 @@ from napari_fcn_crf.ui.viewer import layers, preview_layers
 from napari_fcn_crf.ui.viewer.axes import layer_array
 from napari_fcn_crf.ui.viewer.camera import show_position
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place
-from napari_fcn_crf.ui.viewer.ownership import (
-    Made,
-    earlier_results,
-    our_metadata,
-    require_own,
-)
+from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, our_metadata
 
 if TYPE_CHECKING:
     from napari_fcn_crf.crf.tuning.edge_sensitivity import TuningResult
@@ -156,7 +151,7 @@ def tune(
     selection = session.selection
     if selection.annotation is None:
         raise ValueError("Tuning needs a labels layer with strokes of each class. Paint some.")
-    require_own(session.viewer, selection.annotation, selection.require_image())
+    selection.require_own(selection.annotation, selection.require_image())
     check_same_place(selection.picture(), selection.annotation)
     slice_options = RefinementOptions(
         keep_annotated=True,

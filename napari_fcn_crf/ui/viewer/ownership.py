@@ -66,22 +66,6 @@ def belongs_to(viewer: Viewer, layer: Layer, image: Image) -> Image | None:
     return None
 
 
-def require_own(viewer: Viewer, layer: Layer, image: Image) -> None:
-    """Refuse a layer that was made of another image, or painted for it.
-
-    Raises
-    ------
-    ValueError
-        With both names.
-    """
-    other = belongs_to(viewer, layer, image)
-    if other is not None:
-        raise ValueError(
-            f"'{layer.name}' belongs to '{other.name}', but '{image.name}' is chosen. Choose "
-            f"'{other.name}', or layers of '{image.name}'."
-        )
-
-
 def insert_claimed(
     viewer: Viewer, index: int, layer: Layer, image: Image | None, noted: dict[str, Any]
 ) -> None:
