@@ -26,8 +26,8 @@ import psutil
 
 from benchmarks.crf import inputs
 from benchmarks.pairs import Task, data_folder, read_tasks
-from benchmarks.strokes import draw_strokes
 from napari_fcn_crf.compute.parent.service import ComputeService
+from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.results.metrics import mean_iou
 from napari_fcn_crf.settings import TrainingSettings
@@ -114,30 +114,47 @@ def large(rows: int, columns: int, settings: TrainingSettings) -> None:
     )
 
 
-def agreement(n_pairs: int, largest: int, settings: TrainingSettings) -> None:
-    """Compare training on patches with training on the whole."""
-    tasks = [task for task in read_tasks(data_folder()) if task.truth.size <= largest]
-    tasks.sort(key=lambda task: -task.truth.size)
-    chosen = _spread(tasks, n_pairs)
+def agreement(n_pairs: int, enlarged: int, settings: TrainingSettings) -> None:
+    """Compare training on patches with training on the whole, of real images with a few dots."""
     gaps, ratios = [], []
-    for task in chosen:
-        strokes = draw_strokes(task.truth)
+    for task in _spread(read_tasks(data_folder()), n_pairs):
+        large_task = _enlarged(task, enlarged)
+        dots = _dots(large_task)
         (whole, whole_s), (part, part_s) = (
-            _train_and_score(task, strokes, settings, in_patches=in_patches)
+            _train_and_score(large_task, dots, settings, in_patches=in_patches)
             for in_patches in (False, True)
         )
         gaps.append(part - whole)
         ratios.append(part_s / whole_s)
-        rows, columns = task.truth.shape
+        rows, columns = large_task.truth.shape
         print(
             f"{task.data_set} {task.name}, {rows} x {columns}: {whole:.4f} whole, {part:.4f} in "
             f"patches, {part_s / whole_s:.2f} times as long",
             flush=True,
         )
     print(
-        f"{len(chosen)} pairs: mean IoU {np.mean(gaps):+.4f} in patches, "
+        f"{len(gaps)} pairs: mean IoU {np.mean(gaps):+.4f} in patches, "
         f"{np.exp(np.mean(np.log(ratios))):.2f} times as long"
     )
+
+
+def _enlarged(task: Task, factor: int) -> Task:
+    image, truth = (
+        array.repeat(factor, axis=0).repeat(factor, axis=1) for array in (task.image, task.truth)
+    )
+    return Task(task.data_set, task.name, image, truth)
+
+
+def _dots(task: Task) -> npt.NDArray[np.int32]:
+    """Return class indices with four dots of each class, and `IGNORE` elsewhere."""
+    generator = np.random.default_rng(0)
+    dots = np.full(task.truth.shape, IGNORE, np.int32)
+    for index in range(task.n_classes):
+        for place in generator.choice(np.argwhere(task.truth == index), 4):
+            row, column = np.maximum(place - DOT_PX // 2, 0)
+            dot = slice(row, row + DOT_PX), slice(column, column + DOT_PX)
+            dots[dot] = np.where(task.truth[dot] == index, index, dots[dot])
+    return dots
 
 
 def _spread(tasks: list[Task], count: int) -> list[Task]:
@@ -159,15 +176,16 @@ def _train_and_score(
     from napari_fcn_crf.fcn.batches import patches
     from napari_fcn_crf.pipeline import prediction, training
 
-    kept = patches.WHOLE_PX, patches.WHOLE_AT_MOST_PX
-    most = 0 if in_patches else 2**40
-    patches.WHOLE_PX = patches.WHOLE_AT_MOST_PX = most
+    kept = patches.WHOLE_PX, patches.WHOLE_AT_MOST_PX, patches.LARGEST_SIDE_PX
+    # As small as patches are of an image in which they are few.
+    patches.WHOLE_PX = patches.WHOLE_AT_MOST_PX = 0 if in_patches else 2**40
+    patches.LARGEST_SIDE_PX = 384
     try:
         began = time.process_time()
         model = training.train(task.image, strokes + 1, settings)
         seconds = time.process_time() - began
     finally:
-        patches.WHOLE_PX, patches.WHOLE_AT_MOST_PX = kept
+        patches.WHOLE_PX, patches.WHOLE_AT_MOST_PX, patches.LARGEST_SIDE_PX = kept
     labels = prediction.predict(model, task.image).argmax(axis=0)
     return mean_iou(labels, task.truth, task.n_classes), seconds
 
@@ -182,7 +200,7 @@ def main() -> None:
     parser.add_argument("--architecture", default="hypercolumn")
     parser.add_argument("--iterations", type=int, default=100)
     parser.add_argument("--pairs", type=int, default=8)
-    parser.add_argument("--largest", type=int, default=10**9, help="leave out images with more px")
+    parser.add_argument("--enlarged", type=int, default=2, help="times, of the pairs")
     options = parser.parse_args()
     settings = TrainingSettings(
         mode=options.mode, architecture=options.architecture, iterations=options.iterations
@@ -190,7 +208,7 @@ def main() -> None:
     if "large" in options.what:
         large(options.rows, options.columns, settings)
     if "agreement" in options.what:
-        agreement(options.pairs, options.largest, settings)
+        agreement(options.pairs, options.enlarged, settings)
 
 
 if __name__ == "__main__":

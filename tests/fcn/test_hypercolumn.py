@@ -12,8 +12,8 @@ import pytest
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.example import Example
 from napari_fcn_crf.fcn.batches.patches import whole
-from napari_fcn_crf.fcn.hypercolumns import standardisation
 from napari_fcn_crf.fcn.hypercolumns.joined_levels import NORMALISATION, SCORE
+from napari_fcn_crf.fcn.linear import moments as moments_module
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.fcn.training.last_layer import (
     needs_last_layer,
@@ -71,9 +71,9 @@ def test_the_last_layer_is_solved_once() -> None:
 
 
 def test_moments_are_added_up_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standardisation, "_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(moments_module, "_ROWS_AT_ONCE", 7)
     values = np.random.default_rng(0).normal(100, 1, (5, 9, 3)).astype(np.float32)
-    moments = standardisation.Moments(3)
+    moments = moments_module.Moments(3)
     moments.add(values[:2])
     moments.add(values[2:])
     np.testing.assert_allclose(moments.mean, values.mean(axis=(0, 1), dtype=np.float64))
