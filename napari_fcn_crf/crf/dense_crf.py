@@ -16,7 +16,7 @@ from napari_fcn_crf.crf.features import FARTHEST, Features, appearance, position
 from napari_fcn_crf.crf.large_images import parts
 from napari_fcn_crf.crf.lattice import CrowdedTileError, PermutohedralLattice, tile_boxes
 from napari_fcn_crf.crf.mean_field import OnIteration, ShouldStop, mean_field
-from napari_fcn_crf.crf.threads import available_threads
+from napari_fcn_crf.crf.threads import Check, available_threads
 from napari_fcn_crf.crf.unary import clamp, log_odds
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.probabilities import as_probabilities
@@ -113,6 +113,7 @@ class DenseCRF:
         on_iteration: OnIteration | None = None,
         should_stop: ShouldStop | None = None,
         clamped: Any = None,
+        check: Check | None = None,
     ) -> Floats:
         """Return the marginals of every pixel, float32, shape (classes, *spatial), summing to one.
 
@@ -128,6 +129,9 @@ class DenseCRF:
             Asked between iterations; when it returns True, one more ends the work.
         clamped : int array, shape (*spatial), optional
             Class index of pixels whose class is certain; -1 where it is free.
+        check : callable, optional
+            Called several times a second, in any thread, even while lattices are built; raises to
+            end the work without a result.
 
         Raises
         ------
@@ -147,7 +151,7 @@ class DenseCRF:
             self._check_sigmas(settings)
         in_parts = settings.engine == "builtin" and self._pixels_at_once(classes) < given[0].size
         return (self._infer_in_parts if in_parts else self._infer_whole)(
-            given, settings, fixed, on_iteration=on_iteration, should_stop=should_stop
+            given, settings, fixed, on_iteration=on_iteration, should_stop=should_stop, check=check
         )
 
     def _infer_whole(
@@ -175,7 +179,7 @@ class DenseCRF:
         return np.asarray(marginals, np.float32).reshape(given.shape)
 
     def _infer(self, odds: Floats, classes: int, settings: CRFSettings, **control: Any) -> Floats:
-        smooth, alike = self._both_lattices(settings)
+        smooth, alike = self._both_lattices(settings, control["check"])
         return mean_field(
             odds,
             classes,
@@ -195,6 +199,7 @@ class DenseCRF:
         *,
         on_iteration: OnIteration | None,
         should_stop: ShouldStop | None,
+        check: Check | None,
     ) -> Floats:
         """Do `infer` for parts with margins, each with lattices of its own, one after the other.
 
@@ -233,6 +238,7 @@ class DenseCRF:
                 None if fixed is None else fixed[whole],
                 on_iteration=report,
                 should_stop=should_stop,
+                check=check,
             )
             marginals[(slice(None), *core)] = refined[(slice(None), *inner)]
         return marginals
@@ -319,18 +325,18 @@ class DenseCRF:
             )
 
     def _both_lattices(
-        self, settings: CRFSettings
+        self, settings: CRFSettings, check: Check | None
     ) -> list[tuple[PermutohedralLattice | None, float]]:
         """Return the lattices and weights of both kernels, with smaller tiles if need be."""
         # What was built of a crowded lattice goes with the error, before the next one is begun.
         with suppress(CrowdedTileError):
-            return [self._lattice(kind, settings) for kind in KINDS]
+            return [self._lattice(kind, settings, check) for kind in KINDS]
         self._boxes = tile_boxes(self._volume.shape[:3], self._corners)
         self._lattices.clear()
-        return [self._lattice(kind, settings) for kind in KINDS]
+        return [self._lattice(kind, settings, check) for kind in KINDS]
 
     def _lattice(
-        self, kind: Kind, settings: CRFSettings
+        self, kind: Kind, settings: CRFSettings, check: Check | None
     ) -> tuple[PermutohedralLattice | None, float]:
         """Return a kernel's lattice, built if the kept one has other sigmas, and its weight."""
         weight = _weight(kind, settings)
@@ -343,7 +349,7 @@ class DenseCRF:
             kept = None
             self._lattices.pop(kind, None)
             lattice = PermutohedralLattice(
-                partial(self._features, kind, settings), self._boxes, self._threads
+                partial(self._features, kind, settings), self._boxes, self._threads, check
             )
             self._lattices[kind] = kept = sigmas, lattice
         return kept[1], weight

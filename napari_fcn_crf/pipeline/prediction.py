@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.data.images import check_image, check_size, planes
+from napari_fcn_crf.data.mapped_image import MappedImage
 from napari_fcn_crf.data.picture import as_picture
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model.card import ModelCard
@@ -75,7 +76,7 @@ def predict(
     for done, index in enumerate(indices):
         _plane(probabilities, index)[...], settings = predict_within_memory(
             model.network,
-            mapping.apply(channels_last[index]),
+            MappedImage(channels_last[index], mapping),
             settings,
             on_progress=part_of(on_progress, done, len(indices)),
             should_stop=should_stop,

@@ -57,7 +57,7 @@ def refine(
     on_progress : callable, optional
         Called with a `Progress` after each mean-field iteration.
     should_stop : callable, optional
-        Asked after each iteration.
+        Asked several times a second.
     intensity : IntensityMapping, optional
         How the image is brought to the scale of 0 to 255; by default by its own range. A slice is
         refined as in its stack with the stack's.
@@ -165,10 +165,12 @@ def _infer(
         if on_progress is not None:
             on_progress(Progress("Refining", iteration, total))
 
+    def check() -> None:
+        if should_stop is not None and should_stop():
+            raise Cancelled
+
     on_iteration(0, iterations)
-    refined = crf.infer(
-        unary, on_iteration=on_iteration, should_stop=should_stop, clamped=annotated
-    )
+    refined = crf.infer(unary, on_iteration=on_iteration, clamped=annotated, check=check)
     if should_stop is not None and should_stop():
         raise Cancelled
     return refined
