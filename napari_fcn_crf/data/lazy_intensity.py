@@ -1,7 +1,8 @@
-"""Intensities of an image that is larger than memory: a sample of its pixels."""
+"""Intensities of an image that is larger than memory, and what tells it from others."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.data.images import planes
-from napari_fcn_crf.data.intensity import VALUES_AT_ONCE, IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping, sampling_step
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.data.plane_pixels import PlanePixels
 from napari_fcn_crf.settings import IntensityChoice
@@ -19,6 +20,7 @@ _ALL_READ_VALUES = 1 << 28
 _WINDOW_PX = 256
 _MOST_WINDOWS = 256
 _STRIP_VALUES = 1 << 24
+_DIGEST_PLANES, _DIGEST_WINDOWS, _DIGEST_PX = 4, 3, 16
 
 
 def lazy_mapping(
@@ -57,7 +59,9 @@ def sampled(picture: Picture) -> npt.NDArray[Any]:
     values = math.prod(picture.spatial_shape) * picture.channels
     if values > _ALL_READ_VALUES:
         return np.concatenate(list(_windows(picture)))
-    return np.concatenate(list(_every(picture, max(1, values // VALUES_AT_ONCE))))
+    return np.concatenate(
+        list(_every(picture, sampling_step(values, np.dtype(picture.array.dtype))))
+    )
 
 
 def _every(picture: Picture, step: int) -> Iterator[npt.NDArray[Any]]:
@@ -79,7 +83,7 @@ def _windows(picture: Picture) -> Iterator[npt.NDArray[Any]]:
     indices = indices[:: -(-len(indices) // _MOST_WINDOWS)]
     along = max(1, math.isqrt(_MOST_WINDOWS // len(indices)))
     # As many pixels of each as make up the sample.
-    most = max(1, VALUES_AT_ONCE // (len(indices) * along**2 * picture.channels))
+    most = max(1, _STRIP_VALUES // (len(indices) * along**2 * picture.channels))
     for index in indices:
         plane = PlanePixels(picture, index)
         for rows in _spread(plane.shape[0], along):
@@ -88,9 +92,22 @@ def _windows(picture: Picture) -> Iterator[npt.NDArray[Any]]:
                 yield flat[:: -(-len(flat) // most)]
 
 
-def _spread(length: int, count: int) -> Iterator[slice]:
+def _spread(length: int, count: int, most_px: int = _WINDOW_PX) -> Iterator[slice]:
     """Iterate over windows at even distances."""
-    side = min(_WINDOW_PX, -(-length // count))
+    side = min(most_px, -(-length // count))
     for k in range(count):
         start = (length - side) * k // max(1, count - 1)
         yield slice(start, start + side)
+
+
+def image_digest(picture: Picture) -> str:
+    """Return a hash of an image's type and shape and of a few windows, to tell it from others."""
+    array = picture.array
+    digest = hashlib.sha256(f"{array.dtype} {tuple(array.shape)} {picture.axes}".encode())
+    indices = list(planes(picture.spatial_shape))
+    for index in indices[:: -(-len(indices) // _DIGEST_PLANES)]:
+        plane = PlanePixels(picture, index)
+        for rows in _spread(plane.shape[0], _DIGEST_WINDOWS, _DIGEST_PX):
+            for columns in _spread(plane.shape[1], _DIGEST_WINDOWS, _DIGEST_PX):
+                digest.update(np.ascontiguousarray(plane[rows, columns]).data)
+    return digest.hexdigest()
