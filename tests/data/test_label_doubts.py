@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from napari_fcn_crf.data.label_doubts import label_doubt, outlining_void
+from napari_fcn_crf.data.label_doubts import image_values, label_doubt, outlining_void
 from napari_fcn_crf.data.label_statistics import count_labels
 from tests.labels import cells, soft_mask, touching_squares, voc_mask
 
@@ -50,6 +50,9 @@ def test_an_image_as_labels(mode: str) -> None:
     doubt = label_doubt(count_labels(smooth), mode, image_values=3)
     assert doubt is not None
     assert "50 values, and the image has 3" in doubt.looks
+    doubt = label_doubt(count_labels(smooth), mode)
+    assert doubt is not None
+    assert "or as if image and labels were swapped" in doubt.looks
 
 
 def test_the_outline_of_what_nobody_knows() -> None:
@@ -117,3 +120,10 @@ def test_many_classes_are_asked_about() -> None:
     doubt = label_doubt(count_labels(_classes(23)), "mask")
     assert doubt is not None
     assert "22 labels" in doubt.looks
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (9, 400, 500), (4000, 3), (2, 2, 300, 400)])
+def test_values_of_an_image_are_found_all_over_it(shape: tuple[int, ...]) -> None:
+    image = np.zeros(shape, np.uint16)
+    image.reshape(-1)[:] = np.arange(image.size) * 7 // image.size
+    assert image_values(image) == 7

@@ -15,7 +15,7 @@ from napari_fcn_crf.ui.steps.refine import RefineStep
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place, picture_of
 from tests.ui.conftest import wait_until_idle
 from tests.ui.mouse import drag
-from tests.ui.test_cases_place import noise, predicted
+from tests.ui.test_cases_place import changed, noise, predicted
 
 
 def open_file(viewer, session, qtbot, path):
@@ -276,3 +276,29 @@ def test_the_preview_goes_where_there_is_no_plane(viewer, session, panel, qtbot)
     viewer.dims.ndisplay = 2
     qtbot.waitUntil(lambda: "stack preview" in viewer.layers, timeout=60_000)
     step.preview_box.setChecked(False)
+
+
+def test_strokes_of_another_shape_are_left_out_and_that_is_said(
+    viewer, session, qtbot, notes
+) -> None:
+    image = viewer.add_image(noise(60, 80), name="a")
+    predicted(viewer, session, image)
+    strokes = viewer.add_labels(np.ones((30, 30), np.uint8), name="others")
+    session.selection.choose_annotation(strokes)
+    session.selection.choose_label_mode("scribbles")
+    changed(qtbot, session)
+    assert any("'others' is left out: it is 30 x 30, and 'a' is 60 x 80" in one for one in notes())
+    moved = viewer.add_labels(np.ones((60, 80), np.uint8), name="moved", translate=(9, 9))
+    session.selection.choose_annotation(moved)
+    session.selection.choose_label_mode("scribbles")
+    with pytest.raises(ValueError, match=r"'a' and 'moved' must lie.*untick Keep what I painted"):
+        gather(session, RefinementOptions())
+
+
+def test_a_smooth_image_as_labels_is_called_swapped(viewer, session, panel, qtbot) -> None:
+    smooth = np.tile(np.arange(200, dtype=np.uint8) // 4, (64, 1))
+    viewer.add_image((smooth > 20).astype(np.uint8), name="a")
+    session.selection.choose_annotation(viewer.add_labels(smooth))
+    verdict = panel.steps[AnnotateStep].verdict
+    qtbot.waitUntil(lambda: "look like an image" in verdict.text())
+    assert "the image has 2" in verdict.text()
