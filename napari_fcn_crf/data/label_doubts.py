@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_fcn_crf.data.label_statistics import VOID, LabelStatistics
+from napari_fcn_crf.data.label_statistics import UNLABELLED, VOID, LabelStatistics
 from napari_fcn_crf.data.objects import OBJECT_MODES
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.settings import LabelMode
@@ -104,10 +104,12 @@ def label_doubt(
             {},
             "Exchange image and labels if they are swapped",
         )
-    void = outlining_void(statistics)
+    void = unknown_label(statistics)
     if void is not None and void != ignore_label:
         return Doubt(
-            f"{void} lies around objects, as if it meant that nobody knows what is there.",
+            f"{void} is a label that other programs give to what nobody has annotated."
+            if void == UNLABELLED
+            else f"{void} lies around objects, as if it meant that nobody knows what is there.",
             ({"labels": "mask"} if mode == "scribbles" else {}) | {"ignore_label": void},
         )
     if mode in OBJECT_MODES:
@@ -136,6 +138,12 @@ def image_values(image: Any) -> int:
     side = max(1, round(_IMAGE_SAMPLE_PX ** (1 / max(1, sum(size > 1 for size in image.shape)))))
     some = image[tuple(slice(None, None, max(1, size // side)) for size in image.shape)]
     return len(np.unique(np.asarray(some)))
+
+
+def unknown_label(statistics: LabelStatistics) -> int | None:
+    """Return the label that seems to stand for what nobody knows, if there is one: -1 or 255."""
+    negative = [value for value in statistics.values if value < 0]
+    return UNLABELLED if negative == [UNLABELLED] else outlining_void(statistics)
 
 
 def outlining_void(statistics: LabelStatistics) -> int | None:

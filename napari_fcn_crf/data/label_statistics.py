@@ -18,6 +18,9 @@ from napari_fcn_crf.progress import Cancelled, ShouldStop
 VOID = 255
 """What Pascal VOC and others draw around objects, to say that nobody knows."""
 
+UNLABELLED = -1
+"""What programs that know of negative labels give to pixels that nobody has labelled."""
+
 _COUNTED_BELOW = 2**16
 # Counting lets no other thread run: so many pixels take a millisecond or two.
 _COUNTED_AT_ONCE = 2**20

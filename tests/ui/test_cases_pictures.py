@@ -302,3 +302,16 @@ def test_a_smooth_image_as_labels_is_called_swapped(viewer, session, panel, qtbo
     verdict = panel.steps[AnnotateStep].verdict
     qtbot.waitUntil(lambda: "look like an image" in verdict.text())
     assert "the image has 2" in verdict.text()
+
+
+def test_minus_one_is_offered_as_not_annotated(viewer, session, panel, qtbot) -> None:
+    labels = np.full((60, 80), -1, np.int32)
+    labels[5:9, 5:70], labels[30:34, 5:70] = 0, 1
+    viewer.add_image(noise(60, 80))
+    session.selection.choose_annotation(viewer.add_labels(labels))
+    annotate = panel.steps[AnnotateStep]
+    qtbot.waitUntil(lambda: "tick that -1" in annotate.verdict.text().lower())
+    assert session.selection.label_mode == "mask"
+    annotate.meaning.void_box.click()
+    qtbot.waitUntil(lambda: annotate.verdict.text().startswith("Ready: 2 classes"))
+    assert session.selection.ignore_label == -1

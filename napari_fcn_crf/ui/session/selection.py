@@ -18,7 +18,7 @@ from napari_fcn_crf.data.label_doubts import (
     Doubt,
     image_values,
     label_doubt,
-    outlining_void,
+    unknown_label,
 )
 from napari_fcn_crf.data.labelled_folder import PairFiles
 from napari_fcn_crf.data.picture import Picture
@@ -341,8 +341,8 @@ class Selection(QObject):
     def _on_counted(self) -> None:
         counted = self.counts.statistics
         if self._is_guessing and counted is not None:
-            # Who outlines things with what nobody knows has labelled the rest.
-            is_mask = outlining_void(counted) is not None
+            # Who has a label for what nobody knows has labelled the rest.
+            is_mask = unknown_label(counted) is not None
             self._label_mode = "mask" if is_mask else guess_label_mode(counted.annotatable)
             self._is_guessing = False
             self._count_what_is_meant()
