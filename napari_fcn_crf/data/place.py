@@ -79,6 +79,15 @@ class Place:
         said_in = self.said_in[:axis] + self.said_in[axis + 1 :]
         return Place(self.matrix[np.ix_(keep, keep)], units, said_in)
 
+    def in_order(self, order: Sequence[int]) -> Place:
+        """Return the place along the same axes in another order."""
+        rows = [*order, self.n_axes]
+        return Place(
+            self.matrix[np.ix_(rows, rows)],
+            tuple(self.units[axis] for axis in order),
+            tuple(self.said_in[axis] for axis in order),
+        )
+
     def distance_px(self, other: Place, shape: Sequence[int]) -> float:
         """Return how far pixels of the same index lie apart at most, in pixels of this place.
 

@@ -315,3 +315,15 @@ def test_minus_one_is_offered_as_not_annotated(viewer, session, panel, qtbot) ->
     annotate.meaning.void_box.click()
     qtbot.waitUntil(lambda: annotate.verdict.text().startswith("Ready: 2 classes"))
     assert session.selection.ignore_label == -1
+
+
+def test_transparency_beside_gray_is_no_channel(viewer, session, panel, qtbot, tmp_path) -> None:
+    gray = noise(60, 80)
+    PillowImage.fromarray(np.dstack([gray, gray // 2]), "LA").save(tmp_path / "a.png")
+    image = open_file(viewer, session, qtbot, tmp_path / "a.png")
+    assert image.data.shape == (60, 80, 2)
+    choice = panel.findChild(PictureChoice)
+    assert choice.text.text().startswith("1 channel, 60 x 80")
+    choice.split_button.click()
+    assert [layer.name for layer in viewer.layers] == ["a 0"]
+    np.testing.assert_array_equal(session.selection.picture().channels_last()[..., 0], gray)
