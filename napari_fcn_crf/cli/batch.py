@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from napari_fcn_crf.batch.inputs import items_of
 from napari_fcn_crf.batch.ledger import Ledger
@@ -16,8 +16,10 @@ from napari_fcn_crf.cli.command import SOME_FAILED, Command
 from napari_fcn_crf.cli.device import add_device, load_backend
 from napari_fcn_crf.cli.inputs import add_image_options, add_intensity, images_in
 from napari_fcn_crf.cli.options import add_output_folder, add_settings, read_settings
-from napari_fcn_crf.cli.paths import folder_for_results, one_file
+from napari_fcn_crf.cli.paths import folder_for_results, matching, one_file
 from napari_fcn_crf.cli.told import Notes
+from napari_fcn_crf.data.ome_zarr.labels import Version
+from napari_fcn_crf.data.ome_zarr.reading import is_zarr
 from napari_fcn_crf.quoting import say
 from napari_fcn_crf.settings import ComputeSettings, CRFSettings, PredictionSettings
 
@@ -32,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "images",
         nargs="+",
         metavar="IMAGE",
-        help="files, folders, or patterns such as 'plate1/*.tif'; results of earlier runs are left "
-        "out",
+        help="files, folders, or patterns such as 'plate1/*.tif', and OME-Zarr images and plates "
+        "of any size; results of earlier runs are left out",
     )
-    add_output_folder(parser, "IMAGE_refined.tif, ledger.jsonl and, if any failed, failed.txt")
+    add_output_folder(parser, "IMAGE_refined.tif or .zarr, ledger.jsonl and maybe failed.txt")
     group = parser.add_argument_group("run")
     group.add_argument(
         "--dry-run", action="store_true", help="say what would be done, and do nothing"
@@ -74,10 +76,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_count,
         default=0,
         metavar="N",
-        help="give regions of fewer pixels to their neighbours",
+        help="give regions of fewer pixels to their neighbours; of OME-Zarr images, plane by plane",
     )
     results.add_argument(
         "--probabilities", action="store_true", help="write probabilities besides labels"
+    )
+    results.add_argument(
+        "--ome-zarr-version",
+        choices=get_args(Version),
+        default="0.4",
+        help="of the labels of OME-Zarr images. Default: %(default)s.",
     )
     add_image_options(parser)
     add_intensity(parser, "where type or range differ")
@@ -96,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     card = read_card(model)
     recipe = _recipe(arguments, card.crf)
     folder: Path = arguments.output
-    items = items_of(images_in(arguments.images), folder, recipe)
+    items = items_of(_given(arguments.images), folder, recipe)
     part = ""
     if arguments.shard is not None:
         number, count = arguments.shard
@@ -128,6 +136,25 @@ def run(arguments: argparse.Namespace) -> int:
     return SOME_FAILED if failed else 0
 
 
+def _given(given: list[str]) -> list[Path]:
+    """Return the images among files, folders and patterns, and the zarr folders there."""
+    stores: list[Path] = []
+    others: list[str] = []
+    for text in given:
+        paths = matching(text)
+        found = [path for path in paths if is_zarr(path)]
+        if len(paths) == 1 and paths[0].is_dir() and not found:
+            found = sorted(filter(is_zarr, paths[0].iterdir()))
+            if found and not any(path.is_file() for path in paths[0].iterdir()):
+                paths = []
+        stores += found
+        if len(paths) > 1:
+            others += [str(path) for path in paths if not path.is_dir()]
+        else:
+            others += [str(path) for path in paths if path not in found]
+    return [*stores, *(images_in(others) if others else [])]
+
+
 def _recipe(arguments: argparse.Namespace, kept: CRFSettings) -> Recipe:
     return Recipe(
         prediction=read_settings(arguments, PredictionSettings),
@@ -138,6 +165,7 @@ def _recipe(arguments: argparse.Namespace, kept: CRFSettings) -> Recipe:
         axes=arguments.axes,
         channels=arguments.channels,
         exif=arguments.exif,
+        ome_zarr_version=arguments.ome_zarr_version,
     )
 
 
