@@ -115,6 +115,7 @@ def test_labels_are_those_of_memory(
         said if version == "0.4" else said["ome"],
         yaozarrs.v04.LabelImage if version == "0.4" else yaozarrs.v05.LabelImage,
     )
+    yaozarrs.validate_zarr_store(str(found))
     (scales,) = node.multiscales
     assert [axis.name for axis in scales.axes] == ["y", "x"]
     assert {axis.unit for axis in scales.axes} == {"micrometer"}
