@@ -110,6 +110,8 @@ def items_of(paths: Sequence[Path], folder: Path, recipe: Recipe) -> list[Item]:
     """
     seen: dict[str, Path] = {}
     items = []
+    # Others may work in another folder.
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100
     for path in dict.fromkeys(Path(os.path.abspath(path)) for path in paths):  # noqa: PTH100
         inside = images_inside(path) if is_zarr(path) else {"": path}
         for end, image in inside.items():

@@ -16,7 +16,7 @@ from napari_fcn_crf.cli.command import SOME_FAILED, Command
 from napari_fcn_crf.cli.device import add_device, load_backend
 from napari_fcn_crf.cli.inputs import add_image_options, add_intensity, images_in
 from napari_fcn_crf.cli.options import add_output_folder, add_settings, read_settings
-from napari_fcn_crf.cli.paths import folder_for_results, matching, one_file
+from napari_fcn_crf.cli.paths import folder_for_results, matching, one_file, user_path
 from napari_fcn_crf.cli.told import Notes
 from napari_fcn_crf.data.ome_zarr.labels import Version
 from napari_fcn_crf.data.ome_zarr.reading import is_zarr
@@ -56,13 +56,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="I/N",
         help="do the I-th of N parts of the images, counted from 1, as a job array does",
     )
-    group.add_argument(
+    who = group.add_mutually_exclusive_group()
+    who.add_argument(
         "--workers",
         type=_count,
         default=1,
         metavar="N",
         help="processes that share the images, each with a network of its own. "
         "Default: %(default)s.",
+    )
+    who.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="let the workers of this dask.distributed scheduler do it, such as tcp://node1:8786; "
+        "they need this package, and the same folders",
+    )
+    who.add_argument(
+        "--scheduler-file",
+        metavar="FILE",
+        type=user_path,
+        help="the same by the file that the scheduler wrote",
     )
     results = parser.add_argument_group("results")
     results.add_argument(
@@ -127,7 +140,8 @@ def run(arguments: argparse.Namespace) -> int:
     failed = plan.failed
     if plan.to_do:
         executor = _executor(arguments, model, recipe)
-        with batch_bar(len(plan.to_do), arguments.workers, notes) as (on_outcome, on_progress):
+        is_one = arguments.workers == 1 and not _scheduler(arguments)
+        with batch_bar(len(plan.to_do), notes, is_one=is_one) as (on_outcome, on_progress):
             failed = run_batch(plan, ledger, job, executor, on_outcome, on_progress)
     notes.end()
     failed_path = folder / f"failed{f'-{part}' if part else ''}.txt"
@@ -170,13 +184,21 @@ def _recipe(arguments: argparse.Namespace, kept: CRFSettings) -> Recipe:
 
 
 def _executor(arguments: argparse.Namespace, model: Path, recipe: Recipe) -> Executor:
+    from napari_fcn_crf.batch.cluster import Cluster
     from napari_fcn_crf.batch.here import Here
     from napari_fcn_crf.batch.processes import Processes
 
     compute = read_settings(arguments, ComputeSettings)
+    if _scheduler(arguments):
+        is_file = arguments.scheduler_file is not None
+        return Cluster(_scheduler(arguments), is_file, model, recipe, compute)
     if arguments.workers > 1:
         return Processes(arguments.workers, model, recipe, compute)
     return Here(model, recipe, compute, lambda: load_backend(arguments))
+
+
+def _scheduler(arguments: argparse.Namespace) -> str:
+    return str(arguments.scheduler or arguments.scheduler_file or "")
 
 
 def _say_plan(plan: Plan) -> None:
