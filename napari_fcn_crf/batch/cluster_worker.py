@@ -6,7 +6,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from distributed import WorkerPlugin, get_worker
+from distributed import Worker, WorkerPlugin, get_worker
 
 from napari_fcn_crf.batch.here import start_network
 from napari_fcn_crf.batch.outcome import Outcome, Task
@@ -31,6 +31,16 @@ class SegmenterPlugin(WorkerPlugin):  # type: ignore[misc]
     def __init__(self, model: bytes, recipe: Recipe, compute: ComputeSettings) -> None:
         self._model, self._recipe, self._compute = model, recipe, compute
         self._segmenter: Segmenter | None = None
+
+    def setup(self, worker: Worker) -> None:
+        """Let the worker go on however much memory the network keeps; it would wait for less."""
+        self._pauses_at = worker.memory_manager.memory_pause_fraction
+        worker.memory_manager.memory_pause_fraction = False
+
+    def teardown(self, worker: Worker) -> None:
+        """Leave the worker as it was."""
+        worker.memory_manager.memory_pause_fraction = self._pauses_at
+        self._segmenter = None
 
     def carry_out(self, task: Task) -> Outcome:
         """Do a task, one at a time in this process, which loads the network for the first."""
