@@ -54,7 +54,7 @@ def _shows_classes(seen, base, layer, annotation, plane=()):
 @pytest.fixture
 def person(viewer, panel, session, qtbot):
     """What a person does: press a button, and look."""
-    viewer.window._qt_window.resize(1000, 800)
+    viewer.window._qt_window.resize(900, 700)
     viewer.window._qt_window.show()
     qtbot.wait(100)
 
@@ -71,8 +71,10 @@ def person(viewer, panel, session, qtbot):
 
 
 def test_the_image_is_seen_through_the_classes_colours(viewer, person, session, qtbot):
-    image = viewer.add_image(samples.load("cat"), name="cat")
-    annotation = viewer.add_labels(samples.load("cat_scribbles"), name="strokes", opacity=0.6)
+    image = viewer.add_image(samples.load("cat")[::2, ::2], name="cat")
+    annotation = viewer.add_labels(
+        samples.load("cat_scribbles")[::2, ::2], name="strokes", opacity=0.6
+    )
     person.train.controls.iterations.value = 40
     qtbot.waitUntil(lambda: session.selection.counts.is_current)
 
@@ -119,7 +121,7 @@ def test_the_image_is_seen_through_the_classes_colours(viewer, person, session, 
 def _a_stroke_is_seen(viewer, qtbot, image, annotation, base):
     annotation.mode, annotation.brush_size, annotation.selected_label = "paint", 8, 1
     before, painted = Seen(viewer, image), annotation.data.copy()
-    drag(viewer, qtbot, (90, 200), (90, 270))
+    drag(viewer, qtbot, (45, 100), (45, 135))
     new = inner((annotation.data != painted) & (annotation.data == 1))
     assert new.sum() > 50
     assert _is_over(Seen(viewer, image), before, annotation.get_color(1), 0.6, new)
