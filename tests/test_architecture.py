@@ -84,6 +84,8 @@ ROOMS = {
     },
     "model": {"data"},
     "pipeline": {
+        "fcn.batches",
+        "fcn.heads",
         "crf",
         "data",
         "fcn",

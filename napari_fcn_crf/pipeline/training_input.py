@@ -216,10 +216,14 @@ def fit_intensity(
     return mapping, mappings, note
 
 
+def as_list(arrays: Arrays) -> list[Any]:
+    """Return one array, or a list or tuple of arrays, as a list."""
+    return list(arrays) if isinstance(arrays, (list, tuple)) else [arrays]
+
+
 def _pairs(images: Arrays, labels: Arrays, axes: str | None) -> list[Pair]:
     """Return checked images `(*spatial, channels)` with their labels `spatial`."""
-    image_list = list(images) if isinstance(images, (list, tuple)) else [images]
-    label_list = list(labels) if isinstance(labels, (list, tuple)) else [labels]
+    image_list, label_list = as_list(images), as_list(labels)
     if len(image_list) != len(label_list) or not image_list:
         raise InputError(
             f"Each image needs its labels, but there are {len(image_list)} images and "

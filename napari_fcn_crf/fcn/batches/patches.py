@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,8 @@ class Patches:
         Class index of each pixel, or `IGNORE`.
     held_out : array of int32, shape `(n_patches, rows, columns)`, optional
         The same, of pixels that nothing is learnt from.
+    piled : tuple of int, optional
+        Rows and columns of the patches that the plane is a pile of, one below the other.
 
     Notes
     -----
@@ -62,6 +65,7 @@ class Patches:
     corners: tuple[Corner, ...]
     indices: Indices
     held_out: Indices | None = None
+    piled: Size | None = None
 
     def __len__(self) -> int:
         return len(self.corners)
@@ -69,7 +73,9 @@ class Patches:
     @property
     def is_whole(self) -> bool:
         """Whether it is the plane as a whole."""
-        return all(side >= length for side, length in zip(self.size, self._padded, strict=True))
+        return self.piled is None and all(
+            side >= length for side, length in zip(self.size, self._padded, strict=True)
+        )
 
     @property
     def px(self) -> int:
@@ -78,6 +84,9 @@ class Patches:
 
     def pixels(self, patch: int) -> npt.NDArray[np.float32]:
         """Return one patch's pixels `(rows, columns, channels)` on the 0-255 scale."""
+        if self.piled is not None:
+            cut = padded_window(self.image, (0, 0), self.corners[patch], self.piled)
+            return _grown(cut, self.size, mode="reflect")
         return padded_window(self.image, self._before, self.corners[patch], self.size)
 
     def typical(self, patch: int) -> tuple[slice, slice]:
@@ -85,6 +94,11 @@ class Patches:
 
         Its outermost pixels miss what is beyond them, unless that is the plane's border.
         """
+        if self.piled is not None:
+            sides = [
+                slice(_STATISTICS_MARGIN_PX, side - _STATISTICS_MARGIN_PX) for side in self.piled
+            ]
+            return sides[0], sides[1]
         rows, columns = (
             slice(
                 _STATISTICS_MARGIN_PX if first else 0,
@@ -98,6 +112,8 @@ class Patches:
 
     def typical_within(self, patch: int) -> tuple[slice, slice]:
         """Return `typical` without the continuation of the plane."""
+        if self.piled is not None:
+            return self.typical(patch)
         rows, columns = (
             slice(
                 max(part.start, before - first),
@@ -177,6 +193,8 @@ def around_strokes(
 
 def _best_size(example: Example, halo: int) -> Size:
     """Return the size of patches with the fewest pixels in all, or the whole plane's."""
+    if example.patch_rows:
+        return example.patch_rows, example.image.shape[1]
     padded = _padded_size(example.image.shape)
     area = padded[0] * padded[1]
     if area <= WHOLE_PX:
@@ -192,6 +210,8 @@ def _best_size(example: Example, halo: int) -> Size:
 
 
 def _with_size(example: Example, size: Size, halo: int) -> Patches:
+    if example.patch_rows:
+        return _unpiled(example, size)
     padded = _padded_size(example.image.shape, size)
     if padded == size:
         return whole(example, size)
@@ -202,6 +222,33 @@ def _with_size(example: Example, size: Size, halo: int) -> Patches:
     ]
     cuts = place_cuts(cells, (max(1, sides[0]), max(1, sides[1])), halo)
     return _cut(example, size, cuts)
+
+
+def _unpiled(example: Example, size: Size) -> Patches:
+    piled = example.patch_rows, example.image.shape[1]
+    n_patches = example.image.shape[0] // piled[0]
+    indices, held_out = (
+        None
+        if plane is None
+        else np.stack(
+            [
+                _grown(patch, size, mode="constant", constant_values=IGNORE)
+                for patch in plane.reshape(n_patches, *piled)
+            ]
+        )
+        for plane in (example.indices, example.held_out)
+    )
+    assert indices is not None
+    corners = tuple((patch * piled[0], 0) for patch in range(n_patches))
+    return Patches(example.image, size, corners, indices, held_out, piled)
+
+
+def _grown(array: npt.NDArray[Any], size: Size, **how: Any) -> npt.NDArray[Any]:
+    """Return rows and columns continued at their ends."""
+    margins = [(0, side - length) for side, length in zip(size, array.shape, strict=False)]
+    if not np.any(margins):
+        return array
+    return np.pad(array, (*margins, *((0, 0),) * (array.ndim - 2)), **how)
 
 
 def _cut(example: Example, size: Size, cuts: list[Cut]) -> Patches:
