@@ -18,7 +18,7 @@ from napari_fcn_crf.data.annotation_summary import (
     left_out,
     statistics_of,
 )
-from napari_fcn_crf.data.annotations import as_label_array
+from napari_fcn_crf.data.annotations import annotated_planes, as_label_array
 from napari_fcn_crf.data.images import check_image, check_not_constant, check_size
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.label_doubts import DoubtfulLabelsError, label_doubt
@@ -41,6 +41,8 @@ _IMAGE_SAMPLE_PX = 2**16
 
 # Intensities are fitted to no more values of several images together.
 _FITTED_VALUES = 2**24
+
+_WORTH_A_LOOK_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,35 @@ def check_training_input(
     common_channels(pairs)
     if not settings.trust_labels:
         _check_doubts(pairs, each, together, settings)
+    _check_memory(pairs, settings)
     return TrainingInput(pairs, counts, left_out(together, mode))
+
+
+def _check_memory(pairs: list[Pair], settings: TrainingSettings) -> None:
+    """Refuse what the classes of the pixels alone would fill the memory with.
+
+    Where everything is annotated, each patch has them as well, and patches overlap.
+    """
+    bytes_of_pixel = 4 if settings.labels == "scribbles" else 16
+    needed = sum(
+        int(np.prod(pair_labels.shape[-2:])) * bytes_of_pixel
+        for _, pair_labels in pairs
+        for _ in annotated_planes(pair_labels, settings.labels)
+    )
+    if needed > _WORTH_A_LOOK_BYTES and needed > (free := _free_bytes()):
+        remedy = "Train on a smaller part of it"
+        if settings.labels != "scribbles":
+            remedy += ", or paint a few strokes of each class and let 0 mean not annotated"
+        raise InputError(
+            f"So large an annotation needs {needed / 1e9:.0f} GB of memory, but {free / 1e9:.0f} "
+            f"GB are free. {remedy}."
+        )
+
+
+def _free_bytes() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().available)
 
 
 def _check_doubts(

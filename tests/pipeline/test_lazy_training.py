@@ -11,7 +11,7 @@ import pytest
 
 from napari_fcn_crf.data.channels import ChannelStack
 from napari_fcn_crf.data.picture import Picture
-from napari_fcn_crf.pipeline import training
+from napari_fcn_crf.pipeline import training, training_input
 from napari_fcn_crf.pipeline.lazy_images import read_for_training
 from napari_fcn_crf.settings import TrainingSettings
 
@@ -118,3 +118,14 @@ def test_a_mask_of_a_lazy_image_is_read_with_all_of_it() -> None:
     settings = TrainingSettings(labels="mask")
     read = read_for_training([Picture(da.from_array(image), "yx")], [labels], settings)
     np.testing.assert_array_equal(read.images[0][..., 0], image)
+
+
+def test_more_than_fits_into_memory_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not when the memory is full."""
+    monkeypatch.setattr(training_input, "_free_bytes", lambda: 200_000)
+    monkeypatch.setattr(training_input, "_WORTH_A_LOOK_BYTES", 1000)
+    generator = np.random.default_rng(0)
+    image = generator.integers(0, 255, (200, 300), dtype=np.uint8)
+    labels = (image > 100).astype(np.uint8)
+    with pytest.raises(ValueError, match=r"needs 0 GB of memory.*smaller part of it, or paint"):
+        training.train(image, labels, TrainingSettings(labels="mask"))
