@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.crf import pydensecrf
 from napari_fcn_crf.crf.features import FARTHEST, Features, appearance, positions
-from napari_fcn_crf.crf.large_images import parts
+from napari_fcn_crf.crf.large_images import BYTES_AT_ONCE, margin_px, parts, pixels_at_once
 from napari_fcn_crf.crf.lattice import CrowdedTileError, PermutohedralLattice, tile_boxes
 from napari_fcn_crf.crf.mean_field import OnIteration, ShouldStop, mean_field
 from napari_fcn_crf.crf.threads import Check, available_threads
@@ -26,11 +26,7 @@ Floats = npt.NDArray[np.float32]
 Kind = Literal["smoothness", "appearance"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-# Images that would need more are refined in parts.
-_BYTES_AT_ONCE = 1 << 31
-# What a part is computed with on each side. One iteration hears about two sigmas far, and five pass
-# it on: with 2, 99 % of labels are those of the whole image, with 6 more than 99.98 %.
-_MARGIN_SIGMAS = 6.0
+_BYTES_AT_ONCE = BYTES_AT_ONCE
 # As good as none and as good as infinite, and still numbers in float32.
 _LEAST_SIGMA, _LARGEST_SIGMA = 1e-30, 1e30
 
@@ -163,7 +159,7 @@ class DenseCRF:
     ) -> Floats:
         classes = len(given)
         volume = np.ascontiguousarray(given).reshape(classes, *self._volume.shape[:3])
-        odds = log_odds(volume, self._threads)
+        odds = log_odds(volume, self._threads, control["check"])
         if fixed is not None:
             clamp(odds, fixed.reshape(volume.shape[1:]), classes)
         weights = [_weight(kind, settings) for kind in KINDS]
@@ -207,9 +203,7 @@ class DenseCRF:
         keep their probabilities.
         """
         farthest = max(settings.gaussian_sigma_px, settings.bilateral_sigma_px)
-        margins = [
-            math.ceil(_MARGIN_SIGMAS * sigma) for sigma in self._sigmas_px(farthest, settings)
-        ]
+        margins = list(map(margin_px, self._sigmas_px(farthest, settings)))
         pieces = parts(self._spatial_shape, margins, self._pixels_at_once(len(given)))
         marginals = np.empty_like(given)
         total = len(pieces) * settings.iterations
@@ -244,11 +238,8 @@ class DenseCRF:
         return marginals
 
     def _pixels_at_once(self, classes: int) -> int:
-        corners = len(self._spatial_shape) + int(self._image.shape[-1]) + 1
-        # Slots and weights of both lattices, log-odds and marginals, the image as float32, and as
-        # much again for vertices, of which there may be more than pixels.
-        bytes_of_pixel = 2 * (6 * (corners + 3) + 8 * classes + 12)
-        return _BYTES_AT_ONCE // bytes_of_pixel
+        axes, channels = len(self._spatial_shape), int(self._image.shape[-1])
+        return pixels_at_once(_BYTES_AT_ONCE, axes, channels, classes)
 
     def _infer_by_reference(self, probabilities: Floats, settings: CRFSettings) -> Floats:
         kernels = [

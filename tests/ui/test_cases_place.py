@@ -12,7 +12,7 @@ from napari_fcn_crf.ui.actions.refine_actions import go_to_most_uncertain, refin
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
 from napari_fcn_crf.ui.sections.picture_choice import PictureChoice
 from napari_fcn_crf.ui.steps.annotate import AnnotateStep
-from napari_fcn_crf.ui.viewer import layers
+from napari_fcn_crf.ui.viewer import result_layers
 from napari_fcn_crf.ui.viewer.camera import camera_of
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place, picture_of
 from tests.ui.conftest import wait_until_idle
@@ -35,7 +35,7 @@ def predicted(viewer, session, image, probabilities=None):
     """Choose an image, and give it a prediction."""
     shape = picture_of(image).spatial_shape
     session.selection.choose_image(image)
-    layer = layers.add_probabilities(
+    layer = result_layers.add_probabilities(
         viewer, image, unsure(*shape) if probabilities is None else probabilities, CARD
     )
     session.selection.choose_sources((layer,))

@@ -296,6 +296,7 @@ class LivePreview(QObject):
                 viewer, image, self._session.selection.annotation
             )
             viewer.layers.selection.active = active
+            self._session.screen.arrange(image, "preview", self._layer)
         preview_layers.place_region(self._layer, image, picture.labels, picture.region, shown)
         self.shown.emit()
 
@@ -315,3 +316,4 @@ class LivePreview(QObject):
         layer, self._layer = self._layer, None
         if layer is not None and layer in self._session.viewer.layers:
             self._session.viewer.layers.remove(layer)
+            self._session.screen.bring_back()

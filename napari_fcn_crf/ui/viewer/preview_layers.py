@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
+from napari_fcn_crf.ui.viewer.arrangement import index_of_new
 from napari_fcn_crf.ui.viewer.layer_picture import ShownPlane, is_shown, linear_part
 from napari_fcn_crf.ui.viewer.layers import Placement, layers_where, spatial_metadata
 from napari_fcn_crf.ui.viewer.ownership import insert_claimed, is_ours, our_metadata
@@ -34,7 +35,7 @@ def add_preview(viewer: Viewer, image: Image, like: Labels | None) -> Labels:
     )
     if like is not None:
         layer.colormap = like.colormap
-    insert_claimed(viewer, len(viewer.layers), layer, image, _LIVE)
+    insert_claimed(viewer, index_of_new(viewer, image, "preview"), layer, image, _LIVE)
     return layer
 
 
@@ -46,7 +47,7 @@ def add_growing(
     place = spatial_metadata(image)
     layer = Labels(labels, name=f"{image.name} preview", opacity=0.5, colormap=colormap, **place)
     layer.editable = False
-    insert_claimed(viewer, len(viewer.layers), layer, image, _OF_WORK)
+    insert_claimed(viewer, index_of_new(viewer, image, "preview"), layer, image, _OF_WORK)
     viewer.layers.selection.active = active
     return layer
 
@@ -60,29 +61,29 @@ def grow(viewer: Viewer, layer: Labels, index: tuple[int, ...], labels: np.ndarr
 
 
 def show_prediction_preview(
-    viewer: Viewer, image: Image, probabilities: np.ndarray, index: tuple[int, ...]
-) -> None:
-    """Show the last class's probability in the plane of that index, in one layer."""
+    viewer: Viewer,
+    image: Image,
+    labels: np.ndarray,
+    colormap: LabelColormapBase,
+    index: tuple[int, ...],
+) -> Labels | None:
+    """Show what the plane of that index would be now, in one layer; it is returned if it is new."""
     found = layers_where(viewer, _is_of_work)
     place = spatial_metadata(image)
     missing = len(place["scale"]) - 2
-    picture = probabilities[-1].reshape((1,) * missing + probabilities.shape[1:])
+    picture = labels.reshape((1,) * missing + labels.shape)
     if found and found[0].data.shape == picture.shape:
         found[0].data = picture
-        return
+        found[0].editable = False  # new data makes it editable again
+        return None
     remove_preview(viewer)
     active = viewer.layers.selection.active
     place["translate"] = _moved(image, place, (*index, 0, 0))
-    layer = Image(
-        picture,
-        name=f"{image.name} preview",
-        colormap="viridis",
-        contrast_limits=(0, 1),
-        opacity=0.6,
-        **place,
-    )
-    insert_claimed(viewer, len(viewer.layers), layer, image, _OF_WORK)
+    layer = Labels(picture, name=f"{image.name} preview", colormap=colormap, opacity=0.5, **place)
+    layer.editable = False
+    insert_claimed(viewer, index_of_new(viewer, image, "preview"), layer, image, _OF_WORK)
     viewer.layers.selection.active = active
+    return layer
 
 
 def remove_preview(viewer: Viewer) -> None:
