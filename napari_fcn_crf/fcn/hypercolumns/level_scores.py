@@ -23,16 +23,15 @@ from napari_fcn_crf.fcn.hypercolumns.levels import (
     upsample_bilinear,
 )
 from napari_fcn_crf.fcn.hypercolumns.standardisation import (
-    FLOOR,
     Floats,
     Masks,
-    Moments,
     Report,
     activations_of,
     set_statistics,
     standardise,
     with_spots,
 )
+from napari_fcn_crf.fcn.linear.moments import FLOOR, Moments
 
 SHARPEN = "hyper_sharpen"
 
