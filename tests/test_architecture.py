@@ -88,6 +88,8 @@ ROOMS = {
     "live": {"crf.live", "fcn.linear", "fcn.training"},
     "model": {"data"},
     "pipeline": {
+        "fcn.batches",
+        "fcn.heads",
         "crf",
         "data",
         "fcn",

@@ -19,6 +19,7 @@ from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.model import record
 from napari_fcn_crf.model.card import ModelCard, read_card
 from napari_fcn_crf.pipeline import prediction, training
+from napari_fcn_crf.pipeline.lazy_images import read_for_training
 from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import PredictionSettings
@@ -105,28 +106,28 @@ def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | N
     trained_on: list[tuple[int, ...]] = []
 
     def start(on_progress: OnProgress) -> Job[ModelCard]:
-        labels = [
-            found.reshape(picture.spatial_shape)
-            for picture, found in zip(pictures, annotations, strict=True)
-        ]
         # What is previewed is the first plane that is trained on.
-        trained_on.extend(next(annotated_planes(one, settings.labels), ()) for one in labels[:1])
-        arrays = [picture.channels_last() for picture in pictures]
+        for picture, found in zip(pictures[:1], annotations, strict=False):
+            planes = found.reshape(picture.spatial_shape)
+            trained_on.append(next(annotated_planes(planes, settings.labels), ()))
+        read = read_for_training(pictures, annotations, settings, on_progress)
         for done, pair in enumerate(files):
             on_progress(Progress("Reading files", done, len(files)))
             image, found = pair.read()
-            arrays.append(image.channels_last())
-            labels.append(found)
-        given = training.check_training_input(arrays, labels, settings)
+            read.add(image.channels_last(), found)
+        given = training.check_training_input(read.images, read.labels, settings)
         values[:] = values or given.counts
         on_progress(Progress("Preparing"))
         return session.runner.service.train(
-            arrays,
-            labels,
+            read.images,
+            read.labels,
             replace(
                 request,
                 class_names=dict(selection.class_names),
                 resume_path=None if resumed is None else resumed.path,
+                # Patches are no image that a preview could lie on.
+                preview=request.preview and not any(read.are_patches),
+                are_patches=tuple(read.are_patches),
             ),
             model_path,
         )
