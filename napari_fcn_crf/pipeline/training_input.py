@@ -84,6 +84,21 @@ def check_training_input(
     return TrainingInput(pairs, counts, left_out(together, mode))
 
 
+def annotated_counts(labels: npt.NDArray[np.integer], settings: TrainingSettings) -> dict[int, int]:
+    """Return the annotated pixels of each class value of one image, in ascending order.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes.
+    """
+    mode, ignored = settings.labels, settings.ignore_label
+    counts = class_counts(reduce(add, statistics_of([labels], mode, ignored)), mode, ignored)
+    check_trainable(counts, mode)
+    as_label_values(counts)
+    return counts
+
+
 def _check_doubts(
     pairs: list[Pair],
     each: list[LabelStatistics],
