@@ -13,6 +13,7 @@ from napari_fcn_crf.data.channels import ChannelStack
 from napari_fcn_crf.data.picture import Picture, by, same_spatial_shape
 from napari_fcn_crf.data.place import SAME_WITHIN_PX, Place
 from napari_fcn_crf.ui.viewer.axes import (
+    axes_in_file,
     axes_of,
     channel_axis,
     is_transparent_last,
@@ -81,6 +82,36 @@ def place_of(layer: Layer) -> Place:
         units.append(str(base.units))
         said_in.append(float(base.magnitude))
     return Place(matrix, tuple(units), tuple(said_in))
+
+
+def volume_spacing(image: Image, picture: Picture) -> tuple[tuple[float, ...], str]:
+    """Return the size of a volume's pixels along its axes, and what to say of it.
+
+    Where the layer has none, it is its file's, which napari drops.
+
+    Raises
+    ------
+    ValueError
+        If some are lengths and others times.
+    """
+    place = picture.place
+    if {"meter", "second"} <= set(place.units):
+        raise ValueError(
+            f"The frames of '{image.name}' are a time apart and its pixels a length, so they are "
+            "no volume. Refine all slices one by one."
+        )
+    spacing = place.spacing
+    if "pixel" in place.units:
+        # With no unit along one of them, what counts are the numbers that were given.
+        spacing = tuple(size / unit for size, unit in zip(spacing, place.said_in, strict=True))
+    source = source_of(image)
+    if source is None or not np.allclose(spacing, 1) or set(place.units) != {"pixel"}:
+        return spacing, ""
+    in_file = source.volume_spacing(axes_in_file(image).replace("c", ""))
+    if not in_file or len(in_file) != len(spacing):
+        return spacing, ""
+    said = " x ".join(f"{size * 1e6:.3g}" for size in in_file)
+    return in_file, f"The pixels of '{image.name}' are {said} µm, as its file says."
 
 
 def linear_part(image: Image) -> np.ndarray:
