@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from napari_fcn_crf.ui.steps.step import RunButton
+from napari_fcn_crf.ui.steps.run_button import RunButton
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -23,7 +23,7 @@ def bind(viewer: Viewer, keys: dict[str, RunButton]) -> None:
 def _pressing(run_button: RunButton) -> Callable[[object], None]:
     def press(viewer: object) -> None:
         try:
-            run_button.button.click()
+            run_button.press()
         except RuntimeError:
             # The dock is closed and the button gone; the key stays with the viewer.
             return

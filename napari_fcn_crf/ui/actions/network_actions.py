@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
 
 from napari_fcn_crf.compute.parent.job import Job
@@ -19,23 +18,32 @@ from napari_fcn_crf.model.card import ModelCard, read_card
 from napari_fcn_crf.pipeline import prediction, training
 from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
+from napari_fcn_crf.ui.actions.training_input import gather_training
 from napari_fcn_crf.ui.session.model_store import TrainedModel, WeightsChoice
+from napari_fcn_crf.ui.session.notices import tell
 from napari_fcn_crf.ui.session.preferences import compute_settings
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import layers, preview_layers
 from napari_fcn_crf.ui.viewer.axes import layer_array
-from napari_fcn_crf.ui.viewer.layer_picture import check_same_place, picture_of
-from napari_fcn_crf.ui.viewer.ownership import require_own
-from napari_fcn_crf.weights import download
+from napari_fcn_crf.weights import download, vgg_file
 
 
 def load_weights(session: Session, path: Path) -> None:
-    """Check a weights file in the compute process and use it for the next training."""
+    """Check a weights file and use it for the next training.
+
+    Here, in a thread: whoever chose another file need not wait for TensorFlow to be told so.
+    """
+
+    def start(on_progress: OnProgress) -> Job[str]:
+        on_progress(Progress("Looking at the file"))
+        if vgg_file.needs_tensorflow(path):
+            return session.runner.service.describe_weights(path)
+        return Job("reading the weights", lambda _: vgg_file.describe_weights(path)).start()
 
     session.runner.run_job(
         "weights",
         "Reading the weights",
-        lambda _: session.runner.service.describe_weights(path),
+        start,
         lambda found: session.models.choose_weights(WeightsChoice(path, found)),
     )
 
@@ -93,16 +101,10 @@ def _train(
     tensorboard: Path | None,
 ) -> None:
     selection = session.selection
-    pairs = selection.training_pairs()
-    pictures = [
-        selection.picture() if image is selection.image else picture_of(image) for image, _ in pairs
-    ]
-    for picture, (image, labels) in zip(pictures, pairs, strict=True):
-        require_own(session.viewer, labels, image)
-        check_same_place(picture, labels)
+    given = gather_training(session)
+    pairs, pictures, files = given.pairs, given.pictures, given.files
     # Copies, since the user may go on painting while the network trains.
     annotations = [np.array(layer_array(labels)) for _, labels in pairs]
-    files = selection.file_pairs
     name = pairs[0][0].name if pairs else files[0].image.parent.name
     # Models that other work may read go with the new path.
     session.runner.require_idle()
@@ -144,12 +146,12 @@ def _train(
             card = replace(card, class_colours=layers.class_colours(pairs[0][1], card.class_values))
         session.models.keep(model_path, card, f"{name}.keras", is_saved=False)
         if note := _note(session):
-            show_info(note)
+            tell(note)
         done = len(card.losses) - before
         if done < settings.iterations:
             ending = card.record.get("ending", "")
             why = f" {ending}" if ending.endswith(".") else ""
-            show_info(f"Training stopped after {done} of {settings.iterations} iterations.{why}")
+            tell(f"Training stopped after {done} of {settings.iterations} iterations.{why}")
         yield
         preview_layers.remove_preview(session.viewer)
 
@@ -173,12 +175,12 @@ def predict(session: Session) -> None:
 
     def keep(probabilities: np.ndarray) -> None:
         if image not in session.viewer.layers:
-            show_info(f"'{image.name}' was closed; its prediction is not shown.")
+            tell(f"'{image.name}' was closed; its prediction is not shown.")
             return
         run_record["seconds"] = round(time.perf_counter() - began, 3)
         if note := _note(session):
             run_record["note"] = note
-            show_info(note)
+            tell(note)
         card = replace(model.card, record=model.card.record | {"prediction": run_record})
         layer = layers.add_probabilities(session.viewer, image, probabilities, card)
         session.selection.choose_sources((layer,))

@@ -9,7 +9,8 @@ from qtpy.QtCore import SignalInstance
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_fcn_crf.ui.actions import network_actions
-from napari_fcn_crf.ui.steps.step import RunButton, Step
+from napari_fcn_crf.ui.steps.run_button import RunButton
+from napari_fcn_crf.ui.steps.step import Step
 
 _MODEL_FILES = "Models (*.keras)"
 
@@ -18,6 +19,7 @@ class PredictStep(Step):
     """Predict the chosen image with the trained or opened model."""
 
     title: ClassVar[str] = "Predict"
+    kinds: ClassVar[frozenset[str]] = frozenset({"predict"})
 
     def build(self) -> None:
         self.model_text = self.add_text()
@@ -30,7 +32,7 @@ class PredictStep(Step):
         self.predict_button = RunButton(
             self.session, "predict", "Predict", lambda: network_actions.predict(self.session)
         )
-        self.body.addWidget(self.predict_button)
+        self.kept.addWidget(self.predict_button)
 
     def changes(self) -> tuple[SignalInstance, ...]:
         return (
@@ -39,6 +41,9 @@ class PredictStep(Step):
             self.session.selection.sources_changed,
             self.session.runner.changed,
         )
+
+    def summary(self) -> str:
+        return self.model_text.text()
 
     def update_controls(self) -> None:
         selection, model = self.session.selection, self.session.models.model
