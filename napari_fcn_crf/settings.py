@@ -18,6 +18,9 @@ ClassWeights = Literal["balanced", "none"]
 TrainingMode = Literal["auto", "quick", "full"]
 Rates = Literal["fitted", "equal"]
 CRFEngine = Literal["builtin", "pydensecrf"]
+IntensityChoice = Literal["auto", "model", "image"]
+"""Whether an image is mapped by the model's range, by its own, or by what fits."""
+
 Precision = Literal["single", "half"]
 Backend = Literal["tensorflow", "torch", "jax"]
 

@@ -17,12 +17,12 @@ from napari_fcn_crf.cli.paths import check_free, folder_for_results, one_file
 from napari_fcn_crf.cli.progress_bar import progress_bar
 from napari_fcn_crf.cli.told import Notes
 from napari_fcn_crf.data.file_names import image_name
-from napari_fcn_crf.data.intensity import IntensityChoice, IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.data.picture import Picture, as_picture
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import say
-from napari_fcn_crf.settings import ComputeSettings, CRFSettings
+from napari_fcn_crf.settings import ComputeSettings, CRFSettings, IntensityChoice
 
 if TYPE_CHECKING:
     from napari_fcn_crf.model.card import ModelCard

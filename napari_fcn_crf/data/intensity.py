@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+
+from napari_fcn_crf.settings import IntensityChoice
 
 _PERCENTILES = (0.5, 99.5)
 _VALUES_AT_ONCE = 1 << 24
@@ -27,9 +29,6 @@ _SAME_RANGE = 3.0
 # Narrower is constant; 255 over it must be a number.
 _LEAST_HALF_RANGE = 1e-300
 _LAST_BUT_ONE = float(np.nextafter(np.finfo(np.float64).max, 0))
-
-IntensityChoice = Literal["auto", "model", "image"]
-"""Whether an image is mapped by the model's range, by its own, or by what fits."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,7 @@ def _range(values: npt.NDArray[Any]) -> tuple[float, float]:
     half = _without_padding(np.multiply(values, 0.5, dtype=np.float64), values.dtype)
     if not half.size:
         return 0.0, 1.0
-    low, high = map(float, np.percentile(half, _PERCENTILES))
+    low, high = map(float, _percentiles(half, values.dtype))
     if high - low < _LEAST_HALF_RANGE:
         # What is constant between the percentiles falls back to its whole range.
         low, high = float(half.min()), float(half.max())
@@ -191,6 +190,18 @@ def _range(values: npt.NDArray[Any]) -> tuple[float, float]:
         low = min(2 * low, _LAST_BUT_ONE)
         return low, low + max(1.0, float(np.spacing(min(abs(low), _LAST_BUT_ONE))))
     return 2 * low, 2 * high
+
+
+def _percentiles(half: npt.NDArray[np.float64], dtype: np.dtype[Any]) -> npt.NDArray[np.floating]:
+    """Return `_PERCENTILES` of halved values; by counting, where there are few different ones."""
+    if dtype != np.uint8:
+        return np.percentile(half, _PERCENTILES)
+    up_to = np.cumsum(np.bincount((2 * half).astype(np.uint8)))
+    at = np.array(_PERCENTILES) / 100 * (len(half) - 1)
+    below, above = (
+        np.searchsorted(up_to, places, "right") for places in (np.floor(at), np.ceil(at))
+    )
+    return (below + (above - below) * (at % 1)) / 2
 
 
 def _finite(value: float) -> float:

@@ -15,6 +15,8 @@ Probabilities = npt.NDArray[np.float32]
 SUM_TOLERANCE = 1e-2
 """How far a pixel's sum may be off one: as far as rounding to eight bits brings it."""
 
+_VALUES_AT_ONCE = 2**18
+
 _EXPECTED = "Expected probabilities, one plane a class on the first axis, but "
 _REMEDY = "Choose the layer that Predict made from this image."
 
@@ -60,9 +62,10 @@ def check_probabilities(
     array = _with_shape(probabilities, spatial_shape)
     check_range(array, SUM_TOLERANCE)
     lowest, highest = np.inf, -np.inf
-    # Plane by plane, or row by row: the sums of a large image are large, too.
-    for first in range(array.shape[1]):
-        total = array[:, first].sum(axis=0, dtype=np.float64)
+    # Some planes or rows at a time: the sums of a large image are large, too.
+    step = max(1, _VALUES_AT_ONCE * array.shape[1] // array.size)
+    for first in range(0, array.shape[1], step):
+        total = array[:, first : first + step].sum(axis=0, dtype=np.float64)
         lowest, highest = min(lowest, float(total.min())), max(highest, float(total.max()))
     if not np.allclose([lowest, highest], 1, atol=SUM_TOLERANCE):
         raise InputError(

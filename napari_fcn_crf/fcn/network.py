@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.backbones import BACKBONES, FULLY_CONNECTED
 from napari_fcn_crf.fcn.heads.head import Plan, classifier_of, find_head, head_of, name_network
 from napari_fcn_crf.fcn.layers.initialisation import initialise
 from napari_fcn_crf.fcn.layers.vgg16 import IMAGENET_MEANS, preprocess
@@ -16,9 +18,7 @@ from napari_fcn_crf.fcn.start.adaptation import adapt
 from napari_fcn_crf.fcn.start.scaling import scale_to_inputs
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.settings import BUNDLED, RANDOM, TrainingSettings
-from napari_fcn_crf.weights.formats.vgg_layers import FULLY_CONNECTED
-from napari_fcn_crf.weights.vgg_file import VGGFile, open_weights
-from napari_fcn_crf.weights.vgg_widths import WIDTHS
+from napari_fcn_crf.weights.vgg_file import VGGFile, files_of, open_weights
 
 
 def build_network(
@@ -60,7 +60,7 @@ def build_network(
         learnt = frozenset(bundled.bundled_layers(arrays))
         network = _assemble(settings, channels, n_classes, IMAGENET_MEANS, learnt)
         bundled.assign_bundled(network, arrays, channels)
-        return network, bundled.DESCRIPTION
+        return network, f"{BACKBONES[settings.backbone].title}, {bundled.DESCRIPTION}"
     with open_weights(settings.starting_weights) as file:
         _check_backbone(file, settings)
         learnt = frozenset(file.names)
@@ -78,6 +78,14 @@ def build_network(
         if image is not None and settings.rates == "fitted":
             scale_to_inputs(network, new, image)
         return network, file.describe() + (f"; {' and '.join(new)} random" if new else "")
+
+
+def starting_files(settings: TrainingSettings) -> list[Path]:
+    """Return the files that a network's weights come from; none if they are random."""
+    weights = settings.starting_weights
+    if weights == RANDOM:
+        return []
+    return files_of(bundled.FILE if weights == BUNDLED else weights)
 
 
 def copy_network(network: Any) -> Any:
@@ -98,7 +106,7 @@ def _assemble(
     image = keras.Input((None, None, channels), name="image")
     plan = Plan(
         preprocess(image, means),
-        WIDTHS[settings.backbone],
+        BACKBONES[settings.backbone].widths,
         n_classes,
         settings.dropout,
         settings.seed,

@@ -11,13 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.data.images import check_image, check_size, planes
-from napari_fcn_crf.data.intensity import IntensityChoice
 from napari_fcn_crf.data.picture import as_picture
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.pipeline.models import Model
 from napari_fcn_crf.progress import OnProgress, ShouldStop, part_of, with_note
-from napari_fcn_crf.settings import PredictionSettings
+from napari_fcn_crf.settings import IntensityChoice, PredictionSettings
 
 
 def predict(

@@ -31,11 +31,7 @@ from napari_fcn_crf.pipeline.training_input import (
     names_of_classes,
 )
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, with_note
-from napari_fcn_crf.settings import (
-    BUNDLED,
-    RANDOM,
-    TrainingSettings,
-)
+from napari_fcn_crf.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from napari_fcn_crf.fcn.tensorboard.training_log import TrainingLog
@@ -229,14 +225,10 @@ def _build(
 
 
 def _weights_hash(settings: TrainingSettings) -> dict[str, str]:
-    from napari_fcn_crf.fcn.start import bundled
-    from napari_fcn_crf.weights.formats.checkpoint import weight_files
+    from napari_fcn_crf.fcn import network
 
-    weights = settings.starting_weights
-    if weights == RANDOM:
-        return {}
-    file = bundled.FILE if weights == BUNDLED else weights
-    return {"weights_sha256": record.file_sha256(*weight_files(file))}
+    files = network.starting_files(settings)
+    return {"weights_sha256": record.file_sha256(*files)} if files else {}
 
 
 @contextmanager

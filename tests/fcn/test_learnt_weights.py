@@ -14,8 +14,8 @@ import napari_fcn_crf as nfc
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.example import Example
 from napari_fcn_crf.fcn.hypercolumns.level_scores import STANDARD
+from napari_fcn_crf.fcn.layers.activations import activations
 from napari_fcn_crf.fcn.network import build_network, copy_network
-from napari_fcn_crf.fcn.start.scaling import activations
 from napari_fcn_crf.fcn.training import frozen_features, learning_rates
 from napari_fcn_crf.fcn.training.fit import fit
 from napari_fcn_crf.fcn.training.frozen_features import make_feed

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from napari_fcn_crf.backbones import CONVOLUTIONS
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.example import Example, views
 from napari_fcn_crf.fcn.hypercolumns.bilinear_taps import Taps
@@ -24,7 +25,6 @@ from napari_fcn_crf.fcn.training.watch import TrainingWatch
 from napari_fcn_crf.fcn.training.whole_images import FullFeed
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import Architecture, TrainingSettings
-from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
 
 ARCHITECTURES = get_args(Architecture)
 EVEN = preparation(np.ones(2), "mean")

@@ -55,9 +55,9 @@ def _warm_process(request, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def user_folder(tmp_path, monkeypatch):
+def user_folder(tmp_path_factory, monkeypatch):
     """A folder of the user's in which nothing was chosen or left yet."""
-    folder = tmp_path / "user"
+    folder = tmp_path_factory.mktemp("user")
     monkeypatch.setattr(user_memory, "default_path", lambda: folder / "dock.json")
     monkeypatch.setattr(unsaved_models, "default_folder", lambda: folder / "unsaved")
     return folder

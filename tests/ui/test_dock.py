@@ -232,6 +232,8 @@ def test_the_dock_follows_napari_s_list(viewer, panel, session, qtbot, two_squar
     viewer.layers.selection.active = first
     assert (selection.image, selection.annotation) == (first, strokes)
     qtbot.waitUntil(lambda: choice.currentText() == "first")
+    viewer.add_image(np.zeros((2, *image.shape)), name="probabilities of another tool")
+    assert selection.image is first
     other = viewer.add_labels(labels.copy(), name="found by another tool")
     assert selection.annotation is strokes
     qtbot.wait(20)

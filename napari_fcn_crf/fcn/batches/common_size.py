@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import keras
 import numpy as np
 
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.example import Example
 from napari_fcn_crf.fcn.layers.padding import STRIDE_PX
-
-
-def is_traced_for_one_size(network: Any) -> bool:
-    """Return whether a network has layers that TensorFlow cannot trace for sizes it does not know.
-
-    From the second size on, TensorFlow traces for any; Keras' UpSampling2D refuses that.
-    """
-    return any(isinstance(layer, keras.layers.UpSampling2D) for layer in network.layers)
 
 
 def to_common_size(examples: list[Example], *, square: bool) -> list[Example]:

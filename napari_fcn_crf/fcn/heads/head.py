@@ -12,9 +12,9 @@ from importlib import import_module
 from typing import Any, get_args
 
 from napari_fcn_crf import settings
+from napari_fcn_crf.backbones import VGGWidths
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
-from napari_fcn_crf.weights.vgg_widths import VGGWidths
 
 Network = Any
 """A `keras.Model`."""

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from napari_fcn_crf.backbones import VGGWidths
 from napari_fcn_crf.fcn.hypercolumns.levels import (
     PENALTY,
     SUM,
@@ -24,7 +25,6 @@ from napari_fcn_crf.fcn.hypercolumns.standardisation import (
 )
 from napari_fcn_crf.fcn.layers.padding import crop
 from napari_fcn_crf.progress import ShouldStop
-from napari_fcn_crf.weights.vgg_widths import VGGWidths
 
 RECTIFIER = "hyper_relu"
 NORMALISATION = "hyper_norm"

@@ -10,11 +10,14 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.fcn.batches.common_size import is_traced_for_one_size
 from napari_fcn_crf.fcn.layers.padding import STRIDE_PX, crop, pad_image
+from napari_fcn_crf.fcn.layers.upsampling import is_traced_for_one_size
 from napari_fcn_crf.fcn.prediction.receptive_field import receptive_field_px
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
 from napari_fcn_crf.settings import PredictionSettings
+
+LARGEST_SHOWN_PX = 2_000_000
+"""Larger planes are not predicted while a network learns."""
 
 
 def predict_plane(

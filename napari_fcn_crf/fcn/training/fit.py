@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.data.annotations import IGNORE
-from napari_fcn_crf.fcn.batches.common_size import is_traced_for_one_size, to_common_size
+from napari_fcn_crf.fcn.batches.common_size import to_common_size
 from napari_fcn_crf.fcn.batches.example import Example
+from napari_fcn_crf.fcn.layers.upsampling import is_traced_for_one_size
 from napari_fcn_crf.fcn.optimizer.optimizer import compile_trainer
 from napari_fcn_crf.fcn.optimizer.optimizer_state import OptimizerState
 from napari_fcn_crf.fcn.training import learning_rates

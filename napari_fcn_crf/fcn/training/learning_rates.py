@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.backbones import CONVOLUTIONS
 from napari_fcn_crf.fcn.heads.head import classifier_of
-from napari_fcn_crf.fcn.start.scaling import activations
+from napari_fcn_crf.fcn.layers.activations import activations
 from napari_fcn_crf.settings import RANDOM, TrainingSettings
-from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
 
 LARGEST_CHANGE = 100.0
 """Times the learning rate: what one step may change a layer's output by, relative to its size."""

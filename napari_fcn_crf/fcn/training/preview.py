@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.fcn.prediction.tiles import predict_plane
+from napari_fcn_crf.fcn.prediction.tiles import LARGEST_SHOWN_PX, predict_plane
 from napari_fcn_crf.progress import Cancelled, ShouldStop
 from napari_fcn_crf.settings import PredictionSettings
 
@@ -19,8 +19,6 @@ OnPreview = Callable[[npt.NDArray[np.float32]], None]
 INTERVAL_S = 1.0
 LARGEST_SHARE = 0.2
 """Of the time that training takes."""
-
-LARGEST_PX = 2_000_000
 
 
 class Preview:
@@ -38,7 +36,7 @@ class Preview:
     def __init__(
         self, show: OnPreview | None, network: Any, image: npt.NDArray[np.float32]
     ) -> None:
-        fits = image.shape[0] * image.shape[1] <= LARGEST_PX
+        fits = image.shape[0] * image.shape[1] <= LARGEST_SHOWN_PX
         self._show = show if fits else None
         self._network = network
         self._image = image

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QTimer
 
-from napari_fcn_crf.compute.parent.job import Job
+from napari_fcn_crf.compute.parent.service import Job, TrainingRequest
 from napari_fcn_crf.model import record
 from napari_fcn_crf.model.card import ModelCard, read_card
 from napari_fcn_crf.pipeline import prediction, training
 from napari_fcn_crf.progress import OnProgress, Progress
-from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
+from napari_fcn_crf.settings import PredictionSettings
 from napari_fcn_crf.ui.actions.training_input import gather_training
 from napari_fcn_crf.ui.session.model_store import TrainedModel, WeightsChoice
 from napari_fcn_crf.ui.session.notices import tell
@@ -64,42 +64,28 @@ def download_weights(session: Session) -> None:
     )
 
 
-def train(
-    session: Session,
-    settings: TrainingSettings,
-    *,
-    preview: bool = False,
-    tensorboard: Path | None = None,
-) -> None:
+def train(session: Session, request: TrainingRequest) -> None:
     """Train a network on the chosen image and labels, and on the pairs added to them."""
-    _train(session, settings, None, preview, tensorboard)
+    _train(session, request, None)
 
 
-def go_on_training(
-    session: Session,
-    settings: TrainingSettings,
-    *,
-    preview: bool = False,
-    tensorboard: Path | None = None,
-) -> None:
+def go_on_training(session: Session, request: TrainingRequest) -> None:
     """Train the current model for more iterations, exactly where it stopped."""
     model = session.models.model
     if model is None:
         raise ValueError("There is no model to go on with yet. Press Train first.")
     known = model.card.training
     same = replace(
-        settings, architecture=known.architecture, backbone=known.backbone, weights=known.weights
+        request.settings,
+        architecture=known.architecture,
+        backbone=known.backbone,
+        weights=known.weights,
     )
-    _train(session, same, model, preview, tensorboard)
+    _train(session, replace(request, settings=same), model)
 
 
-def _train(
-    session: Session,
-    settings: TrainingSettings,
-    resumed: TrainedModel | None,
-    preview: bool,
-    tensorboard: Path | None,
-) -> None:
+def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | None) -> None:
+    settings = request.settings
     selection = session.selection
     given = gather_training(session)
     pairs, pictures, files = given.pairs, given.pictures, given.files
@@ -127,12 +113,12 @@ def _train(
         return session.runner.service.train(
             arrays,
             labels,
-            settings,
+            replace(
+                request,
+                class_names=dict(selection.class_names),
+                resume_path=None if resumed is None else resumed.path,
+            ),
             model_path,
-            class_names=dict(selection.class_names),
-            resume_path=None if resumed is None else resumed.path,
-            preview=preview,
-            tensorboard=tensorboard,
         )
 
     def show(probabilities: np.ndarray) -> None:

@@ -7,25 +7,21 @@ from pathlib import Path
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFormLayout, QWidget
 
+from napari_fcn_crf.backbones import BACKBONES
 from napari_fcn_crf.fcn.heads.head import heads
 from napari_fcn_crf.settings import BUNDLED, RANDOM
-from napari_fcn_crf.ui.sections.qt_parts import item_of, row_of
+from napari_fcn_crf.ui.sections.qt_parts import item_of, label_of, row_of
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import update_after
 
-BACKBONES = {
-    "vgg16-compact": (
-        "VGG-16 compact",
-        "The same layers at a quarter of the width: quick on any computer.",
-    ),
-    "vgg16": (
-        "VGG-16",
-        "134 million weights; load ImageNet weights for it. Slow without a GPU.",
-    ),
-}
 WEIGHTS = {
     BUNDLED: ("that come with the plugin", "Learnt by us on generated images; compact only."),
-    RANDOM: ("random", "Nothing is known beforehand."),
+    RANDOM: ("random", "Nothing is known beforehand: for many annotated images."),
+}
+_TIPS = {
+    "Network": "What is put on top of the backbone. The first is right for most images.",
+    "Backbone": "The part that sees edges, textures and shapes: thirteen layers of VGG-16.",
+    "Weights": "What the backbone knows before it has seen your images.",
 }
 _TOOLTIP = Qt.ItemDataRole.ToolTipRole
 
@@ -39,13 +35,15 @@ class NetworkChoice(QWidget):
         self.architecture = _combo(
             {name: (head.title, head.description) for name, head in heads().items()}
         )
-        self.backbone = _combo(BACKBONES)
+        self.backbone = _combo({name: (one.title, one.tip) for name, one in BACKBONES.items()})
         self.weights = _combo(WEIGHTS)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Network", self.architecture)
-        form.addRow("Backbone", self.backbone)
-        form.addRow("Weights", self.weights)
+        for title, combo in zip(
+            _TIPS, (self.architecture, self.backbone, self.weights), strict=True
+        ):
+            form.addRow(title, combo)
+            label_of(form, combo).setToolTip(_TIPS[title])
         self.update_choices()
         self.architecture.currentIndexChanged.connect(self._on_architecture_chosen)
         self.backbone.currentIndexChanged.connect(self._on_backbone_chosen)
@@ -72,10 +70,11 @@ class NetworkChoice(QWidget):
 
     def summary(self) -> str:
         """Return what is chosen, in a line."""
-        return (
-            f"{self.architecture.currentText()} on {self.backbone.currentText()}, weights "
-            f"{self.weights.currentText()}"
-        )
+        said = f"{self.architecture.currentText()} on {self.backbone.currentText()}"
+        weights = self._session.choices.training["weights"]
+        if weights == BUNDLED:
+            return said
+        return f"{said}, {'random weights' if weights == RANDOM else self.weights.currentText()}"
 
     def _offer_file(self) -> None:
         while self.weights.count() > len(WEIGHTS):

@@ -41,7 +41,7 @@ class Recovery(QFrame):
             when = time.strftime("%Y-%m-%d %H:%M", time.localtime(unsaved.seconds))
             names = ", ".join(unsaved.card.class_names)
             self.text.setText(
-                f"Your last model was not saved: {unsaved.name}, {when}, classes {names}."
+                f"Your last model was not saved: {unsaved.name} of {when}, which knows {names}."
             )
 
     def _on_open_clicked(self) -> None:

@@ -55,9 +55,9 @@ class Restriction(QWidget):
         self._form.addRow(self.keep_annotated)
         self._form.addRow("Region", self.within)
         self._form.addRow("Class", self.only_class)
-        self._form.addRow("Stack", self.extent)
+        self._form.addRow("Slices", self.extent)
         self._form.addRow("Trust in labels", self.confidence)
-        self._form.addRow("0 is", self.zero)
+        self._form.addRow("A label of 0 is", self.zero)
         for signal in (
             self.keep_annotated.toggled,
             self.within.activated,

@@ -158,5 +158,5 @@ class TrainingCurve(FigureCanvasQTAgg):
             axes.tick_params(colors=text, labelsize=7)
             for spine in axes.spines.values():
                 spine.set_color(theme.foreground.as_hex())
-        self._line.set_color(theme.current.as_hex())
+        self._line.set_color(text)
         self.draw_idle()

@@ -11,6 +11,7 @@ from napari_fcn_crf.ui.session.lifetime import follow
 from napari_fcn_crf.ui.session.runner import Runner
 from napari_fcn_crf.ui.session.selection import Selection
 from napari_fcn_crf.ui.session.timers import one_shot
+from napari_fcn_crf.ui.viewer.layer_picture import could_hold_classes_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -20,7 +21,7 @@ class Following(QObject):
     """Turns a selection to what is selected in napari's list, but never while work is under way.
 
     napari selects each layer that is added. An image that is opened is on the screen and meant;
-    labels that are opened may as well be what another tool found.
+    labels, and an image with an axis more, may as well be what another tool found in this one.
     """
 
     def __init__(
@@ -44,6 +45,13 @@ class Following(QObject):
 
     def _on_selected(self) -> None:
         active = self._viewer.layers.selection.active
-        is_added_labels = active is self._added and isinstance(active, Labels)
-        if self._runner.activity is None and not is_added_labels:
+        if self._runner.activity is None and not self._may_be_found(active):
             self._selection.follow(active)
+
+    def _may_be_found(self, layer: Layer | None) -> bool:
+        if layer is None or layer is not self._added:
+            return False
+        image = self._selection.image
+        return isinstance(layer, Labels) or (
+            image is not None and could_hold_classes_of(layer, image)
+        )

@@ -57,7 +57,7 @@ class NetworkStep(Step):
 
     def update_controls(self) -> None:
         self.choice.update_choices()
-        self.load_button.show_state("", "Start from a file of published VGG-16 weights.", False)
+        self.load_button.show_state("", "Start from a file of VGG-16 weights that you have.", False)
         self.download_button.show_state(
             "", "ImageNet weights as Keras publishes them, kept in the weights folder.", False
         )

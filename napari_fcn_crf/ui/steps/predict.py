@@ -60,7 +60,7 @@ class PredictStep(Step):
         )
         self.predict_button.show_state(
             problem,
-            "Add a layer with each class's probability at every pixel.",
+            "Find the classes in the whole image: how probable each is at every pixel.",
             is_next=model is not None and not selection.sources,
         )
 

@@ -105,7 +105,7 @@ class RefineStep(Step):
 
     def summary(self) -> str:
         sources = self.session.selection.sources
-        return ", ".join(layer.name for layer in sources) or "press Predict first"
+        return ", ".join(layer.name for layer in sources) or "Press Predict first."
 
     def update_controls(self) -> None:
         selection, model = self.session.selection, self.session.models.model
@@ -117,14 +117,14 @@ class RefineStep(Step):
             problem = "Press Predict first, or choose a source."
         self.refine_button.show_state(
             problem,
-            "Add a labels layer whose outlines follow the image's edges.",
+            "Make labels of the probabilities whose outlines follow the image's edges.",
             is_next=self.session.results.refined is None,
         )
         if not problem and selection.annotation is None:
             problem = "Paint some strokes of each class first."
         self.tune_button.show_state(
             problem,
-            "Find the edge sensitivity under which strokes that are held out are found best.",
+            "Search the edge sensitivity with which your own strokes are found best.",
             False,
         )
 

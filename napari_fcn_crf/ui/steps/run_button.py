@@ -16,10 +16,16 @@ from napari_fcn_crf.ui.session.timers import one_shot
 from napari_fcn_crf.ui.viewer.themes import highlight_style
 
 _GUARD_MS = 700
-"""For so long after the start the button cancels nothing: a double click is no second thought."""
+"""For so long what a button means now waits for a click: a double click is no second thought."""
 
 _TICK_MS = 1000
 _SILENT_S = 2
+
+MEASURES = (
+    "Loss: how far the network is from your annotation; it should fall.\n"
+    "IoU: how much of each class is found, on strokes that were held out; 1 is all of it."
+)
+"""What the measures of a training are, for tooltips."""
 
 
 class RunButton(QWidget):
@@ -46,7 +52,9 @@ class RunButton(QWidget):
         self._start = on_clicked
         self._is_running = False
         self._is_highlighted = False
+        self._problem = ""
         self.key = ""
+        self.cancel_tip = "End this now; nothing is changed then."
         self.button = QPushButton(text)
         self.button.clicked.connect(self._on_clicked)
         self.bar = QProgressBar()
@@ -54,12 +62,13 @@ class RunButton(QWidget):
         self.bar.setMaximumHeight(10)
         self.status = QLabel()
         self.status.setWordWrap(True)
+        self.status.setToolTip(MEASURES)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         for widget in (self.button, self.bar, self.status):
             layout.addWidget(widget)
-        self._guard = one_shot(self, _GUARD_MS, self._on_guard_over)
+        self._guard = one_shot(self, _GUARD_MS, self._show_enabled)
         self._tick = QTimer(self)
         self._tick.setInterval(_TICK_MS)
         self._tick.timeout.connect(self._on_tick)
@@ -75,6 +84,11 @@ class RunButton(QWidget):
         """Start the work as a click would; never cancel it."""
         if self._session.runner.activity is None:
             self.button.click()
+
+    def hold(self) -> None:
+        """Take no click for a moment: the button means something else from now on."""
+        self._guard.start()
+        self._show_enabled()
 
     def show_state(self, problem: str, tooltip: str, is_next: bool) -> None:
         """Bring button and bar up to date.
@@ -100,7 +114,8 @@ class RunButton(QWidget):
             if activity is not None:
                 problem = f"{activity.title} is still running."
             self.button.setText(self.text)
-            self.button.setEnabled(not problem)
+            self._problem = problem
+            self._show_enabled()
             hint = f" (key {self.key})" if self.key else ""
             self.button.setToolTip(problem or tooltip + hint)
         self._is_highlighted = is_next and not running and not problem
@@ -110,7 +125,7 @@ class RunButton(QWidget):
         if running and not self._is_running:
             self._guard.start()
             self._tick.start()
-        elif not running:
+        elif self._is_running and not running:
             self._guard.stop()
             self._tick.stop()
         self._is_running = running
@@ -118,13 +133,13 @@ class RunButton(QWidget):
     def _show_cancel(self) -> None:
         activity = self._session.runner.activity
         is_cancelling = activity is not None and activity.is_cancelling
-        self.button.setEnabled(not is_cancelling and not self._guard.isActive())
+        self._problem = "It is being cancelled." if is_cancelling else ""
+        self._show_enabled()
         self.button.setText("Cancelling…" if is_cancelling else "Cancel")
-        self.button.setToolTip("End this now; what was learnt so far is kept.")
+        self.button.setToolTip(self.cancel_tip)
 
-    def _on_guard_over(self) -> None:
-        if self._is_running:
-            self._show_cancel()
+    def _show_enabled(self) -> None:
+        self.button.setEnabled(not self._problem and not self._guard.isActive())
 
     def _on_theme_changed(self, event: object = None) -> None:
         style = highlight_style(self._session.viewer) if self._is_highlighted else ""

@@ -8,6 +8,7 @@ from typing import ClassVar
 from qtpy.QtCore import SignalInstance
 from qtpy.QtWidgets import QCheckBox, QPushButton
 
+from napari_fcn_crf.compute.training_request import TrainingRequest
 from napari_fcn_crf.data.label_doubts import DoubtfulLabelsError
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
@@ -18,7 +19,7 @@ from napari_fcn_crf.ui.sections.training_controls import TrainingControls
 from napari_fcn_crf.ui.sections.training_curve import TrainingCurve
 from napari_fcn_crf.ui.session.notices import tell
 from napari_fcn_crf.ui.session.session import Session
-from napari_fcn_crf.ui.steps.run_button import RunButton
+from napari_fcn_crf.ui.steps.run_button import MEASURES, RunButton
 from napari_fcn_crf.ui.steps.step import Step
 
 
@@ -40,16 +41,20 @@ class TrainStep(Step):
         choices.training_changed.connect(self._on_training_chosen)
         self.body.addWidget(self.controls)
         self.preview_box = QCheckBox("Show a preview while training")
-        self.preview_box.setToolTip("What the network would predict now, once a second at most.")
+        self.preview_box.setToolTip(
+            "Show over the image what the network finds so far, once a second at most."
+        )
         self.preview_box.setChecked(choices.shows_preview)
         self.preview_box.toggled.connect(choices.choose_preview)
         self.body.addWidget(self.preview_box)
         self.train_button = RunButton(self.session, "train", "Train", self._on_train_clicked)
+        self.train_button.cancel_tip = "End this now; what was learnt so far is kept."
         self.kept.addWidget(self.train_button)
         self.continue_button = QPushButton("Continue")
         self.continue_button.clicked.connect(self._on_continue_clicked)
         self.kept.addWidget(self.continue_button)
         self.curve = TrainingCurve(self.session)
+        self.curve.setToolTip(MEASURES)
         self.below.addWidget(self.curve)
         self.verdict = self.add_text(self.below)
         self.session.runner.progressed.connect(self._on_progressed)
@@ -65,6 +70,13 @@ class TrainStep(Step):
             trust_labels=self._is_answered(),
         )
 
+    def _request(self) -> TrainingRequest:
+        return TrainingRequest(
+            self.settings(),
+            preview=self.preview_box.isChecked(),
+            tensorboard=self.controls.tensorboard.run_folder(),
+        )
+
     def changes(self) -> tuple[SignalInstance, ...]:
         selection = self.session.selection
         return (
@@ -78,9 +90,8 @@ class TrainStep(Step):
 
     def summary(self) -> str:
         model = self.session.models.model
-        n_chosen = self.session.choices.training["iterations"]
         if model is None or not model.card.losses:
-            return f"{n_chosen:,} iterations".replace(",", " ")
+            return self._iterations()
         losses = model.card.losses
         return f"{_trained(losses)}, loss {losses[-1]:.3g}"
 
@@ -94,7 +105,7 @@ class TrainStep(Step):
         self.continue_button.setVisible(model is not None and is_idle)
         self.continue_button.setEnabled(not problem)
         self.continue_button.setToolTip(
-            problem or "Train the current model for as many iterations more."
+            problem or f"Train the current model on, for {self._iterations()} more."
         )
         self.curve.update_curve()
         self.verdict.setVisible(model is not None)
@@ -114,6 +125,9 @@ class TrainStep(Step):
             return "The labels are still being counted."
         return training_problem(self.session)
 
+    def _iterations(self) -> str:
+        return _counted(self.session.choices.training["iterations"])
+
     def _on_training_chosen(self) -> None:
         self.controls.show_values(self.session.choices.training)
 
@@ -124,6 +138,7 @@ class TrainStep(Step):
             return False
         self._asked_about = self._meant()
         tell(f"{in_the_dock(doubt)} Press Train anyway for that.", "warning")
+        self.train_button.hold()
         self.update_controls()
         return True
 
@@ -145,24 +160,12 @@ class TrainStep(Step):
         if self._ask():
             return
         self.curve.clear()
-        network_actions.train(
-            self.session,
-            self.settings(),
-            preview=self.preview_box.isChecked(),
-            tensorboard=self.controls.tensorboard.run_folder(),
-        )
+        network_actions.train(self.session, self._request())
 
     def _on_continue_clicked(self) -> None:
         if self._ask():
             return
-        self.attempt(
-            lambda: network_actions.go_on_training(
-                self.session,
-                self.settings(),
-                preview=self.preview_box.isChecked(),
-                tensorboard=self.controls.tensorboard.run_folder(),
-            )
-        )
+        self.attempt(lambda: network_actions.go_on_training(self.session, self._request()))
 
     def _on_progressed(self, latest: Progress) -> None:
         if latest.loss is not None:
@@ -170,4 +173,8 @@ class TrainStep(Step):
 
 
 def _trained(losses: Sequence[float]) -> str:
-    return f"Trained for {len(losses):,} iterations".replace(",", " ")
+    return f"Trained for {_counted(len(losses))}"
+
+
+def _counted(iterations: int) -> str:
+    return f"{iterations:,} iterations".replace(",", " ")
