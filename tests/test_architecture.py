@@ -1,4 +1,4 @@
-"""Imports go one way: ui, cli -> pipeline, compute -> fcn, crf, results -> model, weights, data."""
+"""Imports go one way: ui, cli -> batch -> pipeline, compute -> fcn, crf, results -> the rest."""
 
 import ast
 import subprocess
@@ -30,7 +30,9 @@ ROOMS = {
     # The public names, imported on first use, and the version.
     "": {"compute", "model", "pipeline"},
     "__main__": {"cli"},
+    "batch": {"compute", "compute.child", "data", "pipeline", "results"},
     "cli": {
+        "batch",
         "compute",
         "compute.child",
         "data",
@@ -62,13 +64,13 @@ ROOMS = {
     "fcn.batches": {"data", "fcn.layers"},
     "fcn.devices": set(),
     "fcn.heads": {"fcn.hypercolumns", "fcn.layers"},
-    "fcn.hypercolumns": {"fcn.layers"},
+    "fcn.hypercolumns": {"fcn.batches", "fcn.layers"},
     "fcn.layers": set(),
     "fcn.model_file": {"fcn.optimizer", "model", "weights.formats"},
     "fcn.optimizer": {"fcn.devices", "model"},
     "fcn.prediction": {"fcn.layers"},
     "fcn.start": {"fcn.heads", "fcn.layers"},
-    "fcn.tensorboard": {"fcn.optimizer", "fcn.prediction"},
+    "fcn.tensorboard": {"fcn.layers", "fcn.optimizer", "fcn.prediction"},
     "fcn.training": {
         "data",
         "fcn.batches",
@@ -232,6 +234,13 @@ def test_only_the_widgets_know_napari_and_qt():
     assert offenders(lambda part, found: found.package in VIEWER and part != "ui") == []
 
 
+def test_the_dock_shows_in_full_all_that_napari_is_told():
+    """Its notifications show some forty characters of it."""
+    shown = "napari.utils.notifications"
+    found = [path.name for path in FILES if any(shown in one.module for one in imports_in(path))]
+    assert found == ["notices.py"]
+
+
 def test_refinement_needs_little():
     standard = {*sys.stdlib_module_names, PACKAGE.name}
     allowed = standard | {"llvmlite", "numpy", "numba", "platformdirs", "pydensecrf"}
@@ -306,11 +315,11 @@ def broad_handlers(source: str) -> list[int]:
 
 
 def test_errors_are_swallowed_only_where_they_are_shown():
-    """The widgets show any error, and the compute process sends it to its parent."""
+    """Widgets show any error, the compute process sends it to its parent, a batch goes on."""
     found = [
         f"{path.relative_to(PACKAGE.parent)}:{line}"
         for path in FILES
-        if part_of(path) not in {"ui", "compute"}
+        if part_of(path) not in {"ui", "compute", "batch"}
         for line in broad_handlers(path.read_text(encoding="utf-8"))
     ]
     assert found == []

@@ -84,8 +84,9 @@ def run(arguments: argparse.Namespace) -> None:
         )
     classes = marginals.argmax(axis=0)
     changed = np.mean(classes != read.values.argmax(axis=0))
-    image_files.write_labels(labels_path, class_values[classes], "refine")
-    image_files.write_probabilities(probabilities_path, marginals, read.class_values, "refine")
+    of = as_picture(image, spatial_shape=read.values.shape[1:])
+    image_files.write_labels(labels_path, class_values[classes], "refine", of)
+    image_files.write_probabilities(probabilities_path, marginals, read.class_values, "refine", of)
     say(f"{changed:.1%} of the pixels changed. Wrote {folder}")
 
 

@@ -166,12 +166,16 @@ class IntensityMapping:
         return True
 
 
+def sampling_step(values: int, dtype: np.dtype[Any]) -> int:
+    """Return which share of the pixels of a large image tells its range: one in so many."""
+    return max(1, values // (_EIGHT_BIT_VALUES if dtype == np.uint8 else _VALUES_AT_ONCE))
+
+
 def _ranges(image: npt.NDArray[Any]) -> list[tuple[float, float]]:
     """Return each channel's 0.5 and 99.5 percentiles, which are never alike."""
     flat = image.reshape(-1, image.shape[-1])
     # Of a large image, every so many pixels tell as much.
-    at_most = _EIGHT_BIT_VALUES if image.dtype == np.uint8 else _VALUES_AT_ONCE
-    some = flat[:: max(1, flat.size // at_most)]
+    some = flat[:: sampling_step(flat.size, image.dtype)]
     return [_range(some[:, channel]) for channel in range(flat.shape[-1])]
 
 

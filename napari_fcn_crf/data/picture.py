@@ -141,37 +141,6 @@ class Picture:
         return ", ".join([*parts, f"{rows} x {columns}"])
 
 
-class ChannelStack:
-    """Several arrays of one shape as the channels of one, put together when it is computed.
-
-    Parameters
-    ----------
-    channels : sequence of arrays, each `spatial`
-
-    Raises
-    ------
-    ValueError
-        If their shapes differ.
-    """
-
-    def __init__(self, channels: Sequence[Any]) -> None:
-        shapes = {tuple(channel.shape) for channel in channels}
-        if len(shapes) != 1:
-            raise InputError(
-                "Channels must have the same shape, but there are "
-                f"{' and '.join(by(shape) for shape in sorted(shapes))}. Choose layers of one "
-                "image."
-            )
-        self._channels = tuple(channels)
-        self.shape = (*shapes.pop(), len(channels))
-        self.ndim = len(self.shape)
-        self.dtype = np.result_type(*(channel.dtype for channel in channels))
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
-        stacked = np.stack([np.asarray(channel) for channel in self._channels], axis=-1)
-        return stacked if dtype is None else stacked.astype(dtype)
-
-
 def as_picture(
     image: Any,
     axes: str | None = None,

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
 from napari_fcn_crf.backbones import BACKBONES, FULLY_CONNECTED
 from napari_fcn_crf.fcn.heads.head import Plan, classifier_of, find_head, head_of, name_network
 from napari_fcn_crf.fcn.layers.initialisation import initialise
+from napari_fcn_crf.fcn.layers.plane import Plane
 from napari_fcn_crf.fcn.layers.vgg16 import IMAGENET_MEANS, preprocess
 from napari_fcn_crf.fcn.start import bundled
 from napari_fcn_crf.fcn.start.adaptation import adapt
@@ -25,7 +24,7 @@ def build_network(
     settings: TrainingSettings,
     channels: int,
     n_classes: int,
-    image: npt.NDArray[np.float32] | None = None,
+    image: Plane | None = None,
 ) -> tuple[Any, str]:
     """Build a network that maps 0-255 images to logits of the same rows and columns.
 
@@ -34,7 +33,7 @@ def build_network(
     settings : TrainingSettings
         Its architecture, backbone, weights, rates, dropout and seed are used.
     channels, n_classes : int
-    image : array of float32, shape `(rows, columns, channels)`, optional
+    image : array of float32 or MappedImage, shape `(rows, columns, channels)`, optional
         That it will be trained on, on the 0-255 scale. What a weights file does not hold is scaled
         to it, if rates are fitted.
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.data.annotations import IGNORE, annotated_planes, class_indices
+from napari_fcn_crf.data.annotations import IGNORE, annotated_planes, class_indices_by_strips
 from napari_fcn_crf.data.intensity import IntensityMapping
+from napari_fcn_crf.data.mapped_image import MappedImage
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model import record
 from napari_fcn_crf.model.card import ModelCard
@@ -278,8 +279,8 @@ def _examples(
 
     for (image, labels), intensity in zip(pairs, mappings, strict=True):
         for index in annotated_planes(labels, settings.labels):
-            indices = class_indices(
+            indices = class_indices_by_strips(
                 labels[index], class_values, settings.labels, settings.ignore_label
             )
             if (indices != IGNORE).any():
-                yield Example(intensity.apply(image[index]), indices)
+                yield Example(MappedImage(image[index], intensity), indices)

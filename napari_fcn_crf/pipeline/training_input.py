@@ -39,6 +39,9 @@ Pair = tuple[npt.NDArray[Any], npt.NDArray[np.integer]]
 # Distinct values of an image are looked for among so many of its pixels.
 _IMAGE_SAMPLE_PX = 2**16
 
+# Intensities are fitted to no more values of several images together.
+_FITTED_VALUES = 2**24
+
 
 @dataclass(frozen=True)
 class TrainingInput:
@@ -195,8 +198,9 @@ def fit_intensity(
     alike = [image for image in images if first.for_image(image)[0] is first]
     mapping = first
     if len(alike) > 1:
+        step = max(1, sum(image.size for image in alike) // _FITTED_VALUES)
         mapping = IntensityMapping.fit(
-            np.concatenate([image.reshape(-1, image.shape[-1]) for image in alike])
+            np.concatenate([image.reshape(-1, image.shape[-1])[::step] for image in alike])
         )
     mappings = [
         mapping if any(image is one for one in alike) else mapping.matched(image)

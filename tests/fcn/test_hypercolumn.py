@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from napari_fcn_crf.data.annotations import IGNORE
+from napari_fcn_crf.fcn.batches.example import Example
+from napari_fcn_crf.fcn.batches.patches import whole
 from napari_fcn_crf.fcn.hypercolumns import standardisation
 from napari_fcn_crf.fcn.hypercolumns.joined_levels import NORMALISATION, SCORE
 from napari_fcn_crf.fcn.network import build_network
@@ -21,6 +23,11 @@ from napari_fcn_crf.fcn.training.last_layer import (
 from napari_fcn_crf.pipeline import models, prediction, training
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import TrainingSettings
+
+
+def no_report(done: int, total: int) -> None:
+    pass
+
 
 SETTINGS = TrainingSettings(architecture="hypercolumn", weights="random", iterations=2)
 
@@ -52,7 +59,7 @@ def test_the_last_layer_is_solved_once() -> None:
     image[:, 25:] += 120
     indices = np.full((40, 50), IGNORE, np.int32)
     indices[5:30, 3:20], indices[5:30, 30:45] = 0, 1
-    solve_last_layer(network, [image], [indices], np.ones(2), seed=0)
+    solve_last_layer(network, [whole(Example(image, indices))], np.ones(2), 0, no_report)
     assert not needs_last_layer(network)
     padded = np.pad(image, ((12, 12), (7, 7), (0, 0)), mode="reflect")
     logits = network.predict_on_batch(padded[np.newaxis])[0, 12:-12, 7:-7]
@@ -80,13 +87,14 @@ def test_solving_stops_before_the_next_image() -> None:
     indices = np.tile(np.array([0, 1], np.int32), (32, 16))
     asked = []
 
-    def should_stop() -> bool:
-        asked.append(True)
-        return len(asked) == 2
+    def report(done: int, total: int) -> None:
+        asked.append((done, total))
+        if done:
+            raise Cancelled
 
     with pytest.raises(Cancelled):
-        solve_last_layer(network, [image] * 3, [indices] * 3, np.ones(2), 0, should_stop)
-    assert len(asked) == 2
+        solve_last_layer(network, [whole(Example(image, indices))] * 3, np.ones(2), 0, report)
+    assert asked == [(0, 3), (1, 3)]
     assert needs_last_layer(network)
 
 

@@ -56,9 +56,9 @@ class Classifier:
     layers : list of keras.layers.Conv2D
         1x1 convolutions whose sum the logits are. They start as zeros.
     features : callable
-        Takes the network, images, where each is annotated, and what tells whether to stop.
-        Standardises the network's features and returns those of the annotated pixels, side by side
-        for all layers.
+        Takes the network, patches of images, where these are annotated, and what is told how many
+        are done. Standardises the network's features and returns those of the annotated pixels,
+        side by side for all layers.
     logits : tensor
         Before they are sharpened, if a layer does that.
     sharpness : float

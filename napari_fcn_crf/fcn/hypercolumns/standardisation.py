@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.fcn.batches.patches import Patches
 from napari_fcn_crf.fcn.layers.frozen_boundary import as_list
-from napari_fcn_crf.fcn.layers.padding import pad_image
-from napari_fcn_crf.progress import Cancelled, ShouldStop
 
 Floats = npt.NDArray[np.float32]
 Masks = list[npt.NDArray[np.bool_]]
+Report = Callable[[int, int], None]
 
 FLOOR = 0.01
 """Share of their mean added to all: a feature that hardly ever responds must not be the loudest."""
@@ -55,22 +55,30 @@ class Moments:
 
 
 def activations_of(
-    network: Any, tensors: list[Any], images: list[Floats], should_stop: ShouldStop | None
-) -> Iterator[list[Floats]]:
-    """Iterate over the padded images' values of some of a network's tensors.
+    network: Any, tensors: list[Any], all_patches: list[Patches], report: Report
+) -> Iterator[tuple[Patches, int, list[Floats]]]:
+    """Iterate over all patches' values of some of a network's tensors.
 
-    Raises
+    Yields
     ------
-    Cancelled
-        If `should_stop` turned true before an image.
+    patches : Patches
+    patch : int
+        Which of these it is.
+    values : list of array of float32, each `(rows, columns, channels)`
     """
     extractor = keras.Model(network.input, tensors)
     extractor.jit_compile = False
-    for image in images:
-        if should_stop is not None and should_stop():
-            raise Cancelled
-        found = extractor.predict_on_batch(pad_image(image)[np.newaxis])
-        yield [keras.ops.convert_to_numpy(values)[0] for values in as_list(found)]
+    done, total = 0, sum(map(len, all_patches))
+    for patches in all_patches:
+        for patch in range(len(patches)):
+            report(done, total)
+            found = extractor.predict_on_batch(patches.pixels(patch)[np.newaxis])
+            yield (
+                patches,
+                patch,
+                [keras.ops.convert_to_numpy(values)[0] for values in as_list(found)],
+            )
+            done += 1
 
 
 def standardise(layer: Any, moments: Moments, features: Floats) -> Floats:

@@ -10,13 +10,12 @@ import numpy.typing as npt
 
 from napari_fcn_crf.fcn.layers.frozen_boundary import as_list
 from napari_fcn_crf.fcn.layers.padding import pad_image
+from napari_fcn_crf.fcn.layers.plane import Plane
 
 _SAMPLE_PX = 256
 
 
-def activations(
-    network: Any, tensors: list[Any], image: npt.NDArray[np.float32]
-) -> list[npt.NDArray[np.float32]]:
+def activations(network: Any, tensors: list[Any], image: Plane) -> list[npt.NDArray[np.float32]]:
     """Return what some of a network's tensors are for the middle of an image."""
     rows, columns = (
         slice(max(0, side - _SAMPLE_PX) // 2, (side + _SAMPLE_PX) // 2) for side in image.shape[:2]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_fcn_crf.fcn.layers.activations import activations
+from napari_fcn_crf.fcn.layers.plane import Plane
 
 
-def scale_to_inputs(network: Any, names: list[str], image: npt.NDArray[np.float32]) -> None:
+def scale_to_inputs(network: Any, names: list[str], image: Plane) -> None:
     """Scale random kernels so that, on an image, a layer's output has unit size.
 
     Parameters
@@ -18,7 +18,7 @@ def scale_to_inputs(network: Any, names: list[str], image: npt.NDArray[np.float3
     network : keras.Model
     names : list of str
         The layers, first to last; each ends in a rectifier and has no bias yet.
-    image : array of float32, shape `(rows, columns, channels)`
+    image : array of float32 or MappedImage, shape `(rows, columns, channels)`
         On the 0-255 scale.
 
     Notes

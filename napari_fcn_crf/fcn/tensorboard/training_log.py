@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_fcn_crf.fcn.layers.plane import Plane
 from napari_fcn_crf.fcn.optimizer.recording_adam import AdamWithGradients
 from napari_fcn_crf.fcn.prediction.tiles import LARGEST_SHOWN_PX, predict_plane
 from napari_fcn_crf.fcn.tensorboard.event_file import EventFile
@@ -40,7 +40,7 @@ class TrainingLog:
         self,
         network: Any,
         optimizer: AdamWithGradients,
-        image: npt.NDArray[np.float32],
+        image: Plane,
         iterations: int,
     ) -> None:
         """Say what is trained, for how many steps, and what image `(rows, columns, channels)`

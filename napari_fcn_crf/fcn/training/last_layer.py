@@ -10,9 +10,10 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from napari_fcn_crf.data.annotations import IGNORE
+from napari_fcn_crf.fcn.batches.patches import Patches
 from napari_fcn_crf.fcn.heads.head import classifier_of
 from napari_fcn_crf.fcn.hypercolumns.levels import PENALTY
-from napari_fcn_crf.progress import ShouldStop
+from napari_fcn_crf.fcn.training.samples import Report
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]
@@ -32,11 +33,10 @@ def needs_last_layer(network: Any) -> bool:
 
 def solve_last_layer(
     network: Any,
-    images: list[Floats],
-    indices: list[Indices],
+    all_patches: list[Patches],
     factors: npt.NDArray[np.float64],
     seed: int,
-    should_stop: ShouldStop | None = None,
+    report: Report,
 ) -> None:
     """Standardise the features of a network that ends in a linear classifier, and set that.
 
@@ -44,21 +44,13 @@ def solve_last_layer(
     ----------
     network : keras.Model
         Whose head has a `classifier`.
-    images : list of array of float32, each `(rows, columns, channels)`
-        On the 0-255 scale.
-    indices : list of array of int32, each `(rows, columns)`
-        Class index of each pixel, or `IGNORE`.
+    all_patches : list of Patches
     factors : array of float64, shape `(n_classes,)`
         How much a pixel of each class counts.
     seed : int
         Of the choice among more than 20 000 annotated pixels.
-    should_stop : callable, optional
-        Asked before each image.
-
-    Raises
-    ------
-    Cancelled
-        If `should_stop` turned true.
+    report : callable
+        Called before each patch; may raise to end it.
 
     Notes
     -----
@@ -67,11 +59,14 @@ def solve_last_layer(
     everything to it.
     """
     rng = np.random.default_rng(seed)
-    chosen = [_choose(image_indices, _MOST_PIXELS // len(images), rng) for image_indices in indices]
-    answers = np.concatenate([plane[where] for plane, where in zip(indices, chosen, strict=True)])
+    most = _MOST_PIXELS // len(all_patches)
+    chosen = [_choose(patches.indices, most, rng) for patches in all_patches]
+    answers = np.concatenate(
+        [patches.indices[where] for patches, where in zip(all_patches, chosen, strict=True)]
+    )
     classifier = classifier_of(network)
     assert classifier is not None
-    features = classifier.features(network, images, chosen, should_stop)
+    features = classifier.features(network, all_patches, chosen, report)
     kernel, bias = logistic_regression(features, answers, factors[answers], len(factors))
     sharpness = classifier.sharpness
     start = 0

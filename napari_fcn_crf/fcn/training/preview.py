@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.fcn.layers.plane import Plane
 from napari_fcn_crf.fcn.prediction.tiles import LARGEST_SHOWN_PX, predict_plane
 from napari_fcn_crf.progress import Cancelled, ShouldStop
 from napari_fcn_crf.settings import PredictionSettings
@@ -29,13 +30,11 @@ class Preview:
     show : callable, optional
         Takes the probabilities.
     network : keras.Model
-    image : array of float32, shape `(rows, columns, channels)`
+    image : array of float32 or MappedImage, shape `(rows, columns, channels)`
         Left alone if it has more than two million pixels.
     """
 
-    def __init__(
-        self, show: OnPreview | None, network: Any, image: npt.NDArray[np.float32]
-    ) -> None:
+    def __init__(self, show: OnPreview | None, network: Any, image: Plane) -> None:
         fits = image.shape[0] * image.shape[1] <= LARGEST_SHOWN_PX
         self._show = show if fits else None
         self._network = network

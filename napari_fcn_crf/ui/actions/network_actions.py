@@ -13,19 +13,28 @@ import numpy as np
 from qtpy.QtCore import QTimer
 
 from napari_fcn_crf.compute.parent.service import Job, TrainingRequest
+from napari_fcn_crf.data.annotations import annotated_planes
+from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.model import record
 from napari_fcn_crf.model.card import ModelCard, read_card
 from napari_fcn_crf.pipeline import prediction, training
 from napari_fcn_crf.progress import OnProgress, Progress
+from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import PredictionSettings
 from napari_fcn_crf.ui.actions.training_input import gather_training
 from napari_fcn_crf.ui.session.model_store import TrainedModel, WeightsChoice
 from napari_fcn_crf.ui.session.notices import tell
 from napari_fcn_crf.ui.session.preferences import compute_settings
 from napari_fcn_crf.ui.session.session import Session
-from napari_fcn_crf.ui.viewer import layers, preview_layers
+from napari_fcn_crf.ui.viewer import preview_layers
+from napari_fcn_crf.ui.viewer.arrangement import RESULTS
 from napari_fcn_crf.ui.viewer.axes import layer_array
+from napari_fcn_crf.ui.viewer.layers import class_colours
+from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, note_earlier
+from napari_fcn_crf.ui.viewer.result_layers import add_predicted, add_probabilities, class_look
 from napari_fcn_crf.weights import download, vgg_file
+
+_MADE_OF_A_PREDICTION = ("refined", "cleaned", "instances", "uncertainty", "changed")
 
 
 def load_weights(session: Session, path: Path) -> None:
@@ -96,19 +105,25 @@ def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | N
     session.runner.require_idle()
     model_path = session.models.new_path()
     before = 0 if resumed is None else len(resumed.card.losses)
+    values = [] if resumed is None else list(resumed.card.class_values)
+
+    trained_on: list[tuple[int, ...]] = []
 
     def start(on_progress: OnProgress) -> Job[ModelCard]:
         labels = [
             found.reshape(picture.spatial_shape)
             for picture, found in zip(pictures, annotations, strict=True)
         ]
+        # What is previewed is the first plane that is trained on.
+        trained_on.extend(next(annotated_planes(one, settings.labels), ()) for one in labels[:1])
         arrays = [picture.channels_last() for picture in pictures]
         for done, pair in enumerate(files):
             on_progress(Progress("Reading files", done, len(files)))
             image, found = pair.read()
             arrays.append(image.channels_last())
             labels.append(found)
-        training.check_training_input(arrays, labels, settings)
+        given = training.check_training_input(arrays, labels, settings)
+        values[:] = values or given.counts
         on_progress(Progress("Preparing"))
         return session.runner.service.train(
             arrays,
@@ -122,14 +137,20 @@ def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | N
         )
 
     def show(probabilities: np.ndarray) -> None:
-        if pairs and pairs[0][0] in session.viewer.layers:
-            preview_layers.show_prediction_preview(session.viewer, pairs[0][0], probabilities)
+        if pairs and pairs[0][0] in session.viewer.layers and len(values) == len(probabilities):
+            image, annotation = pairs[0]
+            shown = as_label_values(values)[most_probable(probabilities)]
+            layer = preview_layers.show_prediction_preview(
+                session.viewer, image, shown, annotation.colormap, trained_on[0]
+            )
+            if layer is not None:
+                session.screen.arrange(image, "training", layer)
 
     def keep(card: ModelCard) -> Iterator[None]:
         if resumed is not None:
             card = replace(card, crf=resumed.card.crf)
         if pairs:
-            card = replace(card, class_colours=layers.class_colours(pairs[0][1], card.class_values))
+            card = replace(card, class_colours=class_colours(pairs[0][1], card.class_values))
         session.models.keep(model_path, card, f"{name}.keras", is_saved=False)
         if note := _note(session):
             tell(note)
@@ -139,9 +160,17 @@ def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | N
             why = f" {ending}" if ending.endswith(".") else ""
             tell(f"Training stopped after {done} of {settings.iterations} iterations.{why}")
         yield
-        preview_layers.remove_preview(session.viewer)
+        session.screen.end_preview()
+        _use_another_model(session)
 
     session.runner.run_job("train", "Training", start, keep, show)
+
+
+def _use_another_model(session: Session) -> None:
+    """Say of all results that an earlier model made them, and lay them aside."""
+    note_earlier(session.viewer, RESULTS, "earlier model")
+    if session.selection.image is not None:
+        session.screen.arrange(session.selection.image, "train")
 
 
 def _note(session: Session) -> str:
@@ -150,7 +179,7 @@ def _note(session: Session) -> str:
 
 
 def predict(session: Session) -> None:
-    """Predict the chosen image with the current model and add the probabilities."""
+    """Predict the chosen image with the current model: add its labels, and the probabilities."""
     image = session.selection.require_image()
     model = session.models.model
     if model is None:
@@ -159,7 +188,14 @@ def predict(session: Session) -> None:
     run_record: dict[str, Any] = {}
     began = time.perf_counter()
 
-    def keep(probabilities: np.ndarray) -> None:
+    earlier = earlier_results(session.viewer, image, "predicted")
+
+    def finish(probabilities: np.ndarray) -> tuple[np.ndarray, Made]:
+        labels = as_label_values(model.card.class_values)[most_probable(probabilities)]
+        return probabilities, Made.of(labels, earlier)
+
+    def keep(found: tuple[np.ndarray, Made]) -> Iterator[None]:
+        probabilities, labels = found
         if image not in session.viewer.layers:
             tell(f"'{image.name}' was closed; its prediction is not shown.")
             return
@@ -168,9 +204,16 @@ def predict(session: Session) -> None:
             run_record["note"] = note
             tell(note)
         card = replace(model.card, record=model.card.record | {"prediction": run_record})
-        layer = layers.add_probabilities(session.viewer, image, probabilities, card)
+        layer = add_probabilities(session.viewer, image, probabilities, card)
         session.selection.choose_sources((layer,))
         session.results.keep_refined(None)
+        yield
+        if image not in session.viewer.layers or layer not in session.viewer.layers:
+            return
+        look = class_look(session.screen.annotation_of(image), layer)
+        predicted = add_predicted(session.viewer, image, labels, look, card.record)
+        note_earlier(session.viewer, _MADE_OF_A_PREDICTION, "earlier", image)
+        session.screen.arrange(image, "predict", predicted)
 
     def start(on_progress: OnProgress) -> Job[np.ndarray]:
         on_progress(Progress("Preparing"))
@@ -184,7 +227,7 @@ def predict(session: Session) -> None:
         on_progress(Progress("Preparing"))
         return session.runner.service.predict(model.path, array, axes=f"{picture.spatial_axes}c")
 
-    session.runner.run_job("predict", "Predicting", start, keep)
+    session.runner.run_job("predict", "Predicting", start, keep, finish=finish)
 
 
 def open_model(session: Session, path: Path) -> None:
@@ -192,4 +235,5 @@ def open_model(session: Session, path: Path) -> None:
     card = read_card(path)
     session.models.keep(path, card, path.name, is_saved=True)
     session.selection.suggest_class_names(zip(card.class_values, card.class_names, strict=True))
+    _use_another_model(session)
     session.runner.prepare()

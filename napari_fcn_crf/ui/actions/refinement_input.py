@@ -27,7 +27,7 @@ from napari_fcn_crf.ui.viewer.layer_picture import (
     region_outlines,
     shown_part,
 )
-from napari_fcn_crf.ui.viewer.ownership import our_metadata, require_own
+from napari_fcn_crf.ui.viewer.ownership import our_metadata
 from napari_fcn_crf.ui.viewer.preview_layers import is_preview
 
 Extent = Literal["slice", "stack", "volume"]
@@ -239,13 +239,13 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
     noted = our_metadata(chosen[0])
     picture = selection.picture()
     for source in chosen:
-        require_own(session.viewer, source, image)
+        selection.require_own(source, image)
         check = check_same_place if isinstance(source, Labels) else check_source_place
         check(picture, source)
     annotation = None
     strokes = selection.annotation
     if options.keep_annotated and selection.label_mode == "scribbles" and strokes is not None:
-        require_own(session.viewer, strokes, image)
+        selection.require_own(strokes, image)
         check_same_place(picture, strokes)
         annotation = layer_array(strokes)
     is_volume = options.extent == "volume" and len(picture.spatial_shape) == 3

@@ -11,8 +11,7 @@ from napari_fcn_crf.data.labelled_folder import PairFiles
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.ui.session.selection import Selection
 from napari_fcn_crf.ui.session.session import Session
-from napari_fcn_crf.ui.viewer.layer_picture import check_same_place, picture_of
-from napari_fcn_crf.ui.viewer.ownership import require_own
+from napari_fcn_crf.ui.viewer.layer_picture import check_same_place
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,9 @@ def gather_training(session: Session) -> TrainingInput:
     """
     selection = session.selection
     pairs = selection.training_pairs()
-    pictures = [
-        selection.picture() if image is selection.image else picture_of(image) for image, _ in pairs
-    ]
+    pictures = [selection.picture(image) for image, _ in pairs]
     for picture, (image, labels) in zip(pictures, pairs, strict=True):
-        require_own(session.viewer, labels, image)
+        selection.require_own(labels, image)
         check_same_place(picture, labels)
     counted = summary_of_labels(selection)
     is_all = len(pairs) + len(selection.file_pairs) == 1

@@ -18,7 +18,11 @@ from napari_fcn_crf.settings import LabelMode
 from napari_fcn_crf.ui.session.label_counts import LabelCounts
 from napari_fcn_crf.ui.session.lifetime import follow
 from napari_fcn_crf.ui.session.notices import tell_error
-from napari_fcn_crf.ui.viewer.axes import check_labels_can_lie_on, choose_axes
+from napari_fcn_crf.ui.viewer.axes import (
+    check_labels_can_lie_on,
+    choose_axes,
+    choose_transparency,
+)
 from napari_fcn_crf.ui.viewer.layer_picture import could_lie_on, picture_of
 from napari_fcn_crf.ui.viewer.layers import is_source_image, is_source_labels, layers_where
 from napari_fcn_crf.ui.viewer.ownership import belongs_to, earlier_results, was_made_to_paint_on
@@ -71,7 +75,7 @@ class Selection(QObject):
         self._file_pairs: tuple[PairFiles, ...] = ()
         self._class_names: dict[int, str] = {}
         self._sources: tuple[Layer, ...] = ()
-        self._more_channels: tuple[Image, ...] = ()
+        self._channels_of: dict[Image, tuple[Image, ...]] = {}
         self.counts: Final = LabelCounts(viewer, self)
         self.counts.counted.connect(self._on_counted)
         self.counts.failed.connect(self._on_not_counted)
@@ -157,19 +161,39 @@ class Selection(QObject):
     @property
     def more_channels(self) -> tuple[Image, ...]:
         """Layers that are further channels of the chosen image."""
-        return self._more_channels
+        return () if self._image is None else self._channels_of.get(self._image, ())
 
-    def picture(self) -> Picture:
-        """Return what the chosen image is taken for.
+    def picture(self, image: Image | None = None) -> Picture:
+        """Return what the chosen image, or another one, is taken for.
 
         Raises
         ------
         ValueError
             If none is open, or its channels do not fit.
         """
-        image = self.require_image()
+        image = self.require_image() if image is None else image
         check_labels_can_lie_on(image)
-        return picture_of(image, self._more_channels)
+        return picture_of(image, self._channels_of.get(image, ()))
+
+    def require_own(self, layer: Layer, image: Image) -> None:
+        """Refuse a layer that was made of another image, or painted for it, unless on its channels.
+
+        Raises
+        ------
+        ValueError
+            With both names.
+        """
+        other = self._other_owner(layer, image)
+        if other is not None:
+            raise ValueError(
+                f"'{layer.name}' belongs to '{other.name}', but '{image.name}' is chosen. Choose "
+                f"'{other.name}', or layers of '{image.name}'."
+            )
+
+    def _other_owner(self, layer: Layer, image: Image) -> Image | None:
+        """Return the image that a layer belongs to, if that is neither an image nor its channel."""
+        other = belongs_to(self._viewer, layer, image)
+        return None if other in self._channels_of.get(image, ()) else other
 
     def choose_image(self, image: Image | None) -> None:
         """Segment another image; what was made of the one before is no source any more.
@@ -182,7 +206,6 @@ class Selection(QObject):
 
     def _set_image(self, image: Image | None) -> None:
         self._image = image
-        self._more_channels = ()
         self.image_changed.emit()
         if image is None:
             return
@@ -207,13 +230,14 @@ class Selection(QObject):
         if layer is self._image or layer is self._annotation or layer is None:
             return
         if is_source_image(layer) and self._image not in self._pinned:
-            self.choose_image(layer)
+            if layer not in self.more_channels:
+                self.choose_image(layer)
         elif is_source_labels(layer) and self._annotation not in self._pinned:
             self._follow_labels(layer)
 
     def _follow_labels(self, labels: Labels) -> None:
         image = self._image
-        other = None if image is None else belongs_to(self._viewer, labels, image)
+        other = None if image is None else self._other_owner(labels, image)
         if other is not None:
             if image in self._pinned:
                 return
@@ -229,8 +253,14 @@ class Selection(QObject):
         ValueError
             If it cannot have such axes.
         """
-        choose_axes(self.require_image(), axes)
-        self._more_channels = ()
+        image = self.require_image()
+        choose_axes(image, axes)
+        self._channels_of.pop(image, None)
+        self.image_changed.emit()
+
+    def choose_transparency(self, is_transparent: bool) -> None:
+        """Take the last of the chosen image's four colours for transparency, or for a channel."""
+        choose_transparency(self.require_image(), is_transparent)
         self.image_changed.emit()
 
     def choose_channels(self, others: Iterable[Image]) -> None:
@@ -241,9 +271,9 @@ class Selection(QObject):
         ValueError
             If they do not lie where it does.
         """
-        chosen = tuple(others)
-        picture_of(self.require_image(), chosen)
-        self._more_channels = chosen
+        chosen, image = tuple(others), self.require_image()
+        picture_of(image, chosen)
+        self._channels_of[image] = chosen
         self.image_changed.emit()
 
     def choose_annotation(self, labels: Labels | None) -> None:
@@ -380,9 +410,7 @@ class Selection(QObject):
         if annotations is None:
             annotations = layers_where(self._viewer, is_source_labels)
         allowed = [
-            one
-            for one in annotations
-            if image is None or belongs_to(self._viewer, one, image) is None
+            one for one in annotations if image is None or self._other_owner(one, image) is None
         ]
         fitting = [one for one in allowed if image is None or could_lie_on(one, image)]
         if self._annotation in fitting:
@@ -408,9 +436,13 @@ class Selection(QObject):
         sources = tuple(layer for layer in self._sources if layer in present)
         if sources != self._sources:
             self.choose_sources(sources)
-        channels = tuple(layer for layer in self._more_channels if layer in present)
-        if channels != self._more_channels:
-            self._more_channels = channels
+        before = self.more_channels
+        self._channels_of = {
+            image: tuple(layer for layer in channels if layer in present)
+            for image, channels in self._channels_of.items()
+            if image in present
+        }
+        if self.more_channels != before:
             self.image_changed.emit()
         pairs = tuple(pair for pair in self._pairs if all(layer in present for layer in pair))
         if pairs != self._pairs:

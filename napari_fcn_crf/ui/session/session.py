@@ -13,9 +13,9 @@ from napari_fcn_crf.ui.session.lifetime import at_end_of
 from napari_fcn_crf.ui.session.model_store import ModelStore
 from napari_fcn_crf.ui.session.results import Results
 from napari_fcn_crf.ui.session.runner import Runner
+from napari_fcn_crf.ui.session.screen import Screen
 from napari_fcn_crf.ui.session.selection import Selection
 from napari_fcn_crf.ui.session.user_memory import UserMemory
-from napari_fcn_crf.ui.viewer.preview_layers import remove_preview
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -34,6 +34,7 @@ class Session(QObject):
         self.models: Final = ModelStore(self)
         self.runner: Final = Runner(self)
         self.results: Final = Results(viewer, self)
+        self.screen: Final = Screen(viewer, self.selection)
         self._memory = UserMemory(self)
         self.choices: Final = Choices(self._memory, self)
         ImageMemory(self.selection, self._memory, self)
@@ -48,7 +49,7 @@ class Session(QObject):
             self.choices.choose_training(backbone="vgg16", weights=weights.path)
 
     def _on_failed(self, error: Exception) -> None:
-        remove_preview(self.viewer)
+        self.screen.end_preview()
 
     def _end(self) -> None:
         self._memory.write()
