@@ -16,11 +16,11 @@ from napari_fcn_crf.crf.features import FARTHEST, Features, appearance, position
 from napari_fcn_crf.crf.large_images import BYTES_AT_ONCE, margin_px, parts, pixels_at_once
 from napari_fcn_crf.crf.lattice import CrowdedTileError, PermutohedralLattice, tile_boxes
 from napari_fcn_crf.crf.mean_field import OnIteration, ShouldStop, mean_field
-from napari_fcn_crf.crf.threads import Check, available_threads
 from napari_fcn_crf.crf.unary import clamp, log_odds
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.probabilities import as_probabilities
 from napari_fcn_crf.settings import CRFSettings
+from napari_fcn_crf.threads import Check, available_threads
 
 Floats = npt.NDArray[np.float32]
 Kind = Literal["smoothness", "appearance"]

@@ -12,7 +12,7 @@ from napari_fcn_crf.crf._kernels import filtering as filters
 from napari_fcn_crf.crf._kernels import lattice_building as kernels
 from napari_fcn_crf.crf._kernels import vertices as vertex_kernels
 from napari_fcn_crf.crf.features import Features
-from napari_fcn_crf.crf.threads import Check, in_threads
+from napari_fcn_crf.threads import Check, in_threads
 
 Floats = npt.NDArray[np.float32]
 WorkSpace = tuple[Floats, Floats]

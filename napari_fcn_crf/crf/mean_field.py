@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari_fcn_crf.crf._kernels import mean_field_steps as kernels
 from napari_fcn_crf.crf._kernels.rows import lanes
 from napari_fcn_crf.crf.lattice import Boxes, PermutohedralLattice
-from napari_fcn_crf.crf.threads import Check, in_threads
+from napari_fcn_crf.threads import Check, in_threads
 
 Floats = npt.NDArray[np.float32]
 OnIteration = Callable[[int, int], None]

@@ -48,7 +48,8 @@ def read_picture(path: str | Path, axes: str | None = None, *, exif: bool = Fals
 
     Axes, channels, transparency and the size of pixels are as the file says. Colours are as a
     viewer shows them: of a palette, of inks, of gray of which 0 is white. Of several images in a
-    TIFF file, the largest is read; the frames of an animation are along "t".
+    TIFF file, the largest is read; the frames of an animation are along "t". Rows and columns are
+    the last axes, but for channels, whatever their order in the file.
 
     Parameters
     ----------
@@ -242,7 +243,7 @@ def _as_picture(raster: Raster, axes: str | None, name: str, notes: tuple[str, .
         guessed=guessed,
         orientation=raster.orientation,
     )
-    return picture if axes is None else picture.with_axes(axes)
+    return (picture if axes is None else picture.with_axes(axes)).rows_and_columns_last()
 
 
 def _whole_numbers(array: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:

@@ -216,7 +216,7 @@ def _refine_in_blocks(
 
 def limit_threads(count: int) -> None:
     """Let refinements use so many threads from now on; 0 stands for as many as processors."""
-    from napari_fcn_crf.crf import threads
+    from napari_fcn_crf import threads
 
     threads.limit_threads(count)
 

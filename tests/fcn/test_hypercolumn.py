@@ -12,11 +12,10 @@ import pytest
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.example import Example
 from napari_fcn_crf.fcn.batches.patches import whole
-from napari_fcn_crf.fcn.hypercolumns import standardisation
 from napari_fcn_crf.fcn.hypercolumns.joined_levels import NORMALISATION, SCORE
+from napari_fcn_crf.fcn.linear import moments as moments_module
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.fcn.training.last_layer import (
-    logistic_regression,
     needs_last_layer,
     solve_last_layer,
 )
@@ -72,9 +71,9 @@ def test_the_last_layer_is_solved_once() -> None:
 
 
 def test_moments_are_added_up_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standardisation, "_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(moments_module, "_ROWS_AT_ONCE", 7)
     values = np.random.default_rng(0).normal(100, 1, (5, 9, 3)).astype(np.float32)
-    moments = standardisation.Moments(3)
+    moments = moments_module.Moments(3)
     moments.add(values[:2])
     moments.add(values[2:])
     np.testing.assert_allclose(moments.mean, values.mean(axis=(0, 1), dtype=np.float64))
@@ -101,39 +100,6 @@ def test_solving_stops_before_the_next_image() -> None:
 def test_a_fcn_has_no_last_layer_to_solve() -> None:
     network, _ = build_network(TrainingSettings(architecture="fcn32s", weights="random"), 3, 2)
     assert not needs_last_layer(network)
-
-
-@pytest.fixture(scope="module")
-def samples() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    rng = np.random.default_rng(0)
-    classes = rng.integers(0, 3, 300)
-    return rng.normal(size=(3, 5))[classes] + rng.normal(size=(300, 5)), classes
-
-
-def test_logistic_regression_is_at_its_minimum(
-    samples: tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]],
-) -> None:
-    features, classes = samples
-    kernel, bias = logistic_regression(features, classes, np.ones(300), 3, penalty=0.01)
-    scores = features @ kernel + bias
-    probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-    residual = (probabilities - np.eye(3)[classes]) / 300
-    np.testing.assert_allclose(features.T @ residual + 0.01 * kernel, 0, atol=1e-4)
-    np.testing.assert_allclose(residual.sum(axis=0), 0, atol=1e-4)
-
-
-def test_a_pixel_that_counts_twice_is_two_pixels(
-    samples: tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]],
-) -> None:
-    features, classes = samples
-    weights = np.ones(300)
-    weights[:100] = 2
-    weighted, _ = logistic_regression(features, classes, weights, 3)
-    twice = np.concatenate([features, features[:100]])
-    repeated, _ = logistic_regression(
-        twice, np.concatenate([classes, classes[:100]]), np.ones(400), 3
-    )
-    np.testing.assert_allclose(weighted, repeated, atol=5e-2 * np.abs(repeated).max())
 
 
 def test_a_hypercolumn_model_is_saved_and_loaded(

@@ -15,7 +15,7 @@ from napari_fcn_crf.ui.steps.refine import RefineStep
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place, picture_of
 from tests.ui.conftest import wait_until_idle
 from tests.ui.mouse import drag
-from tests.ui.test_cases_place import noise, predicted
+from tests.ui.test_cases_place import changed, noise, predicted
 
 
 def open_file(viewer, session, qtbot, path):
@@ -276,3 +276,54 @@ def test_the_preview_goes_where_there_is_no_plane(viewer, session, panel, qtbot)
     viewer.dims.ndisplay = 2
     qtbot.waitUntil(lambda: "stack preview" in viewer.layers, timeout=60_000)
     step.preview_box.setChecked(False)
+
+
+def test_strokes_of_another_shape_are_left_out_and_that_is_said(
+    viewer, session, qtbot, notes
+) -> None:
+    image = viewer.add_image(noise(60, 80), name="a")
+    predicted(viewer, session, image)
+    strokes = viewer.add_labels(np.ones((30, 30), np.uint8), name="others")
+    session.selection.choose_annotation(strokes)
+    session.selection.choose_label_mode("scribbles")
+    changed(qtbot, session)
+    assert any("'others' is left out: it is 30 x 30, and 'a' is 60 x 80" in one for one in notes())
+    moved = viewer.add_labels(np.ones((60, 80), np.uint8), name="moved", translate=(9, 9))
+    session.selection.choose_annotation(moved)
+    session.selection.choose_label_mode("scribbles")
+    with pytest.raises(ValueError, match=r"'a' and 'moved' must lie.*untick Keep what I painted"):
+        gather(session, RefinementOptions())
+
+
+def test_a_smooth_image_as_labels_is_called_swapped(viewer, session, panel, qtbot) -> None:
+    smooth = np.tile(np.arange(200, dtype=np.uint8) // 4, (64, 1))
+    viewer.add_image((smooth > 20).astype(np.uint8), name="a")
+    session.selection.choose_annotation(viewer.add_labels(smooth))
+    verdict = panel.steps[AnnotateStep].verdict
+    qtbot.waitUntil(lambda: "look like an image" in verdict.text())
+    assert "the image has 2" in verdict.text()
+
+
+def test_minus_one_is_offered_as_not_annotated(viewer, session, panel, qtbot) -> None:
+    labels = np.full((60, 80), -1, np.int32)
+    labels[5:9, 5:70], labels[30:34, 5:70] = 0, 1
+    viewer.add_image(noise(60, 80))
+    session.selection.choose_annotation(viewer.add_labels(labels))
+    annotate = panel.steps[AnnotateStep]
+    qtbot.waitUntil(lambda: "tick that -1" in annotate.verdict.text().lower())
+    assert session.selection.label_mode == "mask"
+    annotate.meaning.void_box.click()
+    qtbot.waitUntil(lambda: annotate.verdict.text().startswith("Ready: 2 classes"))
+    assert session.selection.ignore_label == -1
+
+
+def test_transparency_beside_gray_is_no_channel(viewer, session, panel, qtbot, tmp_path) -> None:
+    gray = noise(60, 80)
+    PillowImage.fromarray(np.dstack([gray, gray // 2]), "LA").save(tmp_path / "a.png")
+    image = open_file(viewer, session, qtbot, tmp_path / "a.png")
+    assert image.data.shape == (60, 80, 2)
+    choice = panel.findChild(PictureChoice)
+    assert choice.text.text().startswith("1 channel, 60 x 80")
+    choice.split_button.click()
+    assert [layer.name for layer in viewer.layers] == ["a 0"]
+    np.testing.assert_array_equal(session.selection.picture().channels_last()[..., 0], gray)

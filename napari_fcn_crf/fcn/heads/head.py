@@ -63,12 +63,16 @@ class Classifier:
         Before they are sharpened, if a layer does that.
     sharpness : float
         Factor of the solution, where no layer sharpens.
+    normalisation : keras.layers.BatchNormalization, optional
+        Of features that are not negative and of which every pixel has its own, in front of the only
+        layer. They can be kept, and scored again and again without the network.
     """
 
     layers: list[Any]
     features: Callable[..., Any]
     logits: Any
     sharpness: float = 1.0
+    normalisation: Any = None
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,11 @@ from napari_fcn_crf.fcn.hypercolumns.levels import (
 from napari_fcn_crf.fcn.hypercolumns.standardisation import (
     Floats,
     Masks,
-    Moments,
     Report,
     activations_of,
     standardise,
 )
+from napari_fcn_crf.fcn.linear.moments import Moments
 
 RECTIFIER = "hyper_relu"
 NORMALISATION = "hyper_norm"

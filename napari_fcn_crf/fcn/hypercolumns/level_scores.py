@@ -22,15 +22,14 @@ from napari_fcn_crf.fcn.hypercolumns.levels import (
     upsample_bilinear,
 )
 from napari_fcn_crf.fcn.hypercolumns.standardisation import (
-    FLOOR,
     Floats,
     Masks,
-    Moments,
     Report,
     activations_of,
     set_statistics,
     standardise,
 )
+from napari_fcn_crf.fcn.linear.moments import FLOOR, Moments
 
 SHARPEN = "hyper_sharpen"
 

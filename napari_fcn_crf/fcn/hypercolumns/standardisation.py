@@ -11,47 +11,11 @@ import numpy.typing as npt
 
 from napari_fcn_crf.fcn.batches.patches import Patches
 from napari_fcn_crf.fcn.layers.frozen_boundary import as_list
+from napari_fcn_crf.fcn.linear.moments import Moments
 
 Floats = npt.NDArray[np.float32]
 Masks = list[npt.NDArray[np.bool_]]
 Report = Callable[[int, int], None]
-
-FLOOR = 0.01
-"""Share of their mean added to all: a feature that hardly ever responds must not be the loudest."""
-
-_ROWS_AT_ONCE = 1 << 16
-
-
-class Moments:
-    """Mean and variance of each channel, added up some rows at a time.
-
-    Parameters
-    ----------
-    width : int
-        Number of channels.
-    """
-
-    def __init__(self, width: int) -> None:
-        self._sums, self._squares, self._count = np.zeros(width), np.zeros(width), 0
-
-    def add(self, values: Floats) -> None:
-        """Add an array `(..., channels)`."""
-        flat = values.reshape(-1, values.shape[-1])
-        for start in range(0, len(flat), _ROWS_AT_ONCE):
-            part = flat[start : start + _ROWS_AT_ONCE].astype(np.float64)
-            self._sums += part.sum(axis=0)
-            self._squares += np.square(part, out=part).sum(axis=0)
-        self._count += len(flat)
-
-    @property
-    def mean(self) -> npt.NDArray[np.float64]:
-        """Of each channel."""
-        return self._sums / self._count
-
-    @property
-    def variance(self) -> npt.NDArray[np.float64]:
-        """Of each channel."""
-        return np.maximum(self._squares / self._count - self.mean**2, 0)
 
 
 def activations_of(
@@ -91,13 +55,9 @@ def standardise(layer: Any, moments: Moments, features: Floats) -> Floats:
     features : array of float32, shape `(n_pixels, channels)`
         As they go into the layer.
     """
-    mean, variance = moments.mean, moments.variance
-    variance = variance + FLOOR * variance.mean() + 1e-6
-    set_statistics(layer, mean, variance)
-    deviation = np.sqrt(variance + layer.epsilon)
-    standard: Floats = (features - mean.astype(np.float32)) / deviation.astype(np.float32)
+    set_statistics(layer, moments.mean, moments.floored_variance)
     gain: Floats = keras.ops.convert_to_numpy(layer.gamma)
-    return standard * gain
+    return moments.standard(gain, layer.epsilon).apply(features)
 
 
 def set_statistics(

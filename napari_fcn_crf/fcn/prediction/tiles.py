@@ -56,24 +56,53 @@ def predict_plane(
     Cancelled
         If `should_stop` turned true.
     """
+    probabilities = np.empty((network.output_shape[-1], *image.shape[:2]), np.float32)
+    margin = tile_margin(network, settings.tile_px)
+    for logits, place in values_by_tile(
+        network, image, settings.tile_px, margin, on_progress, should_stop
+    ):
+        rows, columns = place
+        probabilities[:, rows, columns] = softmax(logits)
+    return probabilities
+
+
+def values_by_tile(
+    network: Any,
+    image: Plane,
+    tile_px: int,
+    margin: int,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Iterator[tuple[npt.NDArray[np.float32], tuple[slice, slice]]]:
+    """Iterate over what a network makes of a plane, tile by tile.
+
+    Yields
+    ------
+    values : array of float32, shape `(rows, columns, channels)`
+    place : tuple of slice
+        The rows and columns of the plane that they are of; together the whole of it, each once.
+
+    Raises
+    ------
+    Cancelled
+        If `should_stop` turned true before a tile.
+    """
     shape = image.shape[0], image.shape[1]
     (top, below), (left, behind) = stride_padding(shape)
     rows, columns = shape[0] + top + below, shape[1] + left + behind
-    margin = tile_margin(network, settings.tile_px)
     tiles = [
         (row_tile, column_tile)
-        for row_tile in tile_spans(rows, settings.tile_px, margin)
-        for column_tile in tile_spans(columns, settings.tile_px, margin)
+        for row_tile in tile_spans(rows, tile_px, margin)
+        for column_tile in tile_spans(columns, tile_px, margin)
     ]
     (row_in, _), (column_in, _) = tiles[0]
     size = row_in.stop - row_in.start, column_in.stop - column_in.start
     _prepare(network, (*size, image.shape[2]))
-    probabilities = np.empty((network.output_shape[-1], *shape), np.float32)
     for done, ((row_in, row_out), (column_in, column_out)) in enumerate(tiles, start=1):
         if should_stop is not None and should_stop():
             raise Cancelled
         tile = padded_window(image, (top, left), (row_in.start, column_in.start), size)
-        logits = keras.ops.convert_to_numpy(network.predict_on_batch(tile[np.newaxis]))[0]
+        values = keras.ops.convert_to_numpy(network.predict_on_batch(tile[np.newaxis]))[0]
         (row_kept, row_to), (column_kept, column_to) = (
             _without_padding(tile_in, tile_out, before, side)
             for tile_in, tile_out, before, side in (
@@ -81,10 +110,9 @@ def predict_plane(
                 (column_in, column_out, left, shape[1]),
             )
         )
-        probabilities[:, row_to, column_to] = softmax(logits[row_kept, column_kept])
+        yield values[row_kept, column_kept], (row_to, column_to)
         if on_progress is not None:
             on_progress(Progress("Predicting", done, len(tiles)))
-    return probabilities
 
 
 def _without_padding(

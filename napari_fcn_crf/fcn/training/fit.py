@@ -14,6 +14,7 @@ import numpy.typing as npt
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.example import Example
 from napari_fcn_crf.fcn.batches.patches import Patches
+from napari_fcn_crf.fcn.heads.head import head_of
 from napari_fcn_crf.fcn.optimizer.optimizer import compile_trainer
 from napari_fcn_crf.fcn.optimizer.optimizer_state import OptimizerState
 from napari_fcn_crf.fcn.training import learning_rates
@@ -25,6 +26,7 @@ from napari_fcn_crf.fcn.training.run import TrainingResult, TrainingRun
 from napari_fcn_crf.fcn.training.surroundings import surroundings
 from napari_fcn_crf.fcn.training.validation import VALIDATION_STEPS, hold_out
 from napari_fcn_crf.fcn.training.watch import TrainingWatch
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import TrainingSettings
 
@@ -75,7 +77,8 @@ def fit(
     Raises
     ------
     ValueError
-        If the loss is not finite before anything was learnt.
+        If the loss is not finite before anything was learnt, or no iterations are asked of a
+        network that is not solved in closed form.
     """
     watch = watch or TrainingWatch()
     if settings.validation_fraction > 0:
@@ -89,6 +92,13 @@ def fit(
             report = watch.before_patches(_phase(around))
             solve_last_layer(network, around, factors, settings.seed, report)
             del around
+            if not settings.iterations:
+                return TrainingResult(losses, "finished", "quick")
+        elif not settings.iterations:
+            raise InputError(
+                f"{head_of(network).title} is trained step by step, but no iterations were asked "
+                "for. Choose at least 1."
+            )
         report = watch.before_patches("Computing features")
         feed, mode, note = make_feed(network, examples, factors, settings, report)
     except Cancelled:

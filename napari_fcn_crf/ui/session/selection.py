@@ -6,12 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, Signal
 
 from napari_fcn_crf.data.annotation_summary import default_class_name
 from napari_fcn_crf.data.annotations import guess_label_mode
-from napari_fcn_crf.data.label_doubts import Doubt, label_doubt, outlining_void
+from napari_fcn_crf.data.label_doubts import (
+    MANY_VALUES,
+    Doubt,
+    image_values,
+    label_doubt,
+    unknown_label,
+)
 from napari_fcn_crf.data.labelled_folder import PairFiles
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.settings import LabelMode
@@ -22,6 +29,7 @@ from napari_fcn_crf.ui.viewer.axes import (
     check_labels_can_lie_on,
     choose_axes,
     choose_transparency,
+    layer_array,
 )
 from napari_fcn_crf.ui.viewer.layer_picture import could_lie_on, picture_of
 from napari_fcn_crf.ui.viewer.layers import is_source_image, is_source_labels, layers_where
@@ -116,7 +124,10 @@ class Selection(QObject):
         counted = self.counts.statistics
         if counted is None or self._is_guessing:
             return None
-        return label_doubt(counted, self._label_mode, self._ignore_label)
+        array = None if self._image is None else layer_array(self._image)
+        is_looked_at = len(counted.values) > MANY_VALUES and isinstance(array, np.ndarray)
+        values = image_values(array) if is_looked_at else None
+        return label_doubt(counted, self._label_mode, self._ignore_label, values)
 
     @property
     def is_guessing(self) -> bool:
@@ -388,8 +399,8 @@ class Selection(QObject):
     def _on_counted(self) -> None:
         counted = self.counts.statistics
         if self._is_guessing and counted is not None:
-            # Who outlines things with what nobody knows has labelled the rest.
-            is_mask = outlining_void(counted) is not None
+            # Who has a label for what nobody knows has labelled the rest.
+            is_mask = unknown_label(counted) is not None
             self._label_mode = "mask" if is_mask else guess_label_mode(counted.annotatable)
             self._is_guessing = False
             self._count_what_is_meant()

@@ -78,19 +78,23 @@ def axes_in_file(layer: Layer) -> str:
     axes = "" if source is None else source.axes_of(layer_array(layer).shape)
     if getattr(layer, "rgb", False):
         return axes if axes.endswith("yxc") else ""
-    return axes
+    # Others are shown as planes that they are not, and that is what is painted on.
+    return axes if axes.replace("c", "").endswith("yx") else ""
 
 
 def is_transparent_last(image: Image) -> bool:
-    """Return whether the last of an image's four colours is transparency, and no channel."""
-    if not image.rgb or layer_array(image).shape[-1] != _WITH_ALPHA:
-        return False
+    """Return whether the last of an image's channels is transparency, and no channel.
+
+    Of four colours it is, unless the file or somebody says otherwise; of others only if the file
+    says so.
+    """
+    shape = layer_array(image).shape
+    source = source_of(image) if "c" in axes_of(image) else None
+    told = None if source is None else source.is_alpha_last(shape)
+    if not image.rgb or shape[-1] != _WITH_ALPHA:
+        return told is True
     chosen = image.metadata.get(_TRANSPARENCY)
-    if chosen is not None:
-        return bool(chosen)
-    source = source_of(image)
-    told = None if source is None else source.is_alpha_last(layer_array(image).shape)
-    return told is not False
+    return bool(chosen) if chosen is not None else told is not False
 
 
 def choose_transparency(image: Image, is_transparent: bool) -> None:

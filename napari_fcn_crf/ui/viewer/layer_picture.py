@@ -66,20 +66,21 @@ def notes_of(image: Image) -> tuple[str, ...]:
     bits = 8 * array.dtype.itemsize
     notes = () if source is None else source.differences(array.shape, bits)
     if is_transparent_last(image):
-        notes += (f"The last of the four channels of '{image.name}' is left out as transparency.",)
+        notes += (f"The last channel of '{image.name}' is left out as transparency.",)
     return notes
 
 
 def place_of(layer: Layer) -> Place:
     """Return where a layer's pixels lie, by its whole transform, lengths in metres."""
     place = _place_in_own_units(layer)
-    matrix, units = place.matrix.copy(), []
+    matrix, units, said_in = place.matrix.copy(), [], []
     for axis, unit in enumerate(layer.units):
         # Of napari's own registry of units, in which a micrometre is a millionth of a metre.
         base = (1 * unit).to_base_units()
         matrix[axis] *= float(base.magnitude)
         units.append(str(base.units))
-    return Place(matrix, tuple(units))
+        said_in.append(float(base.magnitude))
+    return Place(matrix, tuple(units), tuple(said_in))
 
 
 def linear_part(image: Image) -> np.ndarray:

@@ -10,7 +10,13 @@ from napari.layers import Image
 from napari.utils.colormaps import CMYBGR, MAGENTA_GREEN
 
 from napari_fcn_crf.data.channels import ChannelView
-from napari_fcn_crf.ui.viewer.axes import axes_of, channel_axis, choose_axes, layer_array
+from napari_fcn_crf.ui.viewer.axes import (
+    axes_of,
+    channel_axis,
+    choose_axes,
+    is_transparent_last,
+    layer_array,
+)
 from napari_fcn_crf.ui.viewer.layers import spatial_metadata
 
 if TYPE_CHECKING:
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
 def split_channels(viewer: Viewer, image: Image) -> list[Image]:
     """Replace a layer by one layer for each of its channels, in its place, and return these.
 
+    Transparency is none of them.
     As napari's own *Split Stack*, which loses where a layer lies, with its rotation and units.
     Pixels are not copied, and not read if they are lazy.
 
@@ -32,7 +39,7 @@ def split_channels(viewer: Viewer, image: Image) -> list[Image]:
     if axis is None:
         raise ValueError(f"'{image.name}' has no axis of channels to split.")
     axes = axes_of(image).replace("c", "")
-    count = layer_array(image).shape[axis]
+    count = layer_array(image).shape[axis] - is_transparent_last(image)
     colours = cycle(MAGENTA_GREEN if count == len(MAGENTA_GREEN) else CMYBGR)
     place = spatial_metadata(image)
     index = viewer.layers.index(image)
