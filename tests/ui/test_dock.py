@@ -229,6 +229,7 @@ def test_the_dock_follows_napari_s_list(viewer, panel, session, qtbot, two_squar
     qtbot.waitUntil(lambda: "'second' is 50 x 64" in verdict.text())
     more = viewer.add_labels(labels[:50].copy(), name="second strokes")
     assert selection.annotation is more
+    qtbot.wait(20)
     viewer.layers.selection.active = first
     assert (selection.image, selection.annotation) == (first, strokes)
     qtbot.waitUntil(lambda: choice.currentText() == "first")
@@ -268,6 +269,7 @@ def test_the_dock_follows_napari_s_list(viewer, panel, session, qtbot, two_squar
     third = viewer.add_image(image[:50].copy(), name="third")
     assert selection.image is third
     assert selection.annotation is not painted
+    qtbot.wait(20)
     viewer.layers.selection.active = painted
     assert (selection.image, selection.annotation) == (second, painted)
 
@@ -302,11 +304,11 @@ def test_verdict_of_a_folder_and_of_a_large_image(
 
 
 def test_classes_are_named_where_a_refinement_is_restricted(viewer, panel, session, two_squares):
-    from napari_fcn_crf.ui.viewer import layers
+    from napari_fcn_crf.ui.viewer import result_layers
 
     image = viewer.add_image(two_squares[0], name="squares")
     given = np.full((2, 64, 64), 0.5, np.float32)
-    session.selection.choose_sources((layers.add_probabilities(viewer, image, given, CARD),))
+    session.selection.choose_sources((result_layers.add_probabilities(viewer, image, given, CARD),))
     session.selection.name_class(7, "nucleus")
     restriction = panel.steps[RefineStep].restriction
     restriction.update_choices()

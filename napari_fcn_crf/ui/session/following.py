@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Labels, Layer
+from napari.layers import Image, Layer
 from qtpy.QtCore import QObject
 
 from napari_fcn_crf.ui.session.lifetime import follow
@@ -45,13 +45,14 @@ class Following(QObject):
 
     def _on_selected(self) -> None:
         active = self._viewer.layers.selection.active
-        if self._runner.activity is None and not self._may_be_found(active):
+        is_meant = self._added is None or self._is_meant(active)
+        if self._runner.activity is None and is_meant:
             self._selection.follow(active)
 
-    def _may_be_found(self, layer: Layer | None) -> bool:
-        if layer is None or layer is not self._added:
+    def _is_meant(self, layer: Layer | None) -> bool:
+        """Whether a layer, selected in the moment that one was added, is an image to work on."""
+        # Another one is selected again by whoever adds a result.
+        if layer is not self._added or not isinstance(layer, Image):
             return False
         image = self._selection.image
-        return isinstance(layer, Labels) or (
-            image is not None and could_hold_classes_of(layer, image)
-        )
+        return image is None or not could_hold_classes_of(layer, image)
