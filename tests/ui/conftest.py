@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import psutil
 import pytest
+from napari.utils.key_bindings import coerce_keybinding
 from napari.utils.notifications import notification_manager
 from npe2.manifest import _bases
 
@@ -28,8 +29,14 @@ def wait_until_idle(qtbot, session: Session, timeout: int = JOB_TIMEOUT_MS) -> N
 
 def click(qtbot, run_button) -> None:
     """Click a step's button as soon as it can be clicked."""
-    qtbot.waitUntil(run_button.button.isEnabled)
-    run_button.button.click()
+    button = getattr(run_button, "button", run_button)
+    qtbot.waitUntil(button.isEnabled)
+    button.click()
+
+
+def press(viewer, key: str) -> None:
+    """Press a key while the canvas has the keyboard."""
+    viewer.window._qt_viewer._key_map_handler.press_key(coerce_keybinding(key))
 
 
 def compute_processes() -> list[psutil.Process]:

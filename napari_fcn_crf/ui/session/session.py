@@ -10,6 +10,7 @@ from napari_fcn_crf.ui.session.choices import Choices
 from napari_fcn_crf.ui.session.following import Following
 from napari_fcn_crf.ui.session.image_memory import ImageMemory
 from napari_fcn_crf.ui.session.lifetime import at_end_of
+from napari_fcn_crf.ui.session.misplaced_strokes import MisplacedStrokes
 from napari_fcn_crf.ui.session.model_store import ModelStore
 from napari_fcn_crf.ui.session.results import Results
 from napari_fcn_crf.ui.session.runner import Runner
@@ -34,7 +35,8 @@ class Session(QObject):
         self.models: Final = ModelStore(self)
         self.runner: Final = Runner(self)
         self.results: Final = Results(viewer, self)
-        self.screen: Final = Screen(viewer, self.selection)
+        self.screen: Final = Screen(viewer, self.selection, self)
+        self.misplaced: Final = MisplacedStrokes(viewer, self.selection, self.screen, self)
         self._memory = UserMemory(self)
         self.choices: Final = Choices(self._memory, self)
         ImageMemory(self.selection, self._memory, self)

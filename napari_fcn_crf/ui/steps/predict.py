@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 from napari_fcn_crf.ui.actions import network_actions
 from napari_fcn_crf.ui.steps.run_button import RunButton
 from napari_fcn_crf.ui.steps.step import Step
+from napari_fcn_crf.ui.viewer.ownership import is_current
 
 _MODEL_FILES = "Models (*.keras)"
 
@@ -61,7 +62,7 @@ class PredictStep(Step):
         self.predict_button.show_state(
             problem,
             "Find the classes in the whole image: how probable each is at every pixel.",
-            is_next=model is not None and not selection.sources,
+            is_next=model is not None and not any(map(is_current, selection.sources)),
         )
 
     def _on_open_clicked(self) -> None:
