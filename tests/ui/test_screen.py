@@ -217,6 +217,7 @@ def test_a_stack_of_16_bits_elsewhere_in_the_world(viewer, person, session, qtbo
 
     # Another image over it is not what was asked for, nor are results of another.
     other = viewer.add_image(stack, name="other", **place)
+    session.selection.choose_image(image)
     person.press(person.refine.refine_button)
     assert _kinds(viewer) == ["stack", "refined"]
     assert not other.visible
