@@ -90,6 +90,8 @@ ROOMS = {
     "live": {"crf.live", "fcn.linear", "fcn.training"},
     "model": {"data"},
     "pipeline": {
+        "fcn.batches",
+        "fcn.heads",
         "crf",
         "data",
         "fcn",
@@ -104,7 +106,7 @@ ROOMS = {
         "model",
     },
     "results": {"data"},
-    "ui": {"data", "ui.session", "ui.steps", "ui.viewer"},
+    "ui": {"data", "ui.sections", "ui.session", "ui.steps", "ui.viewer"},
     "ui.actions": {
         "compute.parent",
         "crf.tuning",
@@ -116,12 +118,19 @@ ROOMS = {
         "ui.viewer",
         "weights",
     },
-    "ui.sections": {"crf", "crf.live", "data", "ui.actions", "ui.session", "ui.viewer"},
+    "ui.sections": {
+        "crf",
+        "crf.live",
+        "data",
+        "fcn.heads",
+        "ui.actions",
+        "ui.session",
+        "ui.viewer",
+    },
     "ui.session": {"compute", "compute.parent", "data", "model", "pipeline", "ui.viewer"},
     "ui.steps": {
         "compute",
         "data",
-        "fcn.heads",
         "pipeline",
         "ui.actions",
         "ui.sections",
@@ -239,6 +248,13 @@ def test_only_what_reads_and_writes_knows_zarr():
     """All else takes an array as it is, and asks it for one region at a time."""
     lazy = {"zarr", "numcodecs", "dask", "yaozarrs"}
     assert offenders(lambda part, found: found.package in lazy and part != "data") == []
+
+
+def test_the_dock_shows_in_full_all_that_napari_is_told():
+    """Its notifications show some forty characters of it."""
+    shown = "napari.utils.notifications.show_"
+    found = [path.name for path in FILES if any(shown in one.module for one in imports_in(path))]
+    assert found == ["notices.py"]
 
 
 def test_refinement_needs_little():
