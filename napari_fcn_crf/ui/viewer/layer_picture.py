@@ -149,6 +149,28 @@ def check_same_place(picture: Picture, other: Layer) -> None:
     _check_distance(picture, other, place_of(other))
 
 
+def could_lie_on(labels: Layer, image: Image) -> bool:
+    """Whether labels have an image's shape; true of an image that is refused for itself."""
+    try:
+        picture = picture_of(image)
+    except ValueError:
+        return True
+    return same_spatial_shape(picture.spatial_shape, tuple(layer_array(labels).shape))
+
+
+def could_hold_classes_of(layer: Layer, image: Image) -> bool:
+    """Whether a layer has one axis more than an image, and otherwise its shape."""
+    try:
+        picture = picture_of(image)
+    except ValueError:
+        return False
+    shape = tuple(layer_array(layer).shape)
+    return len(shape) == len(picture.spatial_shape) + 1 and any(
+        same_spatial_shape(picture.spatial_shape, shape[:axis] + shape[axis + 1 :])
+        for axis in range(len(shape))
+    )
+
+
 def check_source_place(picture: Picture, source: Layer) -> None:
     """Refuse probabilities that do not lie on a picture, whichever of their axes is the classes.
 
