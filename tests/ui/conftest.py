@@ -7,10 +7,12 @@ import copy
 import numpy as np
 import psutil
 import pytest
+from napari.utils.key_bindings import coerce_keybinding
 from napari.utils.notifications import notification_manager
 from npe2.manifest import _bases
 
 from napari_fcn_crf.ui.panels import SegmentPanel
+from napari_fcn_crf.ui.session import unsaved_models, user_memory
 from napari_fcn_crf.ui.session.session import Session, session_of
 from tests.ui.warm_process import WarmProcess
 
@@ -27,8 +29,14 @@ def wait_until_idle(qtbot, session: Session, timeout: int = JOB_TIMEOUT_MS) -> N
 
 def click(qtbot, run_button) -> None:
     """Click a step's button as soon as it can be clicked."""
-    qtbot.waitUntil(run_button.button.isEnabled)
-    run_button.button.click()
+    button = getattr(run_button, "button", run_button)
+    qtbot.waitUntil(button.isEnabled)
+    button.click()
+
+
+def press(viewer, key: str) -> None:
+    """Press a key while the canvas has the keyboard."""
+    viewer.window._qt_viewer._key_map_handler.press_key(coerce_keybinding(key))
 
 
 def compute_processes() -> list[psutil.Process]:
@@ -70,6 +78,15 @@ def _warm_process(request, monkeypatch):
     """A process that is warm, unless the test is about how one starts and ends."""
     if not request.node.get_closest_marker("own_process"):
         _warm.install(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def user_folder(tmp_path_factory, monkeypatch):
+    """A folder of the user's in which nothing was chosen or left yet."""
+    folder = tmp_path_factory.mktemp("user")
+    monkeypatch.setattr(user_memory, "default_path", lambda: folder / "dock.json")
+    monkeypatch.setattr(unsaved_models, "default_folder", lambda: folder / "unsaved")
+    return folder
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from napari_fcn_crf.ui.steps.network import NetworkStep
 from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
 from napari_fcn_crf.ui.steps.train import TrainStep
-from tests.ui.conftest import click, wait_until_idle
+from tests.ui.conftest import click, press, wait_until_idle
 
 
 def test_training_on_two_images_of_other_sizes(viewer, panel, session, qtbot, two_squares):
@@ -175,18 +175,25 @@ def test_classes_are_named(viewer, panel, session, qtbot, two_squares):
 
 def test_weights_fit_their_backbone(panel, session, qtbot, tmp_path):
     step = panel.steps[NetworkStep]
-    bundled = step.weights.model().item(step.weights.findData(BUNDLED))
-    assert bundled.isEnabled()
+
+    def bundled():
+        return step.weights.model().item(step.weights.findData(BUNDLED))
+
+    def chosen():
+        return session.choices.training["weights"]
+
+    assert bundled().isEnabled()
     step.backbone.setCurrentIndex(step.backbone.findData("vgg16"))
-    assert not bundled.isEnabled()
-    assert step.chosen_weights() == "random"
+    assert not bundled().isEnabled()
+    assert chosen() == "random"
     session.models.choose_weights(WeightsChoice(tmp_path / "vgg16.h5", "VGG-16, Keras HDF5"))
-    qtbot.waitUntil(lambda: step.chosen_weights() == tmp_path / "vgg16.h5")
+    assert chosen() == tmp_path / "vgg16.h5"
+    qtbot.waitUntil(lambda: step.weights.currentText() == "vgg16.h5")
     assert step.found.text() == "vgg16.h5: VGG-16, Keras HDF5"
     assert not step.found.isHidden()
     step.backbone.setCurrentIndex(step.backbone.findData("vgg16-compact"))
-    assert step.chosen_weights() != tmp_path / "vgg16.h5"
-    assert step.found.isHidden()
+    assert chosen() == BUNDLED
+    qtbot.waitUntil(step.found.isHidden)
 
 
 def test_the_device_is_found_and_tested(viewer, panel, session, qtbot, monkeypatch):
@@ -220,8 +227,6 @@ def test_the_device_is_found_and_tested(viewer, panel, session, qtbot, monkeypat
 
 
 def test_keys_press_the_buttons(viewer, panel, session, qtbot, two_squares):
-    from napari.utils.key_bindings import coerce_keybinding
-
     image, labels = two_squares
     viewer.add_image(image)
     viewer.add_labels(labels)
@@ -229,7 +234,7 @@ def test_keys_press_the_buttons(viewer, panel, session, qtbot, two_squares):
     train.controls.iterations.value = 1
     qtbot.waitUntil(train.train_button.button.isEnabled)
     assert train.train_button.button.toolTip().endswith("(key Shift-T)")
-    viewer.keymap[coerce_keybinding("Shift-T")](viewer)
+    press(viewer, "Shift-T")
     wait_until_idle(qtbot, session)
     assert len(session.models.model.card.losses) == 1
 

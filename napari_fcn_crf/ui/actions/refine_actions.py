@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_info
 
 from napari_fcn_crf.data.objects import BORDER, OBJECT
 from napari_fcn_crf.data.picture import same_spatial_shape
@@ -22,13 +21,21 @@ from napari_fcn_crf.results.metrics import changed_fraction
 from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
+from napari_fcn_crf.ui.session.notices import tell
 from napari_fcn_crf.ui.session.results import Refined
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import preview_layers
 from napari_fcn_crf.ui.viewer.axes import layer_array
 from napari_fcn_crf.ui.viewer.camera import show_position
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place
-from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, note_earlier, our_metadata
+from napari_fcn_crf.ui.viewer.ownership import (
+    Made,
+    earlier_results,
+    image_of,
+    note_earlier,
+    our_metadata,
+)
+from napari_fcn_crf.ui.viewer.place_mark import mark_place, remove_with_next_stroke
 from napari_fcn_crf.ui.viewer.result_layers import (
     ClassLook,
     add_predicted,
@@ -129,9 +136,9 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
     def keep(outcome: _Outcome) -> Iterator[None]:
         session.screen.end_preview()
         if note := outcome.record["refinement"].get("note"):
-            show_info(note)
+            tell(note)
         if image not in session.viewer.layers:
-            show_info(f"'{image.name}' was closed; its refinement is not shown.")
+            tell(f"'{image.name}' was closed; its refinement is not shown.")
             return
         look = ClassLook(outcome.class_values, colormap)
         predicted = add_predicted(session.viewer, image, outcome.before, look, given.record)
@@ -227,27 +234,40 @@ def show_uncertainty(session: Session) -> None:
 
 
 def go_to_most_uncertain(session: Session) -> None:
-    """Move the camera where one more stroke helps most, and take the brush."""
+    """Move the camera where one more stroke helps most, outline it, and take the brush.
+
+    Each time to another place, until the uncertainty is measured again.
+    """
     if session.results.uncertainty is None:
         raise ValueError("There is no uncertainty layer yet. Press Show uncertainty first.")
     annotation, viewer = session.selection.annotation, session.viewer
     uncertain = session.results.uncertainty
-    entropy = uncertain.data
+    entropy, visited = uncertain.data, session.results.visited
+    size_px = min(4 * uncertainty.WINDOW_SIGMA_PX, *entropy.shape[-2:])
+    half = round(size_px / 2)
     strokes = None
     if annotation is not None and session.selection.label_mode == "scribbles":
         strokes = layer_array(annotation)
 
     def search(on_progress: OnProgress) -> tuple[int, ...]:
-        annotated = None
+        done = np.zeros(entropy.shape, bool)
         if strokes is not None and same_spatial_shape(strokes.shape, entropy.shape):
-            annotated = np.asarray(strokes).reshape(entropy.shape) != 0
-        return uncertainty.most_uncertain_position(entropy, annotated)
+            done |= np.asarray(strokes).reshape(entropy.shape) != 0
+        for *plane, row, column in visited:
+            seen = done[tuple(plane)]
+            seen[max(row - half, 0) : row + half, max(column - half, 0) : column + half] = True
+        return uncertainty.most_uncertain_position(entropy, done)
 
     def go(position: tuple[int, ...]) -> None:
-        show_position(viewer, uncertain, position)
-        if annotation is not None and annotation in viewer.layers:
-            viewer.layers.selection.active = annotation
-            annotation.mode = "paint"
+        image = image_of(viewer, uncertain)
+        if image is None:
+            return
+        session.results.note_visited(position)
+        show_position(viewer, uncertain, position, size_px)
+        mark = mark_place(viewer, image, position, size_px)
+        session.screen.arrange(image, "most uncertain", mark)
+        if annotation is not None:
+            remove_with_next_stroke(viewer, annotation)
 
     session.runner.run(
         "uncertainty", "Searching the most uncertain region", search, lambda: None, go

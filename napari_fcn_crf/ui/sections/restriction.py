@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari.layers import Labels, Shapes
+from napari.layers import Labels, Layer, Shapes
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QWidget
 
@@ -11,7 +11,7 @@ from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import update_after
 from napari_fcn_crf.ui.viewer import layers
 from napari_fcn_crf.ui.viewer.axes import spatial_ndim
-from napari_fcn_crf.ui.viewer.ownership import our_metadata
+from napari_fcn_crf.ui.viewer.ownership import is_ours, our_metadata
 
 _EXTENTS = {
     "stack": "all slices, one by one",
@@ -55,9 +55,9 @@ class Restriction(QWidget):
         self._form.addRow(self.keep_annotated)
         self._form.addRow("Region", self.within)
         self._form.addRow("Class", self.only_class)
-        self._form.addRow("Stack", self.extent)
+        self._form.addRow("Slices", self.extent)
         self._form.addRow("Trust in labels", self.confidence)
-        self._form.addRow("0 is", self.zero)
+        self._form.addRow("A label of 0 is", self.zero)
         for signal in (
             self.keep_annotated.toggled,
             self.within.activated,
@@ -72,6 +72,7 @@ class Restriction(QWidget):
             self.update_choices,
             selection.image_changed,
             selection.sources_changed,
+            selection.classes_named,
             selection.layers_changed,
         )
         self.update_choices()
@@ -92,15 +93,20 @@ class Restriction(QWidget):
     def update_choices(self) -> None:
         """Offer the regions and classes there are now."""
         selection = self._session.selection
-        regions = layers.layers_where(self._session.viewer, lambda layer: isinstance(layer, Shapes))
+        regions = layers.layers_where(self._session.viewer, _is_drawn)
         _fill(self.within, [("whole image", None), *((layer.name, layer) for layer in regions)])
         source = selection.sources[0] if selection.sources else None
         values = our_metadata(source).get("class_values", ()) if source is not None else ()
-        _fill(self.only_class, [("all", None), *((f"only {value}", value) for value in values)])
+        names = [(f"only {selection.class_name(value)}", value) for value in values]
+        _fill(self.only_class, [("all", None), *names])
         image = selection.image
         self._form.setRowVisible(self.extent, image is not None and spatial_ndim(image) > 2)
         for widget in (self.confidence, self.zero):
             self._form.setRowVisible(widget, isinstance(source, Labels))
+
+
+def _is_drawn(layer: Layer) -> bool:
+    return isinstance(layer, Shapes) and not is_ours(layer)
 
 
 def _combo(choices: dict[str, str]) -> QComboBox:
