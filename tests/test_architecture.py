@@ -43,6 +43,7 @@ ROOMS = {
         "fcn.heads",
         "model",
         "pipeline",
+        "results.export",
         "weights",
         "weights.formats",
     },
@@ -105,8 +106,10 @@ ROOMS = {
         "fcn.training",
         "live",
         "model",
+        "results.export",
     },
     "results": {"data"},
+    "results.export": {"data", "data.ome_zarr"},
     "ui": {"data", "ui.sections", "ui.session", "ui.steps", "ui.viewer"},
     "ui.actions": {
         "compute.parent",
