@@ -120,7 +120,7 @@ def as_result(
     if is_probabilities:
         meaning = "probabilities"
         if classes is None:
-            values = tuple(range(len(array)))
+            values = tuple(range(array.shape[0]))
             classes = LabelClasses(values, tuple(f"class {value}" for value in values))
     elif classes is None and not objects:
         values = tuple(map(int, np.unique(array)))

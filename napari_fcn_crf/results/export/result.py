@@ -52,7 +52,7 @@ class Result:
         if self.meaning == "probabilities":
             expected, is_right = "one plane a class", kind == "f"
             is_right &= self.picture.axes == f"c{self.picture.spatial_axes}"
-            is_right &= len(self.classes.values) == len(self.picture.array)
+            is_right &= len(self.classes.values) == self.picture.array.shape[0]
         else:
             expected = "one whole number a pixel"
             is_right = kind in "iub" and not self.picture.has_channel_axis

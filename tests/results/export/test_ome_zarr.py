@@ -1,6 +1,7 @@
 """OME-Zarr as its validator, this package and zarr read it."""
 
 import numpy as np
+import pytest
 import zarr
 from yaozarrs import validate_zarr_store
 
@@ -40,3 +41,12 @@ def test_what_is_there_is_replaced(result, labels, tmp_path):
     write(result.labels(), path)
     assert (np.asarray(read_ome_zarr(path).array) == 7).all()
     assert [one.name for one in tmp_path.iterdir()] == ["a.ome.zarr"]
+
+
+def test_a_folder_of_something_else_is_kept(result, tmp_path):
+    kept = tmp_path / "a.zarr" / "thesis.txt"
+    kept.parent.mkdir()
+    kept.write_text("all of it")
+    with pytest.raises(ValueError, match="no OME-Zarr image"):
+        write(result.labels(), kept.parent)
+    assert kept.read_text() == "all of it"
