@@ -1,15 +1,14 @@
 """Throughput of `napari-fcn-crf batch`: `python -m benchmarks.batch [--images N] [--side PX]`.
 
 Prints what an image costs with one process and with two, with and without the CRF, and how much of
-it is not the network: reading, writing, the ledger. The cost of an image is the difference between
-a run of many and a run of one, over how many more there were, so that starting does not count. On a
-computer that is busy with other things `--clock processor` compares the processor seconds of all
-processes.
+it is not the network: reading, writing, the ledger. It is the median time from one image's end to
+the next's, by the ledger, so that starting does not count. Run it on a computer that is idle.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -17,11 +16,17 @@ import time
 from pathlib import Path
 
 import numpy as np
-import psutil
 import tifffile
 from skimage import data, transform
 
+from napari_fcn_crf.batch.ledger import Ledger
+
 GOAL_OVERHEAD = 0.10
+KINDS: dict[str, tuple[str, ...]] = {
+    "batch --no-refine": ("--no-refine",),
+    "batch": (),
+    "batch --workers 2": ("--workers", "2"),
+}
 
 
 def main() -> None:
@@ -30,46 +35,36 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=24)
     parser.add_argument("--side", type=int, default=512, help="of an image, in pixels")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--clock", choices=("wall", "processor"), default="wall")
     parser.add_argument("--bare", nargs=3, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.bare:
         bare(Path(chosen.bare[0]), Path(chosen.bare[1]), int(chosen.bare[2]))
         return
     with tempfile.TemporaryDirectory() as folder:
-        measure(Path(folder), chosen.images, chosen.side, chosen.rounds, chosen.clock)
+        measure(Path(folder), chosen.images, chosen.side, chosen.rounds)
 
 
-def measure(folder: Path, images: int, side: int, rounds: int, clock: str) -> None:
+def measure(folder: Path, images: int, side: int, rounds: int) -> None:
     """Measure all, in turns, and print what the best round of each cost."""
     model, plate = prepare(folder, images, side)
-    kinds: dict[str, tuple[str, ...]] = {
-        "bare network": (),
-        "batch --no-refine": ("--no-refine",),
-        "batch": (),
-        "batch --workers 2": ("--workers", "2"),
-    }
     best: dict[str, float] = {}
     for _ in range(rounds):
-        for kind, options in kinds.items():
-            costs = []
-            # With two processes, each starts with one.
-            few = 2 if "--workers" in options else 1
-            for count in (few, images):
-                if kind == "bare network":
-                    command = ["benchmarks.batch", "--bare", model, plate, count]
-                else:
-                    names = [plate / f"{k}.tif" for k in range(count)]
-                    out = Path(tempfile.mkdtemp(dir=folder))
-                    command = ["napari_fcn_crf", "batch", model, *names, "-o", out, *options]
-                costs.append(cost(list(map(str, command)), clock))
-            one = (costs[1] - costs[0]) / (images - few)
-            best[kind] = min(best.get(kind, np.inf), one)
-    unit = "s" if clock == "wall" else "processor s"
+        said = run("benchmarks.batch", "--bare", model, plate, images)
+        costs = {"bare network": float(np.median(json.loads(said)))}
+        for kind, options in KINDS.items():
+            out = Path(tempfile.mkdtemp(dir=folder))
+            run("napari_fcn_crf", "batch", model, plate, "-o", out, *options)
+            ends = sorted(entry.at for entry in Ledger(out).entries.values())
+            # Two processes end their images in pairs: what counts is how many in which time.
+            costs[kind] = float(
+                np.median(np.diff(ends))
+                if "--workers" not in options
+                else (ends[-1] - ends[3]) / (len(ends) - 4)
+            )
+        best = {kind: min(cost, best.get(kind, np.inf)) for kind, cost in costs.items()}
     print(f"{images} RGB images of {side} x {side}, two classes, cost of one:")
-    for kind, one in best.items():
-        per_minute = f", {60 / one:.0f} a minute" if clock == "wall" else ""
-        print(f"  {kind:20}{one:8.3f} {unit}{per_minute}")
+    for kind, cost in best.items():
+        print(f"  {kind:20}{cost:8.3f} s, {60 / cost:.0f} a minute")
     overhead = best["batch --no-refine"] / best["bare network"] - 1
     print(f"over the bare network: {overhead:.1%} (goal: at most {GOAL_OVERHEAD:.0%})")
     print(f"two processes against one: {best['batch'] / best['batch --workers 2']:.2f} x")
@@ -88,24 +83,19 @@ def prepare(folder: Path, images: int, side: int) -> tuple[Path, Path]:
     tifffile.imwrite(folder / "labels.tif", labels)
     model = folder / "model.keras"
     command = ["napari_fcn_crf", "train", plate / "0.tif", folder / "labels.tif", "-o", model]
-    cost([*map(str, command), "--iterations", "20"], "wall")
+    run(*command, "--iterations", 20)
     return model, plate
 
 
-def cost(command: list[str], clock: str) -> float:
-    """Return what a command of Python's costs, in seconds of a clock."""
-    before, started = psutil.Process().cpu_times(), time.perf_counter()
-    subprocess.run([sys.executable, "-m", *command], check=True, stdout=subprocess.DEVNULL)
-    if clock == "wall":
-        return time.perf_counter() - started
-    after = psutil.Process().cpu_times()
-    return float(
-        after.children_user + after.children_system - before.children_user - before.children_system
-    )
+def run(*command: object) -> str:
+    """Run a module and return what it printed."""
+    line = [sys.executable, "-m", *map(str, command)]
+    done = subprocess.run(line, check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout
 
 
 def bare(model_path: Path, plate: Path, count: int) -> None:
-    """Predict so many images that are in memory already, with nothing around the network."""
+    """Print how long images that are in memory already take, with nothing around the network."""
     from napari_fcn_crf.batch.here import start_network
     from napari_fcn_crf.settings import ComputeSettings, PredictionSettings
 
@@ -115,8 +105,12 @@ def bare(model_path: Path, plate: Path, count: int) -> None:
 
     model = load_model(model_path)
     image = model.card.intensity.apply(tifffile.imread(plate / "0.tif"))
+    seconds = []
     for _ in range(count):
+        started = time.perf_counter()
         predict_plane(model.network, image, PredictionSettings())
+        seconds.append(time.perf_counter() - started)
+    print(json.dumps(seconds))
 
 
 if __name__ == "__main__":
