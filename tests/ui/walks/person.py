@@ -1,0 +1,226 @@
+"""Person in front of napari: opens files, paints, clicks, and looks at the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Image, Labels, Layer
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QAbstractButton, QComboBox
+from superqt import QCollapsible
+
+from napari_fcn_crf.ui.panels import SegmentPanel
+from napari_fcn_crf.ui.session.session import Session, session_of
+from napari_fcn_crf.ui.steps.annotate import AnnotateStep
+from napari_fcn_crf.ui.steps.predict import PredictStep
+from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.steps.step import RunButton, Step
+from napari_fcn_crf.ui.steps.train import TrainStep
+from tests.ui.canvas import Canvas, Pixel
+from tests.ui.conftest import JOB_TIMEOUT_MS, wait_until_idle
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+    from pytestqt.qtbot import QtBot
+
+PLUGIN = "napari-fcn-crf"
+WINDOW_PX = (1400, 900)
+AnyStep = TypeVar("AnyStep", bound=Step)
+
+
+class Person:
+    """Somebody with a fresh napari, a mouse, and no other way to do anything.
+
+    Layers are never hidden and the camera is never moved for the picture: what is on the screen
+    is what the plugin left there.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    qtbot : QtBot
+    pictures : Path or None
+        Folder that `looks` writes its pictures into; None writes none.
+    name : str
+        Of the walk, for its pictures.
+    """
+
+    def __init__(self, viewer: Viewer, qtbot: QtBot, pictures: Path | None, name: str) -> None:
+        self.viewer = viewer
+        self.qtbot = qtbot
+        self.canvas = Canvas(viewer, qtbot)
+        self._pictures = pictures
+        self._name = name
+        self._n_pictures = 0
+        self._panel: SegmentPanel | None = None
+        window = viewer.window._qt_window
+        window.resize(*WINDOW_PX)
+        window.show()
+        qtbot.wait(100)
+
+    @property
+    def session(self) -> Session:
+        """The plugin's state, to check that it is what the screen says."""
+        return session_of(self.viewer)
+
+    @property
+    def panel(self) -> SegmentPanel:
+        """The dock; opened when it is first asked for."""
+        if self._panel is None:
+            _, self._panel = self.viewer.window.add_plugin_dock_widget(PLUGIN, "Segment")
+            self.qtbot.wait(100)
+        return self._panel
+
+    def step(self, kind: type[AnyStep]) -> AnyStep:
+        """Return a step of the dock."""
+        found = self.panel.steps[kind]
+        assert isinstance(found, kind)
+        return found
+
+    def opens(self, path: Path) -> None:
+        """Open a file with napari's own reader."""
+        self.viewer.open(str(path), plugin="napari")
+        self.qtbot.wait(100)
+
+    def opens_sample(self, key: str) -> None:
+        """Choose one of File > Open Sample."""
+        self.viewer.open_sample(PLUGIN, key)
+        self.qtbot.wait(100)
+
+    def clicks(self, button: QAbstractButton) -> None:
+        """Bring a button into view and click its middle; fails where it cannot be clicked."""
+        self.panel.ensureWidgetVisible(button)
+        self.qtbot.wait(20)
+        assert button.isVisible(), f"'{button.text()}' is not to be seen"
+        assert button.isEnabled(), f"'{button.text()}' cannot be pressed: {button.toolTip()}"
+        self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+        self.qtbot.wait(20)
+
+    def chooses(self, combo: QComboBox, text: str) -> None:
+        """Choose from a list that is folded up."""
+        at = combo.findText(text)
+        assert at >= 0, f"'{text}' is not offered"
+        combo.setCurrentIndex(at)
+        combo.activated.emit(at)
+        self.qtbot.wait(20)
+
+    def runs(self, button: RunButton) -> None:
+        """Click a step's button and wait for its end."""
+        self.waits_for(button.button.isEnabled)
+        self.clicks(button.button)
+        wait_until_idle(self.qtbot, self.session)
+        self.qtbot.wait(100)
+
+    def trains(self) -> None:
+        """Press Train; the network has learnt when this returns."""
+        self.runs(self.step(TrainStep).train_button)
+        assert self.session.models.model is not None
+
+    def predicts(self) -> None:
+        """Press Predict."""
+        self.runs(self.step(PredictStep).predict_button)
+
+    def refines(self) -> Labels:
+        """Press Refine, and return what it made."""
+        self.runs(self.step(RefineStep).refine_button)
+        refined = self.session.results.refined
+        assert refined is not None
+        return refined.refined
+
+    def waits_for(self, holds: Callable[[], bool], timeout: int = JOB_TIMEOUT_MS) -> None:
+        """Wait until something holds."""
+        self.qtbot.waitUntil(holds, timeout=timeout)
+
+    def presses_new_labels(self) -> Labels:
+        """Press New labels, and return the layer that is there to be painted on."""
+        self.clicks(self.step(AnnotateStep).new_labels_button)
+        made = self.session.selection.annotation
+        assert isinstance(made, Labels)
+        assert self.viewer.layers.selection.active is made
+        return made
+
+    def paints(self, label: int, *pixels: Pixel) -> None:
+        """Paint a stroke of a label on the layer that is selected, which has the brush."""
+        layer = self.viewer.layers.selection.active
+        assert isinstance(layer, Labels), "the layer selected is not to be painted on"
+        assert layer.mode == "paint", "the brush is not in the hand"
+        while layer.selected_label != label:
+            self.canvas.press(
+                Qt.Key.Key_Equal if layer.selected_label < label else Qt.Key.Key_Minus
+            )
+        before = int((np.asarray(layer.data) == label).sum())
+        self.canvas.stroke(layer, *pixels)
+        assert int((np.asarray(layer.data) == label).sum()) > before, "the stroke left nothing"
+
+    def verdict(self) -> str:
+        """Return what the first step says of the labels."""
+        return self.step(AnnotateStep).verdict.text()
+
+    def reads(self, words: str) -> None:
+        """Wait until the first step says something."""
+        self.waits_for(lambda: words in self.verdict(), 20_000)
+
+    def is_highlighted(self, button: RunButton) -> bool:
+        """Return whether a button is the one to press next."""
+        return "background" in button.button.styleSheet()
+
+    def sections(self, step: Step) -> list[QCollapsible]:
+        """Return what of a step is folded up."""
+        return step.findChildren(QCollapsible)
+
+    def clicks_twice(self, button: RunButton) -> None:
+        """Click twice, as people do who are used to icons."""
+        self.clicks(button.button)
+        self.qtbot.mouseClick(button.button, Qt.MouseButton.LeftButton)
+
+    def sees_image(self, image: Image, start: Pixel, stop: Pixel) -> None:
+        """Look whether an image shows through whatever is above it, in a box of its pixels."""
+        ours = self.canvas.colours(image, start, stop).mean(axis=-1)
+        theirs = self._box(image, start, stop)
+        theirs = theirs.mean(axis=-1) if image.rgb else theirs
+        likeness = np.corrcoef(ours.ravel(), theirs.ravel())[0, 1]
+        assert likeness > 0.5, f"the image is not to be seen: its likeness is {likeness:.2f}"
+
+    def sees_classes(self, result: Labels, annotation: Labels, *pixels: Pixel) -> None:
+        """Look whether pixels have the colour that their class has in the annotation.
+
+        What is on the screen must lie nearer to the colour of its own class than to that of any
+        other which is there.
+        """
+        values = [int(value) for value in np.unique(result.data) if value]
+        colours = {value: annotation.get_color(value)[:3] for value in values}
+        for pixel in pixels:
+            start = np.subtract(pixel, 2)
+            on_screen = self.canvas.colours(result, start, np.add(pixel, 3)).mean(axis=(0, 1))
+            own = int(self._box(result, pixel, np.add(pixel, 1)).item())
+            hue = on_screen - on_screen.mean()
+            likeness = {
+                value: float(np.dot(hue, _hue(colour))) for value, colour in colours.items()
+            }
+            assert max(likeness, key=lambda one: likeness[one]) == own, (
+                f"{pixel} of class {own} has the colours {on_screen.round(2)}: {likeness}"
+            )
+
+    def looks(self, what: str) -> None:
+        """Take a picture of the whole window, for people to look at."""
+        if self._pictures is not None:
+            self._n_pictures += 1
+            self.qtbot.wait(200)
+            path = self._pictures / f"{self._name}-{self._n_pictures:02d}-{what}.png"
+            self.viewer.screenshot(str(path), canvas_only=False, flash=False)
+
+    def _box(self, layer: Layer, start: Pixel, stop: Pixel) -> npt.NDArray[np.float64]:
+        data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+        index: list[int | slice] = list(map(int, self.viewer.dims.current_step[-layer.ndim :]))
+        bounds = zip(start, stop, strict=True)
+        for axis, (first, last) in zip(self.viewer.dims.displayed, bounds, strict=True):
+            index[axis - self.viewer.dims.ndim] = slice(int(first), int(last))
+        return np.asarray(data[tuple(index)], np.float64)
+
+
+def _hue(colour: Sequence[float]) -> npt.NDArray[np.float64]:
+    offset = np.asarray(colour, float) - np.mean(colour)
+    return offset / max(float(np.linalg.norm(offset)), 1e-6)
