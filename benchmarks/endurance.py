@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from napari_fcn_crf.compute.parent.service import ComputeService
+from napari_fcn_crf.compute.parent.service import ComputeService, TrainingRequest
 from napari_fcn_crf.settings import ComputeSettings, TrainingSettings
 
 
@@ -46,7 +46,8 @@ def main() -> None:
         for number in range(options.rounds + 1):
             goes_on = path if number % 3 == 2 else None
             one = replace(settings, iterations=1 + number % 2)
-            service.train([image], [labels], one, path, resume_path=goes_on).result()
+            request = TrainingRequest(one, resume_path=goes_on)
+            service.train([image], [labels], request, path).result()
             service.predict(path, image).result()
             if number % options.every == 0:
                 print(_row(number, psutil.Process(service.pid)), flush=True)

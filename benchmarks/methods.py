@@ -47,16 +47,19 @@ def solved(settings: TrainingSettings) -> Method:
     """Return the method that solves a hypercolumn's last layer and takes no step after it."""
 
     def run(image: npt.NDArray[np.uint8], strokes: npt.NDArray[np.int32]) -> Probabilities:
+        from napari_fcn_crf.fcn.batches.example import Example
         from napari_fcn_crf.fcn.network import build_network
         from napari_fcn_crf.fcn.prediction.tiles import predict_plane
         from napari_fcn_crf.fcn.training.last_layer import solve_last_layer
         from napari_fcn_crf.fcn.training.loss import balancing_factors
+        from napari_fcn_crf.fcn.training.surroundings import surroundings
 
         pixels = np.atleast_3d(image).astype(np.float32)
         counts = np.bincount(strokes[strokes != IGNORE])
         built, _ = build_network(settings, pixels.shape[2], len(counts))
         factors = balancing_factors(counts, settings.class_weights)
-        solve_last_layer(built, [pixels], [strokes], factors, settings.seed)
+        around = surroundings(built, [Example(pixels, strokes)])
+        solve_last_layer(built, around, factors, settings.seed, lambda done, total: None)
         return predict_plane(built, pixels, PredictionSettings())
 
     return run

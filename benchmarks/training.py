@@ -20,7 +20,7 @@ import psutil
 
 from napari_fcn_crf import refine
 from napari_fcn_crf.compute.allocation import keep_freed_memory
-from napari_fcn_crf.compute.parent.service import ComputeService
+from napari_fcn_crf.compute.parent.service import ComputeService, TrainingRequest
 from napari_fcn_crf.data import samples
 from napari_fcn_crf.pipeline import prediction, training
 from napari_fcn_crf.progress import Progress
@@ -84,7 +84,7 @@ def click_to_labels(
     image, scribbles = samples.load("cat"), samples.load("cat_scribbles")
     path = folder / "cat.keras"
     spent, started = processor_seconds(service), time.perf_counter()
-    card = service.train([image], [scribbles], settings, path).result()
+    card = service.train([image], [scribbles], TrainingRequest(settings), path).result()
     probabilities = service.predict(path, image).result()
     card.to_labels(refine(image, probabilities))
     return time.perf_counter() - started, processor_seconds(service) - spent

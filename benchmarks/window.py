@@ -125,7 +125,7 @@ def work(viewer: object, shape: tuple[int, ...]) -> None:
     from napari_fcn_crf.ui.session.session import session_of
     from napari_fcn_crf.ui.steps.annotate import AnnotateStep
     from napari_fcn_crf.ui.steps.refine import RefineStep
-    from napari_fcn_crf.ui.viewer import layers
+    from napari_fcn_crf.ui.viewer import result_layers
 
     size = " x ".join(map(str, shape))
     print(f"\n{size:34}" + 2 * f"{'p50':>8}{'p99':>8}{'max':>8}" + "   ms: clock, processor")
@@ -164,7 +164,7 @@ def work(viewer: object, shape: tuple[int, ...]) -> None:
             wait_until(lambda: session.selection.counts.is_current)
     session.selection.choose_label_mode("scribbles")
     with pulse("the prediction's layer"):
-        source = layers.add_probabilities(viewer, layer, probabilities, card)
+        source = result_layers.add_probabilities(viewer, layer, probabilities, card)
         session.selection.choose_sources((source,))
         wait(1000)
     shown: list[int] = []

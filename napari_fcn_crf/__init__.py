@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from napari_fcn_crf.pipeline.models import Model, load_model, save_model
     from napari_fcn_crf.pipeline.prediction import predict
     from napari_fcn_crf.pipeline.refinement import refine
+    from napari_fcn_crf.pipeline.segmenter import Segmenter
     from napari_fcn_crf.pipeline.training import train
     from napari_fcn_crf.progress import Progress
     from napari_fcn_crf.settings import (
@@ -30,6 +31,7 @@ _HOME = {
     "ModelCard": "model.card",
     "PredictionSettings": "settings",
     "Progress": "progress",
+    "Segmenter": "pipeline.segmenter",
     "TrainingSettings": "settings",
     "keep_freed_memory": "compute.allocation",
     "load_model": "pipeline.models",
@@ -46,6 +48,7 @@ __all__ = [
     "ModelCard",
     "PredictionSettings",
     "Progress",
+    "Segmenter",
     "TrainingSettings",
     "keep_freed_memory",
     "load_model",

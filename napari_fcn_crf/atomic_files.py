@@ -81,7 +81,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         If the folder cannot be written or the disk is full; nothing is left behind then.
     """
     target = Path(target)
-    _remove_abandoned(target.parent)
+    remove_abandoned(target.parent)
     # Not tempfile, which would make a file that only its owner can read.
     temporary = target.with_name(
         f"{_start_of_name(target)}{_owner()}-{uuid.uuid4().hex}{target.suffix}"
@@ -105,7 +105,7 @@ def remove_unfinished(target: str | Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _remove_abandoned(folder: Path) -> None:
+def remove_abandoned(folder: Path) -> None:
     """Remove what any `atomic_path` left in a folder whose process was killed on this machine."""
     for path in folder.glob(f".*{_UNFINISHED}{_machine()}-*"):
         found = re.search(f"{_UNFINISHED}[0-9a-f]+-([0-9]+)-([0-9]+)-[0-9a-f]+", path.name)

@@ -18,6 +18,9 @@ ClassWeights = Literal["balanced", "none"]
 TrainingMode = Literal["auto", "quick", "full"]
 Rates = Literal["fitted", "equal"]
 CRFEngine = Literal["builtin", "pydensecrf"]
+IntensityChoice = Literal["auto", "model", "image"]
+"""Whether an image is mapped by the model's range, by its own, or by what fits."""
+
 Precision = Literal["single", "half"]
 Backend = Literal["tensorflow", "torch", "jax"]
 
@@ -62,7 +65,8 @@ class TrainingSettings(Settings):
         Train on labels as they are, even where they look like objects' numbers, an image, or a mask
         with soft edges.
     iterations : int
-        Optimizer steps, one image each.
+        Optimizer steps, one image each. 0 leaves a head that is solved in closed form as it was
+        solved.
     learning_rate : float
         Of the Adam optimizer (α).
     backbone_rate : float
@@ -108,7 +112,7 @@ class TrainingSettings(Settings):
     labels: LabelMode = "scribbles"
     ignore_label: Annotated[int | None, {"label": "Ignore"}] = None
     trust_labels: bool = False
-    iterations: Annotated[int, {"label": "Iterations", "max": 100_000}, Bounds(1)] = 100
+    iterations: Annotated[int, {"label": "Iterations", "max": 100_000}, Bounds(0)] = 100
     learning_rate: Annotated[
         float,
         {"label": "Learning rate", "min": 1e-7, "max": 1, "step": 1e-4},

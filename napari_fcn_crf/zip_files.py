@@ -1,15 +1,24 @@
-"""Zip files of others, opened without believing what they say about their own size."""
+"""Zip files of others and the arrays in them, without believing what they say about their size."""
 
 from __future__ import annotations
 
+import io
+import tokenize
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+
+from napari_fcn_crf.input_error import InputError
+
 _DIRECTORY_LIMIT_BYTES = 2**20
 """A network with ten thousand arrays needs less; each entry takes ten times its size in memory."""
+
+_HEADER_LIMIT_BYTES = 10_000
+"""What numpy takes by itself, though only after it has read all of it."""
 
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -40,6 +49,33 @@ def open_zip(source: Path | str | IO[bytes]) -> Iterator[zipfile.ZipFile]:
             if info.compress_type not in _COMPRESSIONS and info.file_size:
                 raise zipfile.BadZipFile("a member that is not compressed by deflating")
         yield archive
+
+
+def read_npy_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and the type of the array in a `.npy` file.
+
+    Raises
+    ------
+    ValueError
+        If the header is damaged or longer than one of numbers ever is.
+    """
+    version = np.lib.format.read_magic(member)
+    length_bytes, read = {
+        (1, 0): (2, np.lib.format.read_array_header_1_0),
+        (2, 0): (4, np.lib.format.read_array_header_2_0),
+    }.get(version, (0, None))
+    if read is None:
+        raise InputError("of a version that no array of numbers needs")
+    start = member.read(length_bytes)
+    length = int.from_bytes(start, "little")
+    if length > _HEADER_LIMIT_BYTES:
+        raise InputError(f"a header of {length} bytes")
+    try:
+        shape, _, dtype = read(io.BytesIO(start + member.read(length)))
+    # Python's parser for what is not even Python, or nested a thousand times.
+    except (tokenize.TokenError, SyntaxError, RecursionError, MemoryError) as error:
+        raise InputError("a damaged header") from error
+    return shape, dtype
 
 
 class _Limited:

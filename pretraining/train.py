@@ -18,12 +18,11 @@ import keras
 import numpy as np
 
 from napari_fcn_crf.atomic_files import atomic_path
+from napari_fcn_crf.backbones import BACKBONES, CONVOLUTIONS
 from napari_fcn_crf.fcn.hypercolumns.joined_levels import join_levels
 from napari_fcn_crf.fcn.hypercolumns.levels import hypercolumn_levels
 from napari_fcn_crf.fcn.layers.initialisation import initialise
 from napari_fcn_crf.fcn.layers.vgg16 import preprocess
-from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
-from napari_fcn_crf.weights.vgg_widths import WIDTHS
 from pretraining.data_dependent import initialise_from_images
 from pretraining.episodes import N_CLASSES, episode, recolour
 from pretraining.ridge import AtPoints, RidgeHead
@@ -49,7 +48,9 @@ def pretext_network() -> Any:
     image = keras.Input((CROP_PX, CROP_PX, 3), name="image")
     points = keras.Input((SUPPORT + QUERIES, 2), dtype="int32", name="points")
     targets = keras.Input((SUPPORT, N_CLASSES), name="targets")
-    levels = hypercolumn_levels(preprocess(image), WIDTHS["vgg16-compact"], dropout=0.0, seed=0)
+    levels = hypercolumn_levels(
+        preprocess(image), BACKBONES["vgg16-compact"].widths, dropout=0.0, seed=0
+    )
 
     # Interpolated at the points in question alone, not at every pixel.
     sampled = {

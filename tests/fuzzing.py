@@ -19,15 +19,14 @@ import safetensors.numpy
 import tifffile
 from PIL import Image
 
+from napari_fcn_crf.backbones import BACKBONES, CONVOLUTIONS, VGGVariant, VGGWidths
 from napari_fcn_crf.data import image_files
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.fcn.model_file import archive_check, keras_file
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model.card import ModelCard, read_card
 from napari_fcn_crf.settings import TrainingSettings
-from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
 from napari_fcn_crf.weights.vgg_file import open_weights
-from napari_fcn_crf.weights.vgg_widths import WIDTHS, VGGWidths
 from tests.weights.reference import Reference, keras_model
 from tests.weights.writers import (
     torchvision_state,
@@ -38,7 +37,9 @@ from tests.weights.writers import (
     write_pth,
 )
 
-TINY = VGGWidths(blocks=(2, 2, 2, 2, 2), fc=2, fc6_kernel=3, largefov_fc=2)
+TINY = VGGVariant(
+    "VGG-16 tiny", "", VGGWidths(blocks=(2, 2, 2, 2, 2), fc=2, fc6_kernel=3, largefov_fc=2)
+)
 """Widths with which a file's directories are most of it."""
 
 Read = Callable[[Path], object]
@@ -65,7 +66,7 @@ class Kind:
 
 def tiny_widths(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the compact VGG-16 have two filters everywhere, so that its small files are read."""
-    monkeypatch.setitem(WIDTHS, "vgg16-compact", TINY)
+    monkeypatch.setitem(BACKBONES, "vgg16-compact", TINY)
 
 
 def tiny_reference() -> Reference:

@@ -1,4 +1,4 @@
-"""Imports go one way: ui, cli -> pipeline, compute -> fcn, crf, results -> model, weights, data."""
+"""Imports go one way: ui, cli -> batch -> pipeline, compute -> fcn, crf, results -> the rest."""
 
 import ast
 import subprocess
@@ -16,12 +16,14 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 GROUND = {
     "atomic_files": {"input_error", "quoting"},
+    "backbones": {"settings"},
     "input_error": set(),
     "progress": set(),
     "quoting": set(),
     "settings": {"settings_base"},
     "settings_base": {"input_error"},
-    "zip_files": set(),
+    "threads": set(),
+    "zip_files": {"input_error"},
 }
 """The modules on the ground floor, which every room may use, and what they use of each other."""
 
@@ -29,7 +31,9 @@ ROOMS = {
     # The public names, imported on first use, and the version.
     "": {"compute", "model", "pipeline"},
     "__main__": {"cli"},
+    "batch": {"compute", "compute.child", "data", "pipeline", "results"},
     "cli": {
+        "batch",
         "compute",
         "compute.child",
         "data",
@@ -43,7 +47,6 @@ ROOMS = {
     "compute": {"fcn.devices"},
     "compute.child": {
         "compute",
-        "data",
         "fcn.devices",
         "fcn.model_file",
         "fcn.training",
@@ -57,18 +60,19 @@ ROOMS = {
     "crf.tuning": {"crf", "data"},
     "data": {"data.reading"},
     "data.reading": set(),
-    "demo": {"data", "pipeline", "results", "weights", "weights.formats"},
-    "fcn": {"fcn.heads", "fcn.layers", "fcn.start", "weights", "weights.formats"},
+    "demo": {"data", "pipeline", "results", "weights"},
+    "fcn": {"fcn.heads", "fcn.layers", "fcn.start", "weights"},
     "fcn.batches": {"data", "fcn.layers"},
-    "fcn.devices": {"weights.formats"},
-    "fcn.heads": {"fcn.hypercolumns", "fcn.layers", "weights"},
-    "fcn.hypercolumns": {"fcn.layers", "weights"},
-    "fcn.layers": {"weights", "weights.formats"},
+    "fcn.devices": set(),
+    "fcn.heads": {"fcn.hypercolumns", "fcn.layers"},
+    "fcn.hypercolumns": {"fcn.batches", "fcn.layers", "fcn.linear"},
+    "fcn.layers": set(),
+    "fcn.linear": {"data"},
     "fcn.model_file": {"fcn.optimizer", "model", "weights.formats"},
-    "fcn.optimizer": {"fcn.devices", "model", "weights.formats"},
-    "fcn.prediction": {"fcn.batches", "fcn.layers"},
+    "fcn.optimizer": {"fcn.devices", "model"},
+    "fcn.prediction": {"fcn.heads", "fcn.layers", "fcn.linear"},
     "fcn.start": {"fcn.heads", "fcn.layers"},
-    "fcn.tensorboard": {"fcn.optimizer", "fcn.prediction", "fcn.training"},
+    "fcn.tensorboard": {"fcn.layers", "fcn.optimizer", "fcn.prediction"},
     "fcn.training": {
         "data",
         "fcn.batches",
@@ -76,26 +80,26 @@ ROOMS = {
         "fcn.heads",
         "fcn.hypercolumns",
         "fcn.layers",
+        "fcn.linear",
         "fcn.optimizer",
         "fcn.prediction",
-        "fcn.start",
         "results",
-        "weights.formats",
     },
+    "live": {"crf.live", "fcn.linear", "fcn.training"},
     "model": {"data"},
     "pipeline": {
         "crf",
         "data",
         "fcn",
         "fcn.devices",
+        "fcn.linear",
         "fcn.model_file",
         "fcn.optimizer",
         "fcn.prediction",
-        "fcn.start",
         "fcn.tensorboard",
         "fcn.training",
+        "live",
         "model",
-        "weights.formats",
     },
     "results": {"data"},
     "ui": {"data", "ui.session", "ui.steps"},
@@ -303,11 +307,11 @@ def broad_handlers(source: str) -> list[int]:
 
 
 def test_errors_are_swallowed_only_where_they_are_shown():
-    """The widgets show any error, and the compute process sends it to its parent."""
+    """Widgets show any error, the compute process sends it to its parent, a batch goes on."""
     found = [
         f"{path.relative_to(PACKAGE.parent)}:{line}"
         for path in FILES
-        if part_of(path) not in {"ui", "compute"}
+        if part_of(path) not in {"ui", "compute", "batch"}
         for line in broad_handlers(path.read_text(encoding="utf-8"))
     ]
     assert found == []

@@ -102,8 +102,8 @@ def test_the_crfs_defaults_are_the_tutorials() -> None:
         (TrainingSettings, {"labels": "both"}, "labels must be one of 'scribbles', 'mask'"),
         (
             TrainingSettings,
-            {"iterations": 0},
-            "iterations must be a whole number of at least 1, but is 0",
+            {"iterations": -1},
+            "iterations must be a whole number of at least 0, but is -1",
         ),
         (
             TrainingSettings,
@@ -173,7 +173,7 @@ def test_what_a_control_offers_is_taken_and_no_more_than_the_bounds(settings: An
 @pytest.mark.parametrize(
     ("settings", "name", "taken", "refused"),
     [
-        (TrainingSettings, "iterations", [1, 10**9], [0, 1.5, "3", None]),
+        (TrainingSettings, "iterations", [0, 10**9], [-1, 1.5, "3", None]),
         (TrainingSettings, "learning_rate", [1e-300, 5], [0, -1.0, float("nan"), "1"]),
         (TrainingSettings, "backbone_rate", [1e-9, 1], [0, 1.001]),
         (TrainingSettings, "dropout", [0, 0.999], [-0.1, 1]),

@@ -19,10 +19,10 @@ from napari_fcn_crf.data.file_names import (
     result_name,
 )
 from napari_fcn_crf.data.image_files import is_result, read_picture
-from napari_fcn_crf.data.intensity import IntensityChoice
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted, say
+from napari_fcn_crf.settings import IntensityChoice
 
 _ENDINGS = tuple(sorted({suffix.lstrip(".") for suffix in IMAGE_SUFFIXES}))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import napari_fcn_crf
-from napari_fcn_crf.cli import demo, devices, predict, refine, train, weights
+from napari_fcn_crf.cli import batch, demo, devices, predict, refine, train, weights
 from napari_fcn_crf.cli.interrupt import STOPPED, interruptible, say_stopped
 from napari_fcn_crf.cli.options import OneLineParser
 from napari_fcn_crf.cli.told import say_error
@@ -24,6 +24,7 @@ COMMANDS = (
     train.COMMAND,
     predict.COMMAND,
     refine.COMMAND,
+    batch.COMMAND,
     weights.COMMAND,
     devices.COMMAND,
 )
@@ -36,6 +37,7 @@ examples:
   napari-fcn-crf train cell.tif cell_labels.tif -o cells.keras --iterations 200
   napari-fcn-crf predict cells.keras plate1 -o results
   napari-fcn-crf refine plate1/a1.tif results/a1_predicted_probabilities.tif -o results
+  napari-fcn-crf batch cells.keras plate1 plate2 -o segmented --workers 2
 """
 
 

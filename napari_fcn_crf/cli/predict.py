@@ -19,7 +19,7 @@ from napari_fcn_crf.cli.paths import check_free, folder_for_results, one_file
 from napari_fcn_crf.cli.progress_bar import progress_bar
 from napari_fcn_crf.cli.told import Notes, say_error
 from napari_fcn_crf.data.file_names import image_name
-from napari_fcn_crf.data.picture import Picture
+from napari_fcn_crf.data.picture import Picture, as_picture
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.quoting import say
@@ -87,10 +87,11 @@ def run(arguments: argparse.Namespace) -> int:
         except (InputError, MemoryError) as error:
             _say_or_raise(error, path, images)
         else:
+            of = as_picture(picture, channels=card.channels)
             image_files.write_probabilities(
-                probabilities_path, probabilities, card.class_values, "predict"
+                probabilities_path, probabilities, card.class_values, "predict", of
             )
-            image_files.write_labels(labels_path, card.to_labels(probabilities), "predict")
+            image_files.write_labels(labels_path, card.to_labels(probabilities), "predict", of)
             count += 1
         given = next(pictures, None)
     notes.end()

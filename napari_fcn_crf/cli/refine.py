@@ -17,12 +17,12 @@ from napari_fcn_crf.cli.paths import check_free, folder_for_results, one_file
 from napari_fcn_crf.cli.progress_bar import progress_bar
 from napari_fcn_crf.cli.told import Notes
 from napari_fcn_crf.data.file_names import image_name
-from napari_fcn_crf.data.intensity import IntensityChoice, IntensityMapping
+from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.data.picture import Picture, as_picture
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import say
-from napari_fcn_crf.settings import ComputeSettings, CRFSettings
+from napari_fcn_crf.settings import ComputeSettings, CRFSettings, IntensityChoice
 
 if TYPE_CHECKING:
     from napari_fcn_crf.model.card import ModelCard
@@ -84,8 +84,9 @@ def run(arguments: argparse.Namespace) -> None:
         )
     classes = marginals.argmax(axis=0)
     changed = np.mean(classes != read.values.argmax(axis=0))
-    image_files.write_labels(labels_path, class_values[classes], "refine")
-    image_files.write_probabilities(probabilities_path, marginals, read.class_values, "refine")
+    of = as_picture(image, spatial_shape=read.values.shape[1:])
+    image_files.write_labels(labels_path, class_values[classes], "refine", of)
+    image_files.write_probabilities(probabilities_path, marginals, read.class_values, "refine", of)
     say(f"{changed:.1%} of the pixels changed. Wrote {folder}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 
+from napari_fcn_crf.input_error import sentence
 from napari_fcn_crf.quoting import say
 
 _NUMBER = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?|inf")
@@ -12,17 +13,12 @@ _NUMBER = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?|inf")
 
 def say_error(error: Exception, of: str = "") -> None:
     """Print an error in one line, after the name of what it is of unless that is in it."""
-    # One line, whatever the message holds.
-    text = " ".join(_sentence(error).split())
+    say_failure(sentence(error), of)
+
+
+def say_failure(text: str, of: str = "") -> None:
+    """Print what went wrong in one line, after the name of what it is of unless that is in it."""
     say(f"napari-fcn-crf: {'' if of in text else f'{of}: '}{text}", sys.stderr)
-
-
-def _sentence(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}."
-    if isinstance(error, MemoryError):
-        return str(error) or "There is not enough memory. Use a smaller image."
-    return str(error)
 
 
 class Notes:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.backbones import BACKBONES
 from napari_fcn_crf.cli.command import Command
 from napari_fcn_crf.cli.device import add_device, load_backend
 from napari_fcn_crf.cli.inputs import add_image_options, chosen
@@ -75,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         TrainingSettings,
         notes={
             "architecture": " ".join(f"{h.title}: {h.description}" for h in heads().values()),
+            "backbone": " ".join(f"{b.title}: {b.tip}" for b in BACKBONES.values()),
             "weights": f"Files are VGG-16 for {published_kinds()}.",
         },
     )

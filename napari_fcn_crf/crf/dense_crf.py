@@ -13,24 +13,20 @@ import numpy.typing as npt
 
 from napari_fcn_crf.crf import pydensecrf
 from napari_fcn_crf.crf.features import FARTHEST, Features, appearance, positions
-from napari_fcn_crf.crf.large_images import parts
+from napari_fcn_crf.crf.large_images import BYTES_AT_ONCE, margin_px, parts, pixels_at_once
 from napari_fcn_crf.crf.lattice import CrowdedTileError, PermutohedralLattice, tile_boxes
 from napari_fcn_crf.crf.mean_field import OnIteration, ShouldStop, mean_field
-from napari_fcn_crf.crf.threads import available_threads
 from napari_fcn_crf.crf.unary import clamp, log_odds
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.probabilities import as_probabilities
 from napari_fcn_crf.settings import CRFSettings
+from napari_fcn_crf.threads import Check, available_threads
 
 Floats = npt.NDArray[np.float32]
 Kind = Literal["smoothness", "appearance"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-# Images that would need more are refined in parts.
-_BYTES_AT_ONCE = 1 << 31
-# What a part is computed with on each side. One iteration hears about two sigmas far, and five pass
-# it on: with 2, 99 % of labels are those of the whole image, with 6 more than 99.98 %.
-_MARGIN_SIGMAS = 6.0
+_BYTES_AT_ONCE = BYTES_AT_ONCE
 # As good as none and as good as infinite, and still numbers in float32.
 _LEAST_SIGMA, _LARGEST_SIGMA = 1e-30, 1e30
 
@@ -113,6 +109,7 @@ class DenseCRF:
         on_iteration: OnIteration | None = None,
         should_stop: ShouldStop | None = None,
         clamped: Any = None,
+        check: Check | None = None,
     ) -> Floats:
         """Return the marginals of every pixel, float32, shape (classes, *spatial), summing to one.
 
@@ -128,6 +125,9 @@ class DenseCRF:
             Asked between iterations; when it returns True, one more ends the work.
         clamped : int array, shape (*spatial), optional
             Class index of pixels whose class is certain; -1 where it is free.
+        check : callable, optional
+            Called several times a second, in any thread, even while lattices are built; raises to
+            end the work without a result.
 
         Raises
         ------
@@ -147,7 +147,7 @@ class DenseCRF:
             self._check_sigmas(settings)
         in_parts = settings.engine == "builtin" and self._pixels_at_once(classes) < given[0].size
         return (self._infer_in_parts if in_parts else self._infer_whole)(
-            given, settings, fixed, on_iteration=on_iteration, should_stop=should_stop
+            given, settings, fixed, on_iteration=on_iteration, should_stop=should_stop, check=check
         )
 
     def _infer_whole(
@@ -175,7 +175,7 @@ class DenseCRF:
         return np.asarray(marginals, np.float32).reshape(given.shape)
 
     def _infer(self, odds: Floats, classes: int, settings: CRFSettings, **control: Any) -> Floats:
-        smooth, alike = self._both_lattices(settings)
+        smooth, alike = self._both_lattices(settings, control["check"])
         return mean_field(
             odds,
             classes,
@@ -195,6 +195,7 @@ class DenseCRF:
         *,
         on_iteration: OnIteration | None,
         should_stop: ShouldStop | None,
+        check: Check | None,
     ) -> Floats:
         """Do `infer` for parts with margins, each with lattices of its own, one after the other.
 
@@ -202,9 +203,7 @@ class DenseCRF:
         keep their probabilities.
         """
         farthest = max(settings.gaussian_sigma_px, settings.bilateral_sigma_px)
-        margins = [
-            math.ceil(_MARGIN_SIGMAS * sigma) for sigma in self._sigmas_px(farthest, settings)
-        ]
+        margins = list(map(margin_px, self._sigmas_px(farthest, settings)))
         pieces = parts(self._spatial_shape, margins, self._pixels_at_once(len(given)))
         marginals = np.empty_like(given)
         total = len(pieces) * settings.iterations
@@ -233,16 +232,14 @@ class DenseCRF:
                 None if fixed is None else fixed[whole],
                 on_iteration=report,
                 should_stop=should_stop,
+                check=check,
             )
             marginals[(slice(None), *core)] = refined[(slice(None), *inner)]
         return marginals
 
     def _pixels_at_once(self, classes: int) -> int:
-        corners = len(self._spatial_shape) + int(self._image.shape[-1]) + 1
-        # Slots and weights of both lattices, log-odds and marginals, the image as float32, and as
-        # much again for vertices, of which there may be more than pixels.
-        bytes_of_pixel = 2 * (6 * (corners + 3) + 8 * classes + 12)
-        return _BYTES_AT_ONCE // bytes_of_pixel
+        axes, channels = len(self._spatial_shape), int(self._image.shape[-1])
+        return pixels_at_once(_BYTES_AT_ONCE, axes, channels, classes)
 
     def _infer_by_reference(self, probabilities: Floats, settings: CRFSettings) -> Floats:
         kernels = [
@@ -319,18 +316,18 @@ class DenseCRF:
             )
 
     def _both_lattices(
-        self, settings: CRFSettings
+        self, settings: CRFSettings, check: Check | None
     ) -> list[tuple[PermutohedralLattice | None, float]]:
         """Return the lattices and weights of both kernels, with smaller tiles if need be."""
         # What was built of a crowded lattice goes with the error, before the next one is begun.
         with suppress(CrowdedTileError):
-            return [self._lattice(kind, settings) for kind in KINDS]
+            return [self._lattice(kind, settings, check) for kind in KINDS]
         self._boxes = tile_boxes(self._volume.shape[:3], self._corners)
         self._lattices.clear()
-        return [self._lattice(kind, settings) for kind in KINDS]
+        return [self._lattice(kind, settings, check) for kind in KINDS]
 
     def _lattice(
-        self, kind: Kind, settings: CRFSettings
+        self, kind: Kind, settings: CRFSettings, check: Check | None
     ) -> tuple[PermutohedralLattice | None, float]:
         """Return a kernel's lattice, built if the kept one has other sigmas, and its weight."""
         weight = _weight(kind, settings)
@@ -343,7 +340,7 @@ class DenseCRF:
             kept = None
             self._lattices.pop(kind, None)
             lattice = PermutohedralLattice(
-                partial(self._features, kind, settings), self._boxes, self._threads
+                partial(self._features, kind, settings), self._boxes, self._threads, check
             )
             self._lattices[kind] = kept = sigmas, lattice
         return kept[1], weight

@@ -12,7 +12,7 @@ from napari_fcn_crf.crf._kernels import filtering as filters
 from napari_fcn_crf.crf._kernels import lattice_building as kernels
 from napari_fcn_crf.crf._kernels import vertices as vertex_kernels
 from napari_fcn_crf.crf.features import Features
-from napari_fcn_crf.crf.threads import in_threads
+from napari_fcn_crf.threads import Check, in_threads
 
 Floats = npt.NDArray[np.float32]
 WorkSpace = tuple[Floats, Floats]
@@ -51,6 +51,8 @@ class PermutohedralLattice:
         The tiles, see `tile_boxes`; lattices that are used together share them.
     threads : int
         How many threads build and blur; has no influence on results.
+    check : callable, optional
+        Called again and again while it is built; raises to end that.
 
     Raises
     ------
@@ -81,7 +83,11 @@ class PermutohedralLattice:
     """
 
     def __init__(
-        self, make_features: Callable[[], Features], boxes: Boxes | None = None, threads: int = 1
+        self,
+        make_features: Callable[[], Features],
+        boxes: Boxes | None = None,
+        threads: int = 1,
+        check: Check | None = None,
     ) -> None:
         features = make_features()
         shape, d = features.image.shape[:3], features.dimensions
@@ -94,7 +100,7 @@ class PermutohedralLattice:
         given = features.axes, features.image, features.sigmas, elevation_scale(d), multipliers
         counts = np.zeros(len(boxes), np.int64)
         arguments = (*given, boxes, self.slots, self.weights, counts, self.corners)
-        found = in_threads(kernels.number_vertices, arguments, len(boxes), threads)
+        found = in_threads(kernels.number_vertices, arguments, len(boxes), threads, check=check)
         if counts.max() > kernels.MOST_SLOTS:
             raise CrowdedTileError
         self.starts = np.concatenate([[0], np.cumsum(counts)])
@@ -106,6 +112,8 @@ class PermutohedralLattice:
         if math.prod(shape) % 4:
             found.append(_keys_of_zero(multipliers))
         keys = np.concatenate(found)
+        if check is not None:
+            check()
         # What is done with goes at once, for what comes next takes the most memory.
         del arguments, given, features, found
         keys, self.grouped, self.group_starts = vertex_kernels.group_slots(keys)
@@ -114,9 +122,9 @@ class PermutohedralLattice:
         del keys
         ones = np.empty(self.grouped.size, np.float32)
         splatted = self.slots, self.weights, boxes, self.starts, ones
-        in_threads(filters.splat_ones, splatted, len(boxes), threads)
+        in_threads(filters.splat_ones, splatted, len(boxes), threads, check=check)
         self.blur(ones, self.work_space((0,)), (0,))
-        in_threads(filters.normalise, splatted, len(boxes), threads)
+        in_threads(filters.normalise, splatted, len(boxes), threads, check=check)
 
     def work_space(self, row: Row) -> WorkSpace:
         """Return the memory that `blur` works in, for rows of so many channels.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari_fcn_crf.crf._kernels import mean_field_steps as kernels
 from napari_fcn_crf.crf._kernels.rows import lanes
 from napari_fcn_crf.crf.lattice import Boxes, PermutohedralLattice
-from napari_fcn_crf.crf.threads import in_threads
+from napari_fcn_crf.threads import Check, in_threads
 
 Floats = npt.NDArray[np.float32]
 OnIteration = Callable[[int, int], None]
@@ -29,6 +29,7 @@ def mean_field(
     threads: int = 1,
     on_iteration: OnIteration | None = None,
     should_stop: ShouldStop | None = None,
+    check: Check | None = None,
 ) -> Floats:
     """Return the marginals after some iterations, shape (classes, planes, rows, columns).
 
@@ -49,6 +50,8 @@ def mean_field(
         Called with the iterations done and in all.
     should_stop : callable, optional
         Asked before each iteration but the first; when it returns True, that iteration is the last.
+    check : callable, optional
+        Called again and again in each iteration; raises to end the work.
 
     Notes
     -----
@@ -86,7 +89,7 @@ def mean_field(
 
     def update(receive: bool, last: bool) -> None:
         arguments = (*given, receive, last, marginals, row)
-        in_threads(kernels.update, arguments, len(boxes), threads)
+        in_threads(kernels.update, arguments, len(boxes), threads, check=check)
 
     def blur() -> None:
         for (lattice, values), work_space in zip(used, work_spaces, strict=True):

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from napari_fcn_crf.crf._kernels import mean_field_steps as kernels
 from napari_fcn_crf.crf._kernels.rows import lanes
-from napari_fcn_crf.crf.threads import in_threads
 from napari_fcn_crf.data.probabilities import SUM_TOLERANCE
+from napari_fcn_crf.threads import in_threads
 
 Floats = npt.NDArray[np.float32]
 

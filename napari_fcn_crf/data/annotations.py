@@ -18,6 +18,7 @@ IGNORE = -1
 """Class index of a pixel that is not annotated."""
 
 _LARGEST_LABEL = 2**63 - 1
+_STRIP_PX = 2**22
 _MASK_OF_ONE = 0.02
 """Share of the pixels that a mask of one class covers at least."""
 
@@ -113,6 +114,26 @@ def class_indices(
     indices = np.searchsorted(values, array).clip(max=len(values) - 1)
     known = annotated & (values[indices] == array)
     return np.where(known, indices + possible.index(True), IGNORE).astype(np.int32)
+
+
+def class_indices_by_strips(
+    plane: npt.NDArray[np.integer],
+    class_values: tuple[int, ...],
+    mode: LabelMode,
+    ignore_label: int | None = None,
+) -> npt.NDArray[np.int32]:
+    """Return what `class_indices` does for one plane, with no more memory than that takes.
+
+    Objects are told by their neighbours, so that these are looked at all at once.
+    """
+    if mode in OBJECT_MODES:
+        return class_indices(plane, class_values, mode, ignore_label)
+    found = np.empty(plane.shape, np.int32)
+    rows = max(1, _STRIP_PX // plane.shape[1])
+    for first in range(0, len(plane), rows):
+        strip = plane[first : first + rows]
+        found[first : first + rows] = class_indices(strip, class_values, mode, ignore_label)
+    return found
 
 
 def _is_annotated(

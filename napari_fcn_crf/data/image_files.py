@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.atomic_files import atomic_path, expect_file
+from napari_fcn_crf.atomic_files import expect_file
 from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.data.picture import Picture, as_picture, check_axes
 from napari_fcn_crf.data.place import Place
@@ -19,6 +18,7 @@ from napari_fcn_crf.data.reading.orientation import HOW, upright
 from napari_fcn_crf.data.reading.pictures import read_picture_file
 from napari_fcn_crf.data.reading.raster import DECODING, Raster
 from napari_fcn_crf.data.reading.tiff import Purpose, is_tiff, read_tiff
+from napari_fcn_crf.data.writing import write_tiff
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 
@@ -48,7 +48,8 @@ def read_picture(path: str | Path, axes: str | None = None, *, exif: bool = Fals
 
     Axes, channels, transparency and the size of pixels are as the file says. Colours are as a
     viewer shows them: of a palette, of inks, of gray of which 0 is white. Of several images in a
-    TIFF file, the largest is read; the frames of an animation are along "t".
+    TIFF file, the largest is read; the frames of an animation are along "t". Rows and columns are
+    the last axes, but for channels, whatever their order in the file.
 
     Parameters
     ----------
@@ -146,6 +147,7 @@ def write_probabilities(
     values: npt.NDArray[np.float32],
     class_values: tuple[int, ...],
     result_of: str = "",
+    of: Picture | None = None,
 ) -> None:
     """Write class probabilities as a float32 TIFF stack, one plane a class.
 
@@ -156,17 +158,24 @@ def write_probabilities(
     class_values : tuple of int
     result_of : str
         The command that made them, by which `is_result` knows them.
+    of : Picture, optional
+        What they are of: axes and the size of pixels are kept.
 
     Raises
     ------
     OSError
         If it cannot be written; there is no half of it then.
     """
-    metadata = {"class_values": list(class_values)}
-    _write_tiff(path, np.asarray(values, np.float32), metadata, result_of)
+    metadata = {"class_values": list(class_values), **_noted(result_of)}
+    write_tiff(path, np.asarray(values, np.float32), metadata, of)
 
 
-def write_labels(path: str | Path, labels: npt.NDArray[np.integer], result_of: str = "") -> None:
+def write_labels(
+    path: str | Path,
+    labels: npt.NDArray[np.integer],
+    result_of: str = "",
+    of: Picture | None = None,
+) -> None:
     """Write a label image as TIFF.
 
     Parameters
@@ -175,13 +184,15 @@ def write_labels(path: str | Path, labels: npt.NDArray[np.integer], result_of: s
     labels : array of int
     result_of : str
         The command that made them, by which `is_result` knows them.
+    of : Picture, optional
+        What they are of: axes and the size of pixels are kept.
 
     Raises
     ------
     OSError
         If it cannot be written; there is no half of it then.
     """
-    _write_tiff(path, labels, {}, result_of)
+    write_tiff(path, labels, _noted(result_of), of)
 
 
 def is_result(path: Path) -> bool:
@@ -200,21 +211,8 @@ def is_result(path: Path) -> bool:
     return isinstance(said, dict) and said.get("made_by") == MADE_BY and _RESULT in said
 
 
-def _write_tiff(
-    path: str | Path, array: npt.NDArray[Any], metadata: Mapping[str, Any], result_of: str
-) -> None:
-    import tifffile
-
-    tag = {"made_by": MADE_BY, _RESULT: result_of} if result_of else {}
-    with atomic_path(path) as temporary:
-        # Said outright, or three planes would be taken for red, green and blue.
-        tifffile.imwrite(
-            temporary,
-            array,
-            photometric="minisblack",
-            compression="zlib",
-            metadata={**metadata, **tag},
-        )
+def _noted(result_of: str) -> dict[str, Any]:
+    return {"made_by": MADE_BY, _RESULT: result_of} if result_of else {}
 
 
 def _read(path: Path, purpose: Purpose, *, exif: bool) -> Raster:
@@ -245,7 +243,7 @@ def _as_picture(raster: Raster, axes: str | None, name: str, notes: tuple[str, .
         guessed=guessed,
         orientation=raster.orientation,
     )
-    return picture if axes is None else picture.with_axes(axes)
+    return (picture if axes is None else picture.with_axes(axes)).rows_and_columns_last()
 
 
 def _whole_numbers(array: npt.NDArray[Any], path: Path) -> npt.NDArray[Any]:

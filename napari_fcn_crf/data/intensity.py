@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+
+from napari_fcn_crf.settings import IntensityChoice
 
 _PERCENTILES = (0.5, 99.5)
 _VALUES_AT_ONCE = 1 << 24
@@ -27,9 +29,6 @@ _SAME_RANGE = 3.0
 # Narrower is constant; 255 over it must be a number.
 _LEAST_HALF_RANGE = 1e-300
 _LAST_BUT_ONE = float(np.nextafter(np.finfo(np.float64).max, 0))
-
-IntensityChoice = Literal["auto", "model", "image"]
-"""Whether an image is mapped by the model's range, by its own, or by what fits."""
 
 
 @dataclass(frozen=True)
@@ -167,12 +166,16 @@ class IntensityMapping:
         return True
 
 
+def sampling_step(values: int, dtype: np.dtype[Any]) -> int:
+    """Return which share of the pixels of a large image tells its range: one in so many."""
+    return max(1, values // (_EIGHT_BIT_VALUES if dtype == np.uint8 else _VALUES_AT_ONCE))
+
+
 def _ranges(image: npt.NDArray[Any]) -> list[tuple[float, float]]:
     """Return each channel's 0.5 and 99.5 percentiles, which are never alike."""
     flat = image.reshape(-1, image.shape[-1])
     # Of a large image, every so many pixels tell as much.
-    at_most = _EIGHT_BIT_VALUES if image.dtype == np.uint8 else _VALUES_AT_ONCE
-    some = flat[:: max(1, flat.size // at_most)]
+    some = flat[:: sampling_step(flat.size, image.dtype)]
     return [_range(some[:, channel]) for channel in range(flat.shape[-1])]
 
 

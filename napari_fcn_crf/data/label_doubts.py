@@ -6,13 +6,22 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from napari_fcn_crf.data.label_statistics import VOID, LabelStatistics
+import numpy as np
+
+from napari_fcn_crf.data.label_statistics import UNLABELLED, VOID, LabelStatistics
 from napari_fcn_crf.data.objects import OBJECT_MODES
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.settings import LabelMode
 
 # Pascal VOC has 21 classes, and 255 for what nobody knows.
-_MANY_VALUES = 22
+MANY_VALUES = 22
+"""More are asked about."""
+
+# Distinct values of an image are looked for among so many of its pixels.
+_IMAGE_SAMPLE_PX = 2**16
+
+# Of neighbours that differ, so many differ by one in a smooth image; so do objects in rows.
+_IMAGE_STEPS = 0.8
 
 # Labels are flat: where more neighbours differ, they are an image's.
 _IMAGE_UNLIKE = 0.25
@@ -81,9 +90,9 @@ def label_doubt(
     counts = statistics.annotatable
     if ignore_label is not None:
         counts.pop(ignore_label, None)
-    many = len(counts) > _MANY_VALUES
+    many = len(counts) > MANY_VALUES
     unlike = statistics.n_unlike / max(1, statistics.n_pairs)
-    image_is_flat = image_values is not None and image_values <= _MANY_VALUES
+    image_is_flat = image_values is not None and image_values <= MANY_VALUES
     if many and (unlike > _IMAGE_UNLIKE or image_is_flat):
         return Doubt(
             f"The labels look like an image: they have {len(counts)} values, and "
@@ -95,10 +104,12 @@ def label_doubt(
             {},
             "Exchange image and labels if they are swapped",
         )
-    void = outlining_void(statistics)
+    void = unknown_label(statistics)
     if void is not None and void != ignore_label:
         return Doubt(
-            f"{void} lies around objects, as if it meant that nobody knows what is there.",
+            f"{void} is a label that other programs give to what nobody has annotated."
+            if void == UNLABELLED
+            else f"{void} lies around objects, as if it meant that nobody knows what is there.",
             ({"labels": "mask"} if mode == "scribbles" else {}) | {"ignore_label": void},
         )
     if mode in OBJECT_MODES:
@@ -113,11 +124,26 @@ def label_doubt(
         )
     if many or _are_objects(counts, mode):
         n_labels = len(counts) - (0 in counts)
+        is_smooth = many and statistics.n_steps > _IMAGE_STEPS * statistics.n_unlike
         return Doubt(
-            f"There are {n_labels} labels, as if each object had a number of its own.",
+            f"There are {n_labels} labels, as if each object had a number of its own"
+            + (", or as if image and labels were swapped." if is_smooth else "."),
             {"labels": "objects"},
         )
     return None
+
+
+def image_values(image: Any) -> int:
+    """Return how many values there are among pixels from all over an image, of any axes."""
+    side = max(1, round(_IMAGE_SAMPLE_PX ** (1 / max(1, sum(size > 1 for size in image.shape)))))
+    some = image[tuple(slice(None, None, max(1, size // side)) for size in image.shape)]
+    return len(np.unique(np.asarray(some)))
+
+
+def unknown_label(statistics: LabelStatistics) -> int | None:
+    """Return the label that seems to stand for what nobody knows, if there is one: -1 or 255."""
+    negative = [value for value in statistics.values if value < 0]
+    return UNLABELLED if negative == [UNLABELLED] else outlining_void(statistics)
 
 
 def outlining_void(statistics: LabelStatistics) -> int | None:

@@ -18,6 +18,9 @@ from napari_fcn_crf.progress import Cancelled, ShouldStop
 VOID = 255
 """What Pascal VOC and others draw around objects, to say that nobody knows."""
 
+UNLABELLED = -1
+"""What programs that know of negative labels give to pixels that nobody has labelled."""
+
 _COUNTED_BELOW = 2**16
 # Counting lets no other thread run: so many pixels take a millisecond or two.
 _COUNTED_AT_ONCE = 2**20
@@ -35,8 +38,9 @@ class LabelStatistics:
         Planes, and those of stacks in which nothing is labelled.
     empty_px : int
         Pixels of the empty ones.
-    n_pairs, n_unlike : int
-        Pixels with a neighbour to the right, and those that it has another label than.
+    n_pairs, n_unlike, n_steps : int
+        Pixels with a neighbour to the right, those that it has another label than, and those that
+        it has the next one of.
     void_ends, void_contacts : int
         Ends of rows of pixels labelled 255, and those at which another label than 0 begins.
     border_px : int, optional
@@ -49,6 +53,7 @@ class LabelStatistics:
     empty_px: int = 0
     n_pairs: int = 0
     n_unlike: int = 0
+    n_steps: int = 0
     void_ends: int = 0
     void_contacts: int = 0
     border_px: int | None = None
@@ -72,6 +77,7 @@ class LabelStatistics:
             self.empty_px + other.empty_px,
             self.n_pairs + other.n_pairs,
             self.n_unlike + other.n_unlike,
+            self.n_steps + other.n_steps,
             self.void_ends + other.void_ends,
             self.void_contacts + other.void_contacts,
             sum(borders) if borders else None,
@@ -121,6 +127,7 @@ def count_labels(
         empty_px=n_empty * int(np.prod(labels.shape[-2:])),
         n_pairs=total.n_pairs,
         n_unlike=total.n_unlike,
+        n_steps=total.n_steps,
         void_ends=total.void_ends,
         void_contacts=total.void_contacts,
         border_px=_border_px(labels, ignore_label, should_stop) if borders else None,
@@ -147,6 +154,8 @@ def _of_block(block: npt.NDArray[np.integer]) -> LabelStatistics:
         n_planes=0,
         n_pairs=unlike.size,
         n_unlike=int(np.count_nonzero(unlike)),
+        # From the smaller one, so that it is right for types without a sign, too.
+        n_steps=int(np.count_nonzero(np.maximum(left, right) - np.minimum(left, right) == 1)),
         void_ends=void_ends,
         void_contacts=void_contacts,
     )

@@ -131,6 +131,27 @@ class Picture:
         place = Place(np.diag([*sizes, 1.0]), tuple(units))
         return replace(self, axes=axes, place=place, alpha=is_last, guessed=False)
 
+    @property
+    def ends_in_rows_and_columns(self) -> bool:
+        """Whether rows and columns are the last axes, in this order, but for channels."""
+        return self.spatial_axes.endswith("yx")
+
+    def rows_and_columns_last(self) -> Picture:
+        """Return the picture with its axes in another order if rows and columns are not last."""
+        if self.ends_in_rows_and_columns:
+            return self
+        before = self.spatial_axes
+        after = before.replace("y", "").replace("x", "") + "yx"
+        rest = iter(after)
+        axes = "".join(axis if axis == "c" else next(rest) for axis in self.axes)
+        order = [before.index(axis) for axis in after]
+        return replace(
+            self,
+            array=np.transpose(self.array, [self.axes.index(axis) for axis in axes]),
+            axes=axes,
+            place=self.place.in_order(order),
+        )
+
     def describe(self) -> str:
         """Return what it was taken for, such as "2 channels, 30 planes, 512 x 512"."""
         rows, columns = (self.spatial_shape[self.spatial_axes.index(axis)] for axis in ("y", "x"))
@@ -139,37 +160,6 @@ class Picture:
             if axis not in "yx":
                 parts.append(f"{size} {_NAMES.get(axis, 'plane')}{'s' if size != 1 else ''}")
         return ", ".join([*parts, f"{rows} x {columns}"])
-
-
-class ChannelStack:
-    """Several arrays of one shape as the channels of one, put together when it is computed.
-
-    Parameters
-    ----------
-    channels : sequence of arrays, each `spatial`
-
-    Raises
-    ------
-    ValueError
-        If their shapes differ.
-    """
-
-    def __init__(self, channels: Sequence[Any]) -> None:
-        shapes = {tuple(channel.shape) for channel in channels}
-        if len(shapes) != 1:
-            raise InputError(
-                "Channels must have the same shape, but there are "
-                f"{' and '.join(by(shape) for shape in sorted(shapes))}. Choose layers of one "
-                "image."
-            )
-        self._channels = tuple(channels)
-        self.shape = (*shapes.pop(), len(channels))
-        self.ndim = len(self.shape)
-        self.dtype = np.result_type(*(channel.dtype for channel in channels))
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
-        stacked = np.stack([np.asarray(channel) for channel in self._channels], axis=-1)
-        return stacked if dtype is None else stacked.astype(dtype)
 
 
 def as_picture(
@@ -185,7 +175,8 @@ def as_picture(
     ----------
     image : array or Picture
     axes : str, optional
-        One letter an axis of the array, such as "cyx"; it overrules what follows.
+        One letter an axis of the array, such as "cyx"; it overrules what follows. Rows and columns
+        are the last, but for channels.
     spatial_shape : tuple of int, optional
         Shape of the labels or probabilities that belong to it: the axis that these lack, the last
         or else the first, is channels.
@@ -204,7 +195,7 @@ def as_picture(
     """
     if isinstance(image, Picture):
         if axes is not None:
-            return image.with_axes(axes)
+            return _checked_order(image.with_axes(axes))
         if image.guessed and not _belongs(image, spatial_shape, channels):
             shape = tuple(image.array.shape)
             return image.with_axes(_guess_axes(shape, spatial_shape, channels))
@@ -218,7 +209,7 @@ def as_picture(
         )
     if axes is None:
         axes = _guess_axes(shape, spatial_shape, channels)
-    return Picture(array, axes.lower())
+    return _checked_order(Picture(array, axes.lower()))
 
 
 def check_axes(axes: str, shape: tuple[int, ...]) -> None:
@@ -236,6 +227,18 @@ def check_axes(axes: str, shape: tuple[int, ...]) -> None:
             f"they are {axes!r} for an image of the shape {by(shape)}. Give one letter for each "
             "number of the shape."
         )
+
+
+def _checked_order(picture: Picture) -> Picture:
+    if not picture.ends_in_rows_and_columns:
+        wanted = picture.rows_and_columns_last().axes
+        raise InputError(
+            "Rows and columns must be the last axes, y before x, but for channels, but the axes "
+            f"are {picture.axes!r}. Give the array transposed, e.g. "
+            f"image.transpose({', '.join(str(picture.axes.index(axis)) for axis in wanted)}), and "
+            f"axes={wanted!r}; labels and probabilities alike."
+        )
+    return picture
 
 
 def check_same_shape(picture: Picture, labels_shape: tuple[int, ...]) -> None:

@@ -26,10 +26,18 @@ class Place:
     units : tuple of str, one an axis of the world
         Of its coordinates, "pixel" where nobody said. Lengths are in one unit, "meter", so that two
         places can be compared.
+    said_in : tuple of float, one an axis, optional
+        The units that coordinates were given in, in those above: 1e-6 for micrometres; 1 if they
+        were given in these.
     """
 
     matrix: npt.NDArray[np.float64]
     units: tuple[str, ...]
+    said_in: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.said_in:
+            object.__setattr__(self, "said_in", (1.0,) * len(self.units))
 
     @classmethod
     def of_pixels(cls, n_axes: int, spacing: Sequence[float] | None = None) -> Place:
@@ -61,13 +69,24 @@ class Place:
     def last(self, n_axes: int) -> Place:
         """Return the place along the last axes alone."""
         rows = [*range(self.n_axes - n_axes, self.n_axes), self.n_axes]
-        return Place(self.matrix[np.ix_(rows, rows)], self.units[self.n_axes - n_axes :])
+        first = self.n_axes - n_axes
+        return Place(self.matrix[np.ix_(rows, rows)], self.units[first:], self.said_in[first:])
 
     def without(self, axis: int) -> Place:
         """Return the place along the other axes."""
         keep = [at for at in range(self.n_axes + 1) if at != axis]
         units = self.units[:axis] + self.units[axis + 1 :]
-        return Place(self.matrix[np.ix_(keep, keep)], units)
+        said_in = self.said_in[:axis] + self.said_in[axis + 1 :]
+        return Place(self.matrix[np.ix_(keep, keep)], units, said_in)
+
+    def in_order(self, order: Sequence[int]) -> Place:
+        """Return the place along the same axes in another order."""
+        rows = [*order, self.n_axes]
+        return Place(
+            self.matrix[np.ix_(rows, rows)],
+            tuple(self.units[axis] for axis in order),
+            tuple(self.said_in[axis] for axis in order),
+        )
 
     def distance_px(self, other: Place, shape: Sequence[int]) -> float:
         """Return how far pixels of the same index lie apart at most, in pixels of this place.
@@ -84,15 +103,19 @@ class Place:
         ValueError
             If one is in units of length and the other in something else.
         """
-        # Where nobody said a unit, the same numbers are the same place.
-        unlike = [pair for pair in zip(self.units, other.units, strict=True) if len(set(pair)) > 1]
-        if any("pixel" not in pair for pair in unlike) or (
-            unlike and not np.allclose(self.matrix, other.matrix, rtol=1e-6, atol=0)
-        ):
-            raise InputError(
-                f"units {' and '.join(dict.fromkeys(self.units))} against "
-                f"{' and '.join(dict.fromkeys(other.units))}"
-            )
+        ours, theirs = self.matrix.copy(), other.matrix.copy()
+        for axis, pair in enumerate(zip(self.units, other.units, strict=True)):
+            if pair[0] == pair[1]:
+                continue
+            if "pixel" not in pair:
+                raise InputError(
+                    f"units {' and '.join(dict.fromkeys(self.units))} against "
+                    f"{' and '.join(dict.fromkeys(other.units))}"
+                )
+            # Where one has no unit, the same numbers are the same place, as on the screen.
+            ours[axis] /= self.said_in[axis]
+            theirs[axis] /= other.said_in[axis]
         corners = np.array(list(itertools.product(*((0, size - 1) for size in shape))), float)
-        moved = self.to_index(other.to_world(corners)) - corners
+        one, two = Place(ours, self.units), Place(theirs, other.units)
+        moved = one.to_index(two.to_world(corners)) - corners
         return float(np.abs(moved).max(initial=0))

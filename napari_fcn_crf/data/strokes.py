@@ -30,7 +30,8 @@ def stroke_numbers(annotated: npt.NDArray[np.integer], at_least: int) -> Indices
     """
     from skimage.measure import label
 
-    rows, columns = np.indices(annotated.shape)
+    rows, columns = (np.arange(side, dtype=np.int32) for side in annotated.shape)
+    rows = rows[:, np.newaxis]
     blocks = rows // _BLOCK_PX * (annotated.shape[1] // _BLOCK_PX + 1) + columns // _BLOCK_PX
     strokes = np.full(annotated.shape, -1, np.int32)
     for value in np.unique(annotated[annotated >= 0]):

@@ -104,7 +104,7 @@ def run(
 
 
 def _missing(weights: str | Path) -> list[str]:
-    from napari_fcn_crf.weights.formats.vgg_layers import FULLY_CONNECTED
+    from napari_fcn_crf.backbones import FULLY_CONNECTED
     from napari_fcn_crf.weights.vgg_file import open_weights
 
     with open_weights(weights) as file:

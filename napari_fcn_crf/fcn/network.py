@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
-import numpy.typing as npt
 
+from napari_fcn_crf.backbones import BACKBONES, FULLY_CONNECTED
 from napari_fcn_crf.fcn.heads.head import Plan, classifier_of, find_head, head_of, name_network
 from napari_fcn_crf.fcn.layers.initialisation import initialise
+from napari_fcn_crf.fcn.layers.plane import Plane
 from napari_fcn_crf.fcn.layers.vgg16 import IMAGENET_MEANS, preprocess
 from napari_fcn_crf.fcn.start import bundled
 from napari_fcn_crf.fcn.start.adaptation import adapt
 from napari_fcn_crf.fcn.start.scaling import scale_to_inputs
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.settings import BUNDLED, RANDOM, TrainingSettings
-from napari_fcn_crf.weights.formats.vgg_layers import FULLY_CONNECTED
-from napari_fcn_crf.weights.vgg_file import VGGFile, open_weights
-from napari_fcn_crf.weights.vgg_widths import WIDTHS
+from napari_fcn_crf.weights.vgg_file import VGGFile, files_of, open_weights
 
 
 def build_network(
     settings: TrainingSettings,
     channels: int,
     n_classes: int,
-    image: npt.NDArray[np.float32] | None = None,
+    image: Plane | None = None,
 ) -> tuple[Any, str]:
     """Build a network that maps 0-255 images to logits of the same rows and columns.
 
@@ -34,7 +33,7 @@ def build_network(
     settings : TrainingSettings
         Its architecture, backbone, weights, rates, dropout and seed are used.
     channels, n_classes : int
-    image : array of float32, shape `(rows, columns, channels)`, optional
+    image : array of float32 or MappedImage, shape `(rows, columns, channels)`, optional
         That it will be trained on, on the 0-255 scale. What a weights file does not hold is scaled
         to it, if rates are fitted.
 
@@ -60,7 +59,7 @@ def build_network(
         learnt = frozenset(bundled.bundled_layers(arrays))
         network = _assemble(settings, channels, n_classes, IMAGENET_MEANS, learnt)
         bundled.assign_bundled(network, arrays, channels)
-        return network, bundled.DESCRIPTION
+        return network, f"{BACKBONES[settings.backbone].title}, {bundled.DESCRIPTION}"
     with open_weights(settings.starting_weights) as file:
         _check_backbone(file, settings)
         learnt = frozenset(file.names)
@@ -78,6 +77,14 @@ def build_network(
         if image is not None and settings.rates == "fitted":
             scale_to_inputs(network, new, image)
         return network, file.describe() + (f"; {' and '.join(new)} random" if new else "")
+
+
+def starting_files(settings: TrainingSettings) -> list[Path]:
+    """Return the files that a network's weights come from; none if they are random."""
+    weights = settings.starting_weights
+    if weights == RANDOM:
+        return []
+    return files_of(bundled.FILE if weights == BUNDLED else weights)
 
 
 def copy_network(network: Any) -> Any:
@@ -98,7 +105,7 @@ def _assemble(
     image = keras.Input((None, None, channels), name="image")
     plan = Plan(
         preprocess(image, means),
-        WIDTHS[settings.backbone],
+        BACKBONES[settings.backbone].widths,
         n_classes,
         settings.dropout,
         settings.seed,

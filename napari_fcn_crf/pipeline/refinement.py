@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.data.growing_array import ArrayOnDisk
 from napari_fcn_crf.data.images import check_image, planes
 from napari_fcn_crf.data.intensity import IntensityMapping
-from napari_fcn_crf.data.picture import as_picture
+from napari_fcn_crf.data.lazy_intensity import image_digest, lazy_mapping
+from napari_fcn_crf.data.picture import Picture, as_picture
 from napari_fcn_crf.data.probabilities import Probabilities, check_probabilities
 from napari_fcn_crf.data.probability_scale import on_unit_scale
 from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.pipeline import blocks
 from napari_fcn_crf.progress import (
     Cancelled,
     OnProgress,
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
 OnPlane = Callable[[tuple[int, ...], Probabilities], None]
 
 
+@overload
 def refine(
     image: Any,
     probabilities: npt.ArrayLike,
@@ -43,7 +48,40 @@ def refine(
     volume_spacing: Sequence[float] | None = None,
     on_plane: OnPlane | None = None,
     axes: str | None = None,
-) -> Probabilities:
+) -> Probabilities: ...
+
+
+@overload
+def refine(
+    image: Any,
+    probabilities: npt.ArrayLike,
+    settings: CRFSettings | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+    *,
+    intensity: IntensityMapping | None = None,
+    annotated: npt.ArrayLike | None = None,
+    volume_spacing: Sequence[float] | None = None,
+    on_plane: OnPlane | None = None,
+    axes: str | None = None,
+    out: str | Path | ArrayOnDisk,
+) -> ArrayOnDisk: ...
+
+
+def refine(
+    image: Any,
+    probabilities: npt.ArrayLike,
+    settings: CRFSettings | None = None,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+    *,
+    intensity: IntensityMapping | None = None,
+    annotated: npt.ArrayLike | None = None,
+    volume_spacing: Sequence[float] | None = None,
+    on_plane: OnPlane | None = None,
+    axes: str | None = None,
+    out: str | Path | ArrayOnDisk | None = None,
+) -> Probabilities | ArrayOnDisk:
     """Return the marginals of a fully connected CRF over an image's pixels.
 
     Parameters
@@ -57,7 +95,7 @@ def refine(
     on_progress : callable, optional
         Called with a `Progress` after each mean-field iteration.
     should_stop : callable, optional
-        Asked after each iteration.
+        Asked several times a second.
     intensity : IntensityMapping, optional
         How the image is brought to the scale of 0 to 255; by default by its own range. A slice is
         refined as in its stack with the stack's.
@@ -70,11 +108,15 @@ def refine(
         Called with each plane's index and marginals `(n_classes, rows, columns)` as it is done.
     axes : str, optional
         One letter an axis of the image, such as "cyx"; it overrules what the probabilities tell.
+    out : path or array, optional
+        For images larger than memory, of dask or zarr or mapped into memory, as the probabilities
+        may be: where marginals go, block by block, see `predict`. Labels agree with those of the
+        whole in 99.99 % of the pixels. Neither for annotated pixels nor for volumes.
 
     Returns
     -------
     array of float32, shape `(n_classes, *spatial)`
-        Summing to one over the classes.
+        Summing to one over the classes; with `out`, that on disk.
 
     Raises
     ------
@@ -86,6 +128,15 @@ def refine(
     from napari_fcn_crf.crf.dense_crf import DenseCRF
 
     settings = settings or CRFSettings()
+    if out is not None:
+        if annotated is not None or volume_spacing is not None or on_plane is not None:
+            raise InputError(
+                "With out=, an image is refined plane by plane and block by block, but annotated, "
+                "volume_spacing or on_plane was given. Give none of them."
+            )
+        return _refine_in_blocks(
+            image, probabilities, axes, settings, intensity, out, on_progress, should_stop
+        )
     given, note = on_unit_scale(np.asarray(probabilities))
     on_progress = with_note(on_progress, note)
     picture = as_picture(image, axes, spatial_shape=given.shape[1:])
@@ -122,9 +173,50 @@ def refine(
     return marginals.reshape(given.shape)
 
 
+def _refine_in_blocks(
+    image: Any,
+    probabilities: Any,
+    axes: str | None,
+    settings: CRFSettings,
+    intensity: IntensityMapping | None,
+    out: str | Path | ArrayOnDisk,
+    on_progress: OnProgress | None,
+    should_stop: ShouldStop | None,
+) -> ArrayOnDisk:
+    shape = tuple(probabilities.shape)
+    picture = as_picture(image, axes, spatial_shape=shape[1:])
+    stored = {
+        index: blocks.stored_probabilities(probabilities, index, picture.spatial_shape)
+        for index in planes(picture.spatial_shape)
+    }
+    mapping = intensity or lazy_mapping(None, picture)[0]
+
+    def compute(block: blocks.Block) -> Probabilities:
+        return blocks.refine_block(
+            picture, block, stored[block.index], mapping, settings, None, should_stop
+        )
+
+    return blocks.write_blocks(
+        out,
+        shape,
+        blocks.cut(shape[1:], blocks.refinement_side_px(settings, picture.channels, shape[0])),
+        compute,
+        {
+            "settings": settings.to_dict(),
+            "low": mapping.low,
+            "high": mapping.high,
+            "image": image_digest(picture),
+            "probabilities": image_digest(Picture(probabilities, "c" + picture.spatial_axes)),
+        },
+        "Refining",
+        on_progress,
+        should_stop,
+    )
+
+
 def limit_threads(count: int) -> None:
     """Let refinements use so many threads from now on; 0 stands for as many as processors."""
-    from napari_fcn_crf.crf import threads
+    from napari_fcn_crf import threads
 
     threads.limit_threads(count)
 
@@ -165,10 +257,12 @@ def _infer(
         if on_progress is not None:
             on_progress(Progress("Refining", iteration, total))
 
+    def check() -> None:
+        if should_stop is not None and should_stop():
+            raise Cancelled
+
     on_iteration(0, iterations)
-    refined = crf.infer(
-        unary, on_iteration=on_iteration, should_stop=should_stop, clamped=annotated
-    )
+    refined = crf.infer(unary, on_iteration=on_iteration, clamped=annotated, check=check)
     if should_stop is not None and should_stop():
         raise Cancelled
     return refined

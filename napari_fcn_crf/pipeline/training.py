@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.data.annotations import IGNORE, annotated_planes, class_indices
+from napari_fcn_crf.data.annotations import IGNORE, annotated_planes, class_indices_by_strips
 from napari_fcn_crf.data.intensity import IntensityMapping
+from napari_fcn_crf.data.mapped_image import MappedImage
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model import record
 from napari_fcn_crf.model.card import ModelCard
@@ -31,11 +32,7 @@ from napari_fcn_crf.pipeline.training_input import (
     names_of_classes,
 )
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, with_note
-from napari_fcn_crf.settings import (
-    BUNDLED,
-    RANDOM,
-    TrainingSettings,
-)
+from napari_fcn_crf.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from napari_fcn_crf.fcn.tensorboard.training_log import TrainingLog
@@ -229,14 +226,10 @@ def _build(
 
 
 def _weights_hash(settings: TrainingSettings) -> dict[str, str]:
-    from napari_fcn_crf.fcn.start import bundled
-    from napari_fcn_crf.weights.formats.checkpoint import weight_files
+    from napari_fcn_crf.fcn import network
 
-    weights = settings.starting_weights
-    if weights == RANDOM:
-        return {}
-    file = bundled.FILE if weights == BUNDLED else weights
-    return {"weights_sha256": record.file_sha256(*weight_files(file))}
+    files = network.starting_files(settings)
+    return {"weights_sha256": record.file_sha256(*files)} if files else {}
 
 
 @contextmanager
@@ -286,8 +279,8 @@ def _examples(
 
     for (image, labels), intensity in zip(pairs, mappings, strict=True):
         for index in annotated_planes(labels, settings.labels):
-            indices = class_indices(
+            indices = class_indices_by_strips(
                 labels[index], class_values, settings.labels, settings.ignore_label
             )
             if (indices != IGNORE).any():
-                yield Example(intensity.apply(image[index]), indices)
+                yield Example(MappedImage(image[index], intensity), indices)

@@ -21,9 +21,10 @@ from napari_fcn_crf.data.annotation_summary import (
 from napari_fcn_crf.data.annotations import as_label_array
 from napari_fcn_crf.data.images import check_image, check_not_constant, check_size
 from napari_fcn_crf.data.intensity import IntensityMapping
-from napari_fcn_crf.data.label_doubts import DoubtfulLabelsError, label_doubt
+from napari_fcn_crf.data.label_doubts import DoubtfulLabelsError, image_values, label_doubt
 from napari_fcn_crf.data.label_statistics import LabelStatistics
 from napari_fcn_crf.data.label_values import as_label_values
+from napari_fcn_crf.data.objects import OBJECT_MODES
 from napari_fcn_crf.data.picture import as_picture, check_same_shape
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model.card import ModelCard
@@ -36,8 +37,8 @@ Pair = tuple[npt.NDArray[Any], npt.NDArray[np.integer]]
 """An image `(*spatial, channels)` and its labels `spatial`."""
 
 
-# Distinct values of an image are looked for among so many of its pixels.
-_IMAGE_SAMPLE_PX = 2**16
+# Intensities are fitted to no more values of several images together.
+_FITTED_VALUES = 2**24
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,21 @@ def check_training_input(
     return TrainingInput(pairs, counts, left_out(together, mode))
 
 
+def annotated_counts(labels: npt.NDArray[np.integer], settings: TrainingSettings) -> dict[int, int]:
+    """Return the annotated pixels of each class value of one image, in ascending order.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two classes.
+    """
+    mode, ignored = settings.labels, settings.ignore_label
+    counts = class_counts(reduce(add, statistics_of([labels], mode, ignored)), mode, ignored)
+    check_trainable(counts, mode)
+    as_label_values(counts)
+    return counts
+
+
 def _check_doubts(
     pairs: list[Pair],
     each: list[LabelStatistics],
@@ -90,19 +106,12 @@ def _check_doubts(
     settings: TrainingSettings,
 ) -> None:
     doubts = [
-        label_doubt(statistics, settings.labels, settings.ignore_label, _image_values(image))
+        label_doubt(statistics, settings.labels, settings.ignore_label, image_values(image))
         for (image, _), statistics in zip(pairs, each, strict=True)
     ]
     doubts.append(label_doubt(together, settings.labels, settings.ignore_label))
     for doubt in filter(None, doubts):
         raise DoubtfulLabelsError(doubt)
-
-
-def _image_values(image: npt.NDArray[Any]) -> int:
-    """Return how many values there are among pixels from all over an image."""
-    pixels = image.reshape(-1, image.shape[-1])
-    step = max(1, len(pixels) // _IMAGE_SAMPLE_PX)
-    return len(np.unique(pixels[::step]))
 
 
 def check_continues(
@@ -132,6 +141,13 @@ def check_continues(
                 f'The model to go on with has the {name} "{before}", but "{now}" was chosen. '
                 f'Choose "{before}", or train a new model.'
             )
+    before, now = card.training.labels, settings.labels
+    if before != now and {before, now} & set(OBJECT_MODES):
+        # Their classes have numbers that the others' labels have, too.
+        raise InputError(
+            f'The model to go on with has learnt what labels are as "{before}", but "{now}" was '
+            f'chosen. Choose "{before}", or train a new model.'
+        )
     if card.channels != channels:
         raise InputError(
             f"The model to go on with was trained on images with {card.channels} channels, but "
@@ -195,8 +211,9 @@ def fit_intensity(
     alike = [image for image in images if first.for_image(image)[0] is first]
     mapping = first
     if len(alike) > 1:
+        step = max(1, sum(image.size for image in alike) // _FITTED_VALUES)
         mapping = IntensityMapping.fit(
-            np.concatenate([image.reshape(-1, image.shape[-1]) for image in alike])
+            np.concatenate([image.reshape(-1, image.shape[-1])[::step] for image in alike])
         )
     mappings = [
         mapping if any(image is one for one in alike) else mapping.matched(image)

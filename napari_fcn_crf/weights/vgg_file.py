@@ -12,17 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.atomic_files import ZIP_ERRORS
+from napari_fcn_crf.backbones import BACKBONES, CONVOLUTIONS, FULLY_CONNECTED, VGGWidths
 from napari_fcn_crf.settings import Backbone
-from napari_fcn_crf.weights.formats import vgg_layers
+from napari_fcn_crf.weights.formats import checkpoint, vgg_layers
 from napari_fcn_crf.weights.formats.tensors import Convention, WeightsError, not_weights
-from napari_fcn_crf.weights.formats.vgg_layers import (
-    CLASSIFIER,
-    CONVOLUTIONS,
-    FULLY_CONNECTED,
-    Layers,
-)
+from napari_fcn_crf.weights.formats.vgg_layers import CLASSIFIER, Layers
 from napari_fcn_crf.weights.recognise import Found, recognise
-from napari_fcn_crf.weights.vgg_widths import WIDTHS, VGGWidths
 
 _READ_ERRORS = (
     *ZIP_ERRORS,
@@ -66,7 +61,7 @@ class VGGFile:
 
     def describe(self) -> str:
         """Return what was found as one line."""
-        title = {"vgg16": "VGG-16", "vgg16-compact": "VGG-16 compact"}[self.backbone]
+        title = BACKBONES[self.backbone].title
         fully_connected = [name for name in FULLY_CONNECTED if name in self.layers]
         found = " + ".join(filter(None, ["13 conv", ", ".join(fully_connected)]))
         left_out = f"; {CLASSIFIER} left out" if CLASSIFIER in self.layers else ""
@@ -86,7 +81,7 @@ class VGGFile:
             If the file is damaged there.
         """
         layer = self.layers[name]
-        widths = WIDTHS[self.backbone]
+        widths = BACKBONES[self.backbone].widths
         try:
             kernel, bias = layer.kernel.read(), layer.bias.read()
         except _READ_ERRORS as error:
@@ -124,6 +119,11 @@ def open_weights(path: str | Path) -> Iterator[VGGFile]:
         yield file
 
 
+def files_of(path: str | Path) -> list[Path]:
+    """Return the files that make up a weights file: a checkpoint may be several."""
+    return checkpoint.weight_files(path)
+
+
 def describe_weights(path: str | Path) -> str:
     """Return what a weights file holds as one line, without building a network.
 
@@ -147,7 +147,8 @@ def _vgg_file(path: Path, recognised: Found) -> VGGFile:
     outputs = vgg_layers.convolution_shape(
         found[CONVOLUTIONS[0]].kernel.shape, convention.layout, 1
     )
-    for backbone, widths in WIDTHS.items():
+    for backbone, variant in BACKBONES.items():
+        widths = variant.widths
         if widths.blocks[0] != outputs[-1]:
             continue
         expected = kernel_shapes(widths)

@@ -392,3 +392,35 @@ def test_large_class_ids_come_back(plate: Path) -> None:
         found = tifffile.imread(name)
         assert set(np.unique(found)) <= {2**31 + 5, 2**40}
         assert found.dtype == np.uint64
+
+
+def test_results_keep_axes_and_the_size_of_pixels(plate: Path, tiny_image: np.ndarray) -> None:
+    """Of ImageJ, OME and the resolution alike; tifffile, which is not ours, reads them back."""
+    gray = tiny_image[..., 1]
+    stack = np.stack([gray, gray[::-1]])
+    size = {"unit": "um", "spacing": 2.0, "axes": "ZYX"}
+    tifffile.imwrite("a.tif", stack, imagej=True, resolution=(5, 4), metadata=size)
+    ome = {f"PhysicalSize{axis}": value for axis, value in zip("XYZ", (0.2, 0.25, 2), strict=True)}
+    tifffile.imwrite("b.ome.tif", stack, metadata={"axes": "ZYX", **ome})
+    tifffile.imwrite("c.tif", gray, resolution=(50_000, 40_000), resolutionunit="CENTIMETER")
+    assert main(["predict", "gray.keras", "a.tif", "b.ome.tif", "c.tif", "-o", "out"]) == 0
+    for name in ("a", "b", "c"):
+        source = "b.ome.tif" if name == "b" else f"{name}.tif"
+        given = f"out/{name}_predicted_probabilities.tif"
+        assert main(["refine", source, given, "-o", "out", "--iterations", "1"]) == 0
+        for kind in ("predicted", "refined"):
+            for suffix, before in (("", ""), ("_probabilities", "C")):
+                path = Path("out", f"{name}_{kind}{suffix}.tif")
+                with tifffile.TiffFile(path) as file:
+                    assert file.series[0].axes == before + ("YX" if name == "c" else "ZYX")
+                    page = file.pages.first
+                    assert page.resolutionunit == tifffile.RESUNIT.CENTIMETER
+                    assert page.resolution == pytest.approx((50_000, 40_000))
+                picture = image_files.read_picture(path)
+                spacing = dict(zip(picture.spatial_axes, picture.place.spacing, strict=True))
+                z = {} if name == "c" else {"z": 2e-6}
+                assert spacing == pytest.approx({"y": 0.25e-6, "x": 0.2e-6, **z})
+    tifffile.imwrite("d.tif", gray)
+    assert main(["predict", "gray.keras", "d.tif", "-o", "out"]) == 0
+    with tifffile.TiffFile("out/d_predicted.tif") as file:
+        assert file.pages.first.resolutionunit == tifffile.RESUNIT.NONE

@@ -12,13 +12,13 @@ import psutil
 import pytest
 
 from napari_fcn_crf.compute.parent.child import Child
-from napari_fcn_crf.compute.parent.service import ComputeService
+from napari_fcn_crf.compute.parent.service import ComputeService, TrainingRequest
 from napari_fcn_crf.settings import ComputeSettings, TrainingSettings
 
 SHARED_MEMORY = Path("/dev/shm")
 CPU = ComputeSettings(device="cpu")
-SHORT = TrainingSettings(iterations=3)
-ENDLESS = TrainingSettings(iterations=1_000_000)
+SHORT = TrainingRequest(TrainingSettings(iterations=3))
+ENDLESS = TrainingRequest(TrainingSettings(iterations=1_000_000))
 
 PATIENCE_S = 60
 """Within which anything comes that comes at all, on a busy machine too."""

@@ -66,7 +66,7 @@ def test_another_interpreter_may_compute(
         card = service.train([image], [labels], SHORT, tmp_path / "model.keras").result()
     finally:
         service.close()
-    assert len(card.losses) == SHORT.iterations
+    assert len(card.losses) == SHORT.settings.iterations
 
 
 def test_a_package_that_the_interpreter_lacks_is_named(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,7 @@ def test_cancel_while_the_process_does_not_read(
     suspend(service.pid)
     names = dict.fromkeys(range(2000), "a long name" * 20)
     path = tmp_path / "model.keras"
-    job = service.train([image], [labels], SHORT, path, class_names=names)
+    job = service.train([image], [labels], replace(SHORT, class_names=names), path)
     wait_until(lambda: any(one.name == "fcn-crf-sending" for one in threading.enumerate()))
     assert not job.done
     job.cancel()
@@ -114,7 +115,9 @@ def test_want_of_memory_makes_tiles_smaller_even_if_it_ends_the_process(
     service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.keras"
-    service.train([image], [labels], TrainingSettings(iterations=1), path).result()
+    service.train(
+        [image], [labels], replace(SHORT, settings=TrainingSettings(iterations=1)), path
+    ).result()
     process = psutil.Process(service.pid)
     limit = process.memory_info().vms + 900 * 2**20
     process.rlimit(psutil.RLIMIT_AS, (limit, limit))
@@ -144,7 +147,7 @@ _PARENT = """
 import os, sys, time
 from pathlib import Path
 import numpy as np
-from napari_fcn_crf.compute.parent.service import ComputeService
+from napari_fcn_crf.compute.parent.service import ComputeService, TrainingRequest
 from napari_fcn_crf.settings import ComputeSettings, TrainingSettings
 
 service = ComputeService()
@@ -153,7 +156,8 @@ image = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64)
 labels = np.zeros((64, 64), int)
 labels[:9] = 1
 labels[-9:] = 2
-job = service.train([image], [labels], TrainingSettings(iterations=10**6), Path(sys.argv[1]))
+endless = TrainingRequest(TrainingSettings(iterations=10**6))
+job = service.train([image], [labels], endless, Path(sys.argv[1]))
 for progress in job.events():
     if progress.phase.startswith(sys.argv[2]):
         print(service.pid, flush=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_fcn_crf.compute.parent.service import ComputeService
+from napari_fcn_crf.compute.parent.service import ComputeService, TrainingRequest
 from napari_fcn_crf.settings import TrainingSettings
 
 # What malloc has given out: unlike resident memory it does not depend on how it came about.
@@ -37,7 +37,7 @@ def allocated_bytes(service: ComputeService) -> int:
 def test_training_again_and_again_takes_no_more_memory(
     warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:
-    path, once = tmp_path / "model.keras", TrainingSettings(iterations=1)
+    path, once = tmp_path / "model.keras", TrainingRequest(TrainingSettings(iterations=1))
 
     def rounds(count: int) -> int:
         for _ in range(count):

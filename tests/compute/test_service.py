@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from napari_fcn_crf.compute.parent.service import ComputeService
+from napari_fcn_crf.compute.parent.service import ComputeService, TrainingRequest
 from napari_fcn_crf.model.card import read_card
 from napari_fcn_crf.model.record import array_sha256
 from napari_fcn_crf.progress import Cancelled
@@ -50,10 +50,9 @@ def test_the_second_job_finds_the_process_warm(
 def test_tensorboards_file_is_written_in_the_process(
     warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:
-    log, names = tmp_path / "log", {7: "cell"}
-    job = warm_service.train(
-        [image], [labels], SHORT, tmp_path / "model.keras", class_names=names, tensorboard=log
-    )
+    log = tmp_path / "log"
+    request = replace(SHORT, class_names={7: "cell"}, tensorboard=log)
+    job = warm_service.train([image], [labels], request, tmp_path / "model.keras")
     card = job.result()
     events = EventAccumulator(str(log)).Reload()
     losses = [event.value for event in events.Scalars("cross_entropy_loss")]
@@ -224,7 +223,8 @@ def test_training_settings_cross_unchanged(
     settings = TrainingSettings(
         labels="mask", iterations=2, learning_rate=3e-5, dropout=0.25, seed=7
     )
-    card = warm_service.train([image], [labels], settings, tmp_path / "model.keras").result()
+    request = TrainingRequest(settings)
+    card = warm_service.train([image], [labels], request, tmp_path / "model.keras").result()
     assert card.training == settings
     assert card.class_values == (0, 1, 7)
 
@@ -234,9 +234,9 @@ def test_training_goes_on_from_a_file_with_names_and_previews(
 ) -> None:
     """Five steps and three, from another file, are eight; with a preview or without."""
     settings = TrainingSettings(iterations=5, validation_fraction=0.5)
-    names = {1: "dark", 7: "bright"}
+    five = TrainingRequest(settings, class_names={1: "dark", 7: "bright"}, preview=True)
     first, second, whole = (tmp_path / f"{name}.keras" for name in ("first", "second", "whole"))
-    job = warm_service.train([image], [labels], settings, first, class_names=names, preview=True)
+    job = warm_service.train([image], [labels], five, first)
     events = list(job.events())
     previews = [event for event in events if event.partial is not None]
     assert previews
@@ -246,11 +246,11 @@ def test_training_goes_on_from_a_file_with_names_and_previews(
     assert [len(iou) for iou in measured] == [2]
     assert job.result().class_names == ("dark", "bright")
 
-    three = replace(settings, iterations=3)
-    resumed = warm_service.train([image], [labels], three, second, resume_path=first).result()
+    three = TrainingRequest(replace(settings, iterations=3), resume_path=first)
+    resumed = warm_service.train([image], [labels], three, second).result()
     assert resumed.record["resumed_exactly"]
     assert resumed.class_names == ("dark", "bright")
-    eight = replace(settings, iterations=8)
+    eight = TrainingRequest(replace(settings, iterations=8))
     assert warm_service.train([image], [labels], eight, whole).result().losses == resumed.losses
     np.testing.assert_array_equal(
         warm_service.predict(second, image).result(), warm_service.predict(whole, image).result()

@@ -13,6 +13,7 @@ import tifffile
 from PIL import Image
 
 from napari_fcn_crf.data.image_files import read_picture
+from napari_fcn_crf.data.labelled_folder import PairFiles
 from napari_fcn_crf.data.picture import Picture, as_picture
 
 GENERATOR = np.random.default_rng(0)
@@ -226,6 +227,21 @@ def test_axes_are_as_the_file_says(
     np.testing.assert_array_equal(picture.array, array)
     # Nobody who is given it thinks otherwise.
     assert as_picture(picture, spatial_shape=array.shape) is picture
+
+
+def test_planes_behind_the_columns_become_the_first_axis(tmp_path: Path) -> None:
+    stack = GENERATOR.integers(0, 99, (40, 50, 7), np.uint8)
+    options = {"photometric": "minisblack", "metadata": {"axes": "YXZ"}}
+    picture = written(tmp_path, stack, **options)
+    assert picture.axes == "zyx"
+    np.testing.assert_array_equal(picture.array, stack.transpose(2, 0, 1))
+    given = read_picture(tmp_path / "a.tif", "yxt")
+    assert (given.axes, given.spatial_shape) == ("tyx", (7, 40, 50))
+    # Of the labels beside it, too.
+    tifffile.imwrite(tmp_path / "b.tif", stack % 3, **options)
+    image, labels = PairFiles(tmp_path / "a.tif", tmp_path / "b.tif").read()
+    assert labels.shape == image.spatial_shape
+    np.testing.assert_array_equal(labels, stack.transpose(2, 0, 1) % 3)
 
 
 def test_colours_of_several_channels(tmp_path: Path) -> None:

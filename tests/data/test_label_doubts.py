@@ -6,7 +6,12 @@ import numpy as np
 import pytest
 from skimage import data
 
-from napari_fcn_crf.data.label_doubts import label_doubt, outlining_void
+from napari_fcn_crf.data.label_doubts import (
+    image_values,
+    label_doubt,
+    outlining_void,
+    unknown_label,
+)
 from napari_fcn_crf.data.label_statistics import count_labels
 from tests.labels import cells, soft_mask, touching_squares, voc_mask
 
@@ -50,6 +55,9 @@ def test_an_image_as_labels(mode: str) -> None:
     doubt = label_doubt(count_labels(smooth), mode, image_values=3)
     assert doubt is not None
     assert "50 values, and the image has 3" in doubt.looks
+    doubt = label_doubt(count_labels(smooth), mode)
+    assert doubt is not None
+    assert "or as if image and labels were swapped" in doubt.looks
 
 
 def test_the_outline_of_what_nobody_knows() -> None:
@@ -62,6 +70,20 @@ def test_the_outline_of_what_nobody_knows() -> None:
     assert strokes is not None
     assert strokes.remedy == {"labels": "mask", "ignore_label": 255}
     assert label_doubt(counted, "mask", ignore_label=255) is None
+
+
+@pytest.mark.parametrize("mode", ["scribbles", "mask", "objects"])
+def test_minus_one_is_what_nobody_has_annotated(mode: str) -> None:
+    """Taken for strokes, the first class would not be one, and the rest of the image would."""
+    counted = count_labels(_strokes(2).astype(np.int32) - 1)
+    assert unknown_label(counted) == -1
+    doubt = label_doubt(counted, mode)
+    assert doubt is not None
+    assert doubt.looks.startswith("-1 is a label that other programs give")
+    expected = {"ignore_label": -1} | ({"labels": "mask"} if mode == "scribbles" else {})
+    assert doubt.remedy == expected
+    assert label_doubt(counted, "mask", ignore_label=-1) is None
+    assert unknown_label(count_labels(_strokes(3).astype(np.int32) - 3)) is None
 
 
 def _classes(n: int) -> np.ndarray:
@@ -117,3 +139,10 @@ def test_many_classes_are_asked_about() -> None:
     doubt = label_doubt(count_labels(_classes(23)), "mask")
     assert doubt is not None
     assert "22 labels" in doubt.looks
+
+
+@pytest.mark.parametrize("shape", [(40, 50), (9, 400, 500), (4000, 3), (2, 2, 300, 400)])
+def test_values_of_an_image_are_found_all_over_it(shape: tuple[int, ...]) -> None:
+    image = np.zeros(shape, np.uint16)
+    image.reshape(-1)[:] = np.arange(image.size) * 7 // image.size
+    assert image_values(image) == 7

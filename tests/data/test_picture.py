@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_fcn_crf.data.picture import Picture, as_picture, check_same_shape
+from napari_fcn_crf.data.place import Place
 
 
 @pytest.mark.parametrize(
@@ -100,3 +101,31 @@ def test_nothing_is_computed_before_pixels_are_needed() -> None:
     assert (picture.channels, picture.spatial_shape) == (2, (40, 50))
     with pytest.raises(AssertionError, match="computed"):
         picture.channels_last()
+
+
+@pytest.mark.parametrize(
+    ("axes", "after"),
+    [("yxz", "zyx"), ("xy", "yx"), ("xyzt", "ztyx"), ("ycxz", "zcyx"), ("yxzc", "zyxc")],
+)
+def test_rows_and_columns_become_the_last(axes: str, after: str) -> None:
+    array = np.arange(np.prod(range(3, 3 + len(axes)))).reshape(range(3, 3 + len(axes)))
+    spatial = axes.replace("c", "")
+    sizes = [1.0 + at for at in range(len(spatial))]
+    picture = Picture(array, axes, place=Place(np.diag([*sizes, 1.0]), ("meter",) * len(spatial)))
+    last = picture.rows_and_columns_last()
+    assert last.axes == after
+    np.testing.assert_array_equal(last.array, array.transpose([axes.index(one) for one in after]))
+    before = dict(zip(spatial, sizes, strict=True))
+    assert dict(zip(last.spatial_axes, last.place.spacing, strict=True)) == before
+    assert last.rows_and_columns_last() is last
+
+
+@pytest.mark.parametrize(
+    ("axes", "remedy"), [("yxz", r"2, 0, 1\), and axes='zyx'"), ("xzy", "zyx")]
+)
+def test_planes_behind_rows_and_columns_are_refused_of_arrays(axes: str, remedy: str) -> None:
+    """The network would take rows of the first plane for planes."""
+    with pytest.raises(ValueError, match=remedy):
+        as_picture(np.zeros((40, 50, 60)), axes)
+    with pytest.raises(ValueError, match="y before x"):
+        as_picture(Picture(np.zeros((40, 50, 60)), "zyx"), axes)

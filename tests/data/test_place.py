@@ -36,11 +36,16 @@ def test_a_small_rotation_shows_at_the_far_corner() -> None:
     assert one.distance_px(two, (2000, 2000)) > 1
 
 
-def test_other_units_are_refused_unless_one_has_none_and_numbers_are_alike() -> None:
+def test_without_a_unit_the_same_numbers_are_the_same_place() -> None:
     one, two = Place(NANO, ("meter",) * 2), Place(NANO, ("pixel",) * 2)
     assert one.distance_px(two, (9, 9)) == pytest.approx(0, abs=1e-9)
-    with pytest.raises(ValueError, match="meter against pixel"):
-        one.distance_px(Place(2 * NANO, ("pixel",) * 2), (9, 9))
+    assert one.distance_px(Place(2 * NANO, ("pixel",) * 2), (9, 9)) == pytest.approx(8)
+    # The numbers that were given, not those in metres.
+    in_nanometers = Place(NANO, ("meter",) * 2, (1e-9, 1e-9))
+    bare = Place(np.diag([4.0, 4.0, 1.0]), ("pixel",) * 2)
+    for pair in ((in_nanometers, bare), (bare, in_nanometers)):
+        assert pair[0].distance_px(pair[1], (9, 9)) == pytest.approx(0, abs=1e-9)
+    assert one.distance_px(bare, (9, 9)) > 1e6
     with pytest.raises(ValueError, match="meter against second"):
         one.distance_px(Place(NANO, ("second",) * 2), (9, 9))
 
@@ -58,3 +63,5 @@ def test_spacing_and_parts() -> None:
     assert place.last(2).spacing == pytest.approx((0.2, 0.3))
     assert place.without(0).spacing == pytest.approx((0.2, 0.3))
     assert place.without(1).spacing == pytest.approx((1.0, 0.3))
+    said = Place(place.matrix, place.units, (1.0, 1e-3, 1e-6))
+    assert (said.last(2).said_in, said.without(1).said_in) == ((1e-3, 1e-6), (1.0, 1e-6))

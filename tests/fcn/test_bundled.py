@@ -8,12 +8,12 @@ import keras
 import numpy as np
 import pytest
 
+from napari_fcn_crf.backbones import CONVOLUTIONS
 from napari_fcn_crf.fcn.heads.head import heads
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.fcn.start import bundled
 from napari_fcn_crf.model.record import file_sha256
 from napari_fcn_crf.settings import Architecture, TrainingSettings
-from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
 
 LIMIT_BYTES = 8 * 10**6
 

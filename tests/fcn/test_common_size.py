@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_fcn_crf.data.annotations import IGNORE
-from napari_fcn_crf.fcn.batches.common_size import to_common_size
 from napari_fcn_crf.fcn.batches.example import Example
+from napari_fcn_crf.fcn.batches.patches import around_strokes
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.fcn.training.fit import fit
 from napari_fcn_crf.settings import Architecture, TrainingMode, TrainingSettings
@@ -21,17 +21,18 @@ def example(rows: int, columns: int) -> Example:
 
 def test_examples_keep_their_pixels_and_annotation() -> None:
     given = [example(40, 90), example(70, 35)]
-    for before, after in zip(given, to_common_size(given, square=False), strict=True):
-        assert after.image.shape == (96, 96, 3)
-        inside = after.indices != IGNORE
-        np.testing.assert_array_equal(after.image[inside], before.image.reshape(-1, 3))
-        np.testing.assert_array_equal(after.indices[inside], before.indices.ravel())
+    for before, after in zip(given, around_strokes(given, 160, one_size=True), strict=True):
+        assert len(after) == 1
+        assert after.is_whole
+        assert after.pixels(0).shape == (96, 96, 3)
+        inside = after.indices[0] != IGNORE
+        np.testing.assert_array_equal(after.pixels(0)[inside], before.image[:, :].reshape(-1, 3))
+        np.testing.assert_array_equal(after.indices[0][inside], before.indices.ravel())
 
 
 def test_one_size_is_left_alone() -> None:
-    given = [example(33, 40), example(64, 50)]
-    assert to_common_size(given, square=False) is given
-    assert to_common_size([example(40, 90)], square=True)[0].image.shape == (96, 96, 3)
+    sizes = [patches.size for patches in around_strokes([example(33, 40), example(90, 50)], 160)]
+    assert sizes == [(64, 64), (96, 64)]
 
 
 @pytest.mark.parametrize("architecture", get_args(Architecture))

@@ -10,17 +10,23 @@ import numpy.typing as npt
 import pytest
 
 from napari_fcn_crf.data.annotations import IGNORE
-from napari_fcn_crf.fcn.hypercolumns import standardisation
+from napari_fcn_crf.fcn.batches.example import Example
+from napari_fcn_crf.fcn.batches.patches import whole
 from napari_fcn_crf.fcn.hypercolumns.joined_levels import NORMALISATION, SCORE
+from napari_fcn_crf.fcn.linear import moments as moments_module
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.fcn.training.last_layer import (
-    logistic_regression,
     needs_last_layer,
     solve_last_layer,
 )
 from napari_fcn_crf.pipeline import models, prediction, training
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import TrainingSettings
+
+
+def no_report(done: int, total: int) -> None:
+    pass
+
 
 SETTINGS = TrainingSettings(architecture="hypercolumn", weights="random", iterations=2)
 
@@ -52,7 +58,7 @@ def test_the_last_layer_is_solved_once() -> None:
     image[:, 25:] += 120
     indices = np.full((40, 50), IGNORE, np.int32)
     indices[5:30, 3:20], indices[5:30, 30:45] = 0, 1
-    solve_last_layer(network, [image], [indices], np.ones(2), seed=0)
+    solve_last_layer(network, [whole(Example(image, indices))], np.ones(2), 0, no_report)
     assert not needs_last_layer(network)
     padded = np.pad(image, ((12, 12), (7, 7), (0, 0)), mode="reflect")
     logits = network.predict_on_batch(padded[np.newaxis])[0, 12:-12, 7:-7]
@@ -65,9 +71,9 @@ def test_the_last_layer_is_solved_once() -> None:
 
 
 def test_moments_are_added_up_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standardisation, "_ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(moments_module, "_ROWS_AT_ONCE", 7)
     values = np.random.default_rng(0).normal(100, 1, (5, 9, 3)).astype(np.float32)
-    moments = standardisation.Moments(3)
+    moments = moments_module.Moments(3)
     moments.add(values[:2])
     moments.add(values[2:])
     np.testing.assert_allclose(moments.mean, values.mean(axis=(0, 1), dtype=np.float64))
@@ -80,52 +86,20 @@ def test_solving_stops_before_the_next_image() -> None:
     indices = np.tile(np.array([0, 1], np.int32), (32, 16))
     asked = []
 
-    def should_stop() -> bool:
-        asked.append(True)
-        return len(asked) == 2
+    def report(done: int, total: int) -> None:
+        asked.append((done, total))
+        if done:
+            raise Cancelled
 
     with pytest.raises(Cancelled):
-        solve_last_layer(network, [image] * 3, [indices] * 3, np.ones(2), 0, should_stop)
-    assert len(asked) == 2
+        solve_last_layer(network, [whole(Example(image, indices))] * 3, np.ones(2), 0, report)
+    assert asked == [(0, 3), (1, 3)]
     assert needs_last_layer(network)
 
 
 def test_a_fcn_has_no_last_layer_to_solve() -> None:
     network, _ = build_network(TrainingSettings(architecture="fcn32s", weights="random"), 3, 2)
     assert not needs_last_layer(network)
-
-
-@pytest.fixture(scope="module")
-def samples() -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    rng = np.random.default_rng(0)
-    classes = rng.integers(0, 3, 300)
-    return rng.normal(size=(3, 5))[classes] + rng.normal(size=(300, 5)), classes
-
-
-def test_logistic_regression_is_at_its_minimum(
-    samples: tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]],
-) -> None:
-    features, classes = samples
-    kernel, bias = logistic_regression(features, classes, np.ones(300), 3, penalty=0.01)
-    scores = features @ kernel + bias
-    probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
-    residual = (probabilities - np.eye(3)[classes]) / 300
-    np.testing.assert_allclose(features.T @ residual + 0.01 * kernel, 0, atol=1e-4)
-    np.testing.assert_allclose(residual.sum(axis=0), 0, atol=1e-4)
-
-
-def test_a_pixel_that_counts_twice_is_two_pixels(
-    samples: tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]],
-) -> None:
-    features, classes = samples
-    weights = np.ones(300)
-    weights[:100] = 2
-    weighted, _ = logistic_regression(features, classes, weights, 3)
-    twice = np.concatenate([features, features[:100]])
-    repeated, _ = logistic_regression(
-        twice, np.concatenate([classes, classes[:100]]), np.ones(400), 3
-    )
-    np.testing.assert_allclose(weighted, repeated, atol=5e-2 * np.abs(repeated).max())
 
 
 def test_a_hypercolumn_model_is_saved_and_loaded(

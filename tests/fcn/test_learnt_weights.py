@@ -13,9 +13,10 @@ import pytest
 import napari_fcn_crf as nfc
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.example import Example
+from napari_fcn_crf.fcn.batches.patches import whole
 from napari_fcn_crf.fcn.hypercolumns.level_scores import STANDARD
+from napari_fcn_crf.fcn.layers.activations import activations
 from napari_fcn_crf.fcn.network import build_network, copy_network
-from napari_fcn_crf.fcn.start.scaling import activations
 from napari_fcn_crf.fcn.training import frozen_features, learning_rates
 from napari_fcn_crf.fcn.training.fit import fit
 from napari_fcn_crf.fcn.training.frozen_features import make_feed
@@ -109,9 +110,10 @@ def test_a_level_that_the_file_lacks_is_left_out(loud: Path, tmp_path: Path) -> 
 def test_levels_are_standardised_and_their_scores_solved(loud: Path, strokes: Example) -> None:
     network, _ = build_network(TrainingSettings(weights=loud), 3, 2)
     # Two images of different brightness: means and deviations are those of both together.
-    other = strokes.image[::-1] * 0.5
-    images, indices = [strokes.image, other], [strokes.indices, strokes.indices[::-1]]
-    solve_last_layer(network, images, indices, np.ones(2), seed=0)
+    first = np.asarray(strokes.image)
+    images, indices = [first, first[::-1] * 0.5], [strokes.indices, strokes.indices[::-1]]
+    seen = [whole(Example(*pair)) for pair in zip(images, indices, strict=True)]
+    solve_last_layer(network, seen, np.ones(2), 0, lambda done, total: None)
     for level in ("conv1", "conv3", "conv5"):
         layer = network.get_layer(f"{level}{STANDARD}")
         values = [

@@ -8,8 +8,10 @@ import keras
 import numpy as np
 import pytest
 
+from napari_fcn_crf.backbones import CONVOLUTIONS
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.example import Example, views
+from napari_fcn_crf.fcn.batches.patches import whole
 from napari_fcn_crf.fcn.hypercolumns.bilinear_taps import Taps
 from napari_fcn_crf.fcn.hypercolumns.levels import upsample_bilinear
 from napari_fcn_crf.fcn.layers.frozen_boundary import freeze_backbone, frozen_boundary
@@ -19,15 +21,13 @@ from napari_fcn_crf.fcn.training.fit import fit
 from napari_fcn_crf.fcn.training.frozen_features import QuickFeed, make_feed
 from napari_fcn_crf.fcn.training.pixel_features import PixelFeed
 from napari_fcn_crf.fcn.training.quick_or_full import resolve_mode
-from napari_fcn_crf.fcn.training.samples import preparation
 from napari_fcn_crf.fcn.training.watch import TrainingWatch
 from napari_fcn_crf.fcn.training.whole_images import FullFeed
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import Architecture, TrainingSettings
-from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
 
 ARCHITECTURES = get_args(Architecture)
-EVEN = preparation(np.ones(2), "mean")
+EVEN: tuple[Any, Any] = np.ones(2), "mean"
 
 
 def strokes(rows: int = 64, columns: int = 60) -> Example:
@@ -107,11 +107,11 @@ def test_pixels_have_the_features_of_the_whole_image() -> None:
     network = random_network(settings)
     freeze_backbone(network, True)
     example = strokes()
-    pixels = PixelFeed(network, [example], EVEN, no_report)
-    whole = QuickFeed(network, [example], EVEN, no_report)
+    pixels = PixelFeed(network, [whole(example)], *EVEN, no_report)
+    dense_feed = QuickFeed(network, [whole(example)], *EVEN, no_report)
     inputs, classes, _ = pixels.batch(0, 1)
     logits = np.asarray(pixels.trainer.predict_on_batch(inputs))[0, :, 0]
-    dense = np.asarray(whole.trainer.predict_on_batch(whole.batch(0, 1)[0]))[0]
+    dense = np.asarray(dense_feed.trainer.predict_on_batch(dense_feed.batch(0, 1)[0]))[0]
     padded = np.pad(example.indices, ((0, 0), (2, 2)), constant_values=IGNORE)
     np.testing.assert_allclose(logits, dense[padded != IGNORE], atol=1e-4)
     np.testing.assert_array_equal(np.ravel(classes), padded[padded != IGNORE])
@@ -176,11 +176,11 @@ def test_views_are_the_eight_flips_and_turns() -> None:
     example = strokes(8, 6)
     found = list(views(example))
     assert found[0] is example
-    assert len({view.image.tobytes() for view in found}) == 8
+    assert len({np.asarray(view.image).tobytes() for view in found}) == 8
     for view in found:
         marked = view.indices == 1
-        assert sorted(view.image[marked].ravel()) == sorted(
-            example.image[example.indices == 1].ravel()
+        assert sorted(np.asarray(view.image)[marked].ravel()) == sorted(
+            np.asarray(example.image)[example.indices == 1].ravel()
         )
 
 
@@ -205,7 +205,7 @@ def test_whole_images_and_features_agree_on_what_is_held_out() -> None:
     held_out = np.full((64, 60), IGNORE, np.int32)
     held_out[20:30, 10:50] = 1
     both = Example(example.image, example.indices, held_out)
-    full = FullFeed(network, [both], EVEN).predict_held_out()
-    cached = QuickFeed(network, [both], EVEN, no_report).predict_held_out()
+    full = FullFeed(network, [whole(both)], *EVEN).predict_held_out()
+    cached = QuickFeed(network, [whole(both)], *EVEN, no_report).predict_held_out()
     assert len(full) == 400
     np.testing.assert_array_equal(full, cached)

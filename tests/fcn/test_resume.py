@@ -182,6 +182,8 @@ def test_what_differs_from_the_model_is_named(pairs: Any) -> None:
     first = nfc.train(images, labels, one)
     third = labels[0].copy()
     third[0, :5] = 9
+    with pytest.raises(ValueError, match='what labels are as "scribbles", but "objects" was'):
+        nfc.train(images, labels, replace(one, labels="objects"), resume=first)
     with pytest.raises(ValueError, match="knows the labels 2, 5, but there are also 9"):
         nfc.train(images[0], third, one, resume=first)
     with pytest.raises(ValueError, match="with 3 channels, but these have 1"):

@@ -165,3 +165,21 @@ def test_the_pace_follows_what_frames_took():
         pace.took(pixels, 1000)
     assert pace.coarser(pixels) == 4
     assert pace.coarser(pixels // 64) == 1
+
+
+def test_a_refinement_can_be_ended_while_its_lattices_are_built() -> None:
+    generator = np.random.default_rng(0)
+    image = generator.integers(0, 255, (600, 600, 3), dtype=np.uint8)
+    probabilities = generator.dirichlet((1, 1), (600, 600)).transpose(2, 0, 1)
+    asked, told = 0, []
+
+    def should_stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 20
+
+    with pytest.raises(Cancelled):
+        refine(image, probabilities, SETTINGS, told.append, should_stop)
+    # Before the first iteration, it is done at once: nothing is finished first.
+    assert [progress.current for progress in told] == [0]
+    assert 20 < asked < 25

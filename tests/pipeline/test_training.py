@@ -132,7 +132,7 @@ def test_previews_are_few_and_leave_the_training_alone(
 def test_large_planes_have_no_preview(halves: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from napari_fcn_crf.fcn.training import preview
 
-    monkeypatch.setattr(preview, "LARGEST_PX", 64 * 64 - 1)
+    monkeypatch.setattr(preview, "LARGEST_SHOWN_PX", 64 * 64 - 1)
     shown: list[np.ndarray] = []
     nfc.train(*halves, replace(FCN32S, iterations=1), on_preview=shown.append)
     assert shown == []

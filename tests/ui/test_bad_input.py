@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_fcn_crf.settings import CRFSettings, TrainingSettings
+from napari_fcn_crf.compute.parent.service import TrainingRequest
+from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui.actions import network_actions, refine_actions
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions
 from napari_fcn_crf.ui.steps.refine import RefineStep
@@ -39,7 +40,7 @@ def test_no_layers(viewer, panel, session):
     assert not button.isEnabled()
     assert button.toolTip() == "Open an image first."
     with pytest.raises(ValueError, match="An image layer is needed"):
-        network_actions.train(session, TrainingSettings())
+        network_actions.train(session, TrainingRequest())
     with pytest.raises(ValueError, match="An image layer is needed"):
         network_actions.predict(session)
     with pytest.raises(ValueError, match="An image layer is needed"):

@@ -12,7 +12,7 @@ from napari_fcn_crf.ui.actions.refine_actions import go_to_most_uncertain, refin
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
 from napari_fcn_crf.ui.sections.picture_choice import PictureChoice
 from napari_fcn_crf.ui.steps.annotate import AnnotateStep
-from napari_fcn_crf.ui.viewer import layers
+from napari_fcn_crf.ui.viewer import result_layers
 from napari_fcn_crf.ui.viewer.camera import camera_of
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place, picture_of
 from tests.ui.conftest import wait_until_idle
@@ -35,7 +35,7 @@ def predicted(viewer, session, image, probabilities=None):
     """Choose an image, and give it a prediction."""
     shape = picture_of(image).spatial_shape
     session.selection.choose_image(image)
-    layer = layers.add_probabilities(
+    layer = result_layers.add_probabilities(
         viewer, image, unsure(*shape) if probabilities is None else probabilities, CARD
     )
     session.selection.choose_sources((layer,))
@@ -135,6 +135,19 @@ def test_a_volumes_spacing_is_in_its_units(viewer, session) -> None:
         ({"scale": (4e-9, 4e-9)}, {"scale": (4e-9, 4e-9), "translate": (1e-11, 0)}, True),
         ({"scale": (200, 200), "units": "nm"}, {"scale": (0.2, 0.2), "units": "um"}, True),
         ({"scale": (0.2, 0.2), "units": "um"}, {"scale": (0.2, 0.2), "units": "nm"}, False),
+        ({"scale": (0.2, 0.2), "units": "um"}, {"scale": (0.2, 0.2)}, True),
+        ({"scale": (0.2, 0.2)}, {"scale": (0.2, 0.2), "units": "um"}, True),
+        ({"scale": (0.2, 0.2), "units": "um"}, {}, False),
+        ({"scale": (1, 1), "units": "inch"}, {"scale": (25.4, 25.4), "units": "mm"}, True),
+        (
+            {"translate": (1000, 0), "units": "nm"},
+            {"scale": (1e-3, 1e-3), "translate": (1, 0), "units": "um"},
+            True,
+        ),
+        ({"shear": [0.3]}, {"shear": [0.3]}, True),
+        ({"shear": [0.3]}, {}, False),
+        ({"scale": (-1, 1)}, {"scale": (-1, 1)}, True),
+        ({"scale": (-1, 1)}, {}, False),
         ({"scale": (2, 2)}, {"scale": (2, 2), "rotate": 90}, False),
         ({}, {"affine": np.diag([1, 1.2, 1])}, False),
     ],
@@ -229,19 +242,6 @@ def test_an_axis_can_be_taken_for_channels(viewer, session, panel, qtbot) -> Non
     assert labels.data.shape == (60, 80)
     assert tuple(labels.scale) == (0.5, 0.5)
     check_same_place(picture, labels)
-
-
-def test_channels_between_other_axes_are_refused(viewer, session, panel, qtbot, notes) -> None:
-    """napari would lay the labels' planes on the channels, and strokes would go astray."""
-    image = viewer.add_image(noise(3, 2, 60, 80), axis_labels=("z", "c", "y", "x"), name="cells")
-    session.selection.choose_image(image)
-    qtbot.wait(100)
-    panel.steps[AnnotateStep].new_labels_button.click()
-    assert session.selection.annotation is None
-    assert "'cells' has its channels on axis 1" in notes()[0]
-    with pytest.raises(ValueError, match="one layer a channel"):
-        session.selection.picture()
-    assert "one layer a channel" in panel.findChild(PictureChoice).text.text()
 
 
 def test_what_a_layer_says_of_its_axes_is_believed(viewer) -> None:

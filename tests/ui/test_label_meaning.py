@@ -4,35 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
 
 from napari_fcn_crf.ui.steps.annotate import AnnotateStep
 from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
 from napari_fcn_crf.ui.steps.train import TrainStep
-from napari_fcn_crf.ui.viewer.camera import camera_of
 from tests.labels import cells, shown, soft_mask, touching_squares, voc_mask
 from tests.ui.conftest import click, wait_until_idle
-
-
-def _stroke(viewer, qtbot, start, end):
-    """Drag the mouse over the canvas, from a pixel of the image to another."""
-    qt_viewer = viewer.window._qt_viewer
-    native = qt_viewer.canvas.native
-    camera = camera_of(viewer)
-    height, width = native.height(), native.width()
-
-    def place(pixel):
-        offset = (np.array(pixel) - np.array(camera.center[-2:])) * camera.zoom
-        return QPoint(round(width / 2 + offset[1]), round(height / 2 + offset[0]))
-
-    button = Qt.MouseButton.LeftButton
-    qtbot.mouseMove(native, place(start))
-    qtbot.mousePress(native, button, pos=place(start))
-    for part in np.linspace(0, 1, 8):
-        qtbot.mouseMove(native, place(np.array(start) * (1 - part) + np.array(end) * part))
-        qtbot.wait(10)
-    qtbot.mouseRelease(native, button, pos=place(end))
+from tests.ui.mouse import drag
 
 
 def test_new_labels_are_for_strokes(viewer, panel, session, qtbot, two_squares):
@@ -47,12 +26,12 @@ def test_new_labels_are_for_strokes(viewer, panel, session, qtbot, two_squares):
     qtbot.waitUntil(lambda: "labels are empty" in annotate.verdict.text())
     assert annotate.scribbles_button.isChecked()
 
-    _stroke(viewer, qtbot, (30, 20), (30, 40))
+    drag(viewer, qtbot, (30, 20), (30, 40))
     qtbot.waitUntil(lambda: (labels.data == 1).sum() > 30)
     qtbot.waitUntil(lambda: "only label 1 was found" in annotate.verdict.text())
     assert "Paint a few strokes with a second label" in annotate.verdict.text()
     labels.selected_label = 2
-    _stroke(viewer, qtbot, (6, 8), (6, 50))
+    drag(viewer, qtbot, (6, 8), (6, 50))
     qtbot.waitUntil(lambda: annotate.verdict.text().startswith("Ready: 2 classes"))
     assert session.selection.label_mode == "scribbles"
 
@@ -65,7 +44,7 @@ def test_new_labels_are_for_strokes(viewer, panel, session, qtbot, two_squares):
     assert card.record["class_pixels"] == painted
 
 
-def test_a_large_stroke_in_an_empty_layer_is_a_stroke(viewer, panel, session, qtbot, two_squares):
+def test_a_large_stroke_in_an_empty_layer_is_adrag(viewer, panel, session, qtbot, two_squares):
     """A layer of napari's own, which nobody noted is for strokes."""
     viewer.add_image(two_squares[0])
     labels = viewer.add_labels(np.zeros((64, 64), np.uint8), name="mine")

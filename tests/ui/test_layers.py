@@ -9,7 +9,7 @@ from napari.layers import Image
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.settings import TrainingSettings
-from napari_fcn_crf.ui.viewer import layers
+from napari_fcn_crf.ui.viewer import layers, result_layers
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place, picture_of
 from napari_fcn_crf.ui.viewer.ownership import METADATA_KEY, Made, earlier_results
 
@@ -39,11 +39,11 @@ def image(viewer, two_squares) -> Image:
 def _add_refined(viewer, image, value):
     earlier = earlier_results(viewer, image, "refined")
     made = Made.of(np.full((64, 64), value), earlier)
-    return layers.add_refined(viewer, image, made, None, {})
+    return result_layers.add_refined(viewer, image, made, None, {})
 
 
 def _add_probabilities(viewer, image, value=0.5):
-    return layers.add_probabilities(viewer, image, np.full((2, 64, 64), value), CARD)
+    return result_layers.add_probabilities(viewer, image, np.full((2, 64, 64), value), CARD)
 
 
 def test_results_lie_where_their_image_lies(viewer, image):
@@ -65,7 +65,7 @@ def test_order_above_the_image(viewer, image):
     _add_probabilities(viewer, image)
     _add_refined(viewer, image, 7)
     names = [layer.name for layer in viewer.layers]
-    assert names == ["squares", "squares probabilities", "strokes", "squares refined"]
+    assert names == ["squares", "squares probabilities", "squares refined", "strokes"]
 
 
 def test_a_new_result_replaces_the_old_one(viewer, image):
@@ -98,7 +98,7 @@ def test_a_stroke_while_the_next_result_is_computed_stays(viewer, image):
     first = _add_refined(viewer, image, 3)
     made = Made.of(np.full((64, 64), 7), earlier_results(viewer, image, "refined"))
     first.paint((10, 10), 7)
-    assert layers.add_refined(viewer, image, made, None, {}) is not first
+    assert result_layers.add_refined(viewer, image, made, None, {}) is not first
     assert first.data[10, 10] == 7
 
 

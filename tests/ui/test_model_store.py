@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from napari_fcn_crf.compute.parent.service import TrainingRequest
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.model.card import ModelCard, optimizer_path
 from napari_fcn_crf.settings import TrainingSettings
@@ -53,7 +54,7 @@ def test_a_training_that_is_refused_deletes_no_model(viewer, session, qtbot, two
     end = threading.Event()
     session.runner.run("predict", "Predicting", lambda _: end.wait(60), end.set, lambda _: None)
     with pytest.raises(ValueError, match="Predicting is still running"):
-        network_actions.train(session, TrainingSettings())
+        network_actions.train(session, TrainingRequest())
     assert read_by_other_work.exists()
     end.set()
     wait_until_idle(qtbot, session)

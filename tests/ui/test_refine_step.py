@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from napari.layers import Image
 from napari.utils.colormaps import CyclicLabelColormap
 from napari.utils.key_bindings import coerce_keybinding
 
@@ -23,7 +22,7 @@ from napari_fcn_crf.ui.actions import network_actions, refine_actions
 from napari_fcn_crf.ui.actions.refinement_input import RefinementInput
 from napari_fcn_crf.ui.panels import RefinePanel
 from napari_fcn_crf.ui.steps.refine import RefineStep
-from napari_fcn_crf.ui.viewer import layers, preview_layers
+from napari_fcn_crf.ui.viewer import preview_layers, result_layers
 from napari_fcn_crf.ui.viewer.camera import camera_of
 from tests.ui.conftest import click, wait_until_idle
 
@@ -48,7 +47,7 @@ def step(viewer, session, two_squares, qtbot, monkeypatch, tmp_path) -> RefineSt
     inside[20:52, 12:44] = 0.8  # the square, but four pixels off
     probabilities = np.stack([1 - inside, inside])
     session.selection.choose_sources(
-        (layers.add_probabilities(viewer, layer, probabilities, CARD),)
+        (result_layers.add_probabilities(viewer, layer, probabilities, CARD),)
     )
     panel = RefinePanel(viewer)
     viewer.window.add_dock_widget(panel, name="Refine (CRF)")
@@ -238,8 +237,8 @@ def test_one_slice_is_refined_as_in_its_stack(step, viewer, session, qtbot, two_
     # And so is its preview.
     with qtbot.waitSignal(step.preview.shown, timeout=60_000):
         step.preview_box.setChecked(True)
-    qtbot.waitUntil(lambda: viewer.layers["stack preview"].data.shape == (64, 64))
-    np.testing.assert_array_equal(viewer.layers["stack preview"].data, whole[0])
+    qtbot.waitUntil(lambda: viewer.layers["stack preview"].data.shape == (1, 64, 64))
+    np.testing.assert_array_equal(viewer.layers["stack preview"].data[0], whole[0])
     # What differs if each slice had a mapping of its own.
     alone = refinement.refine(planes[0], source.data[:, 0], step.controls.settings())
     assert (alone.argmax(axis=0) + 1 != whole[0]).mean() > 0.01
@@ -325,12 +324,13 @@ def test_the_live_preview_and_that_of_a_training_are_two(step, viewer, qtbot):
     with qtbot.waitSignal(step.preview.shown, timeout=120_000):
         step.preview_box.setChecked(True)
     live = viewer.layers["squares preview"]
-    for value in (0.25, 0.75):
-        given = np.full((2, *live.data.shape), value, np.float32)
-        preview_layers.show_prediction_preview(viewer, viewer.layers["squares"], given)
+    colours = viewer.layers["strokes"].colormap
+    for value in (3, 7):
+        given = np.full(live.data.shape, value, np.uint8)
+        preview_layers.show_prediction_preview(viewer, viewer.layers["squares"], given, colours, ())
     (training,) = (layer for layer in viewer.layers if layer.name == "squares preview [1]")
-    assert isinstance(training, Image)
-    assert (training.data == 0.75).all()
+    assert (training.data == 7).all()
+    assert tuple(training.get_color(7)) == tuple(viewer.layers["strokes"].get_color(7))
     preview_layers.remove_preview(viewer)
     assert training not in viewer.layers
     assert live in viewer.layers

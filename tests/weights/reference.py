@@ -9,10 +9,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.backbones import BACKBONES, CONVOLUTIONS
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.settings import Backbone, TrainingSettings
-from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
-from napari_fcn_crf.weights.vgg_widths import WIDTHS
 
 Weights = dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]
 
@@ -32,12 +31,12 @@ class Reference:
     @property
     def rows(self) -> int:
         """Rows and columns of pool5 in the published classifier."""
-        return WIDTHS[self.backbone].fc6_kernel
+        return BACKBONES[self.backbone].widths.fc6_kernel
 
 
 def random_reference(backbone: Backbone, seed: int = 0) -> Reference:
     """Return random weights that keep the activations' size from layer to layer."""
-    widths = WIDTHS[backbone]
+    widths = BACKBONES[backbone].widths
     generator = np.random.default_rng(seed)
 
     def layer(*shape: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:

@@ -16,9 +16,9 @@ import pytest
 import safetensors.numpy
 
 import napari_fcn_crf as nfc
+from napari_fcn_crf.backbones import CONVOLUTIONS
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.settings import TrainingSettings
-from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
 from napari_fcn_crf.weights.vgg_file import describe_weights, open_weights
 from tests.weights.reference import (
     Reference,

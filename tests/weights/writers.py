@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
-from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
+from napari_fcn_crf.backbones import CONVOLUTIONS
 from tests.weights.reference import Reference
 
 SLIM_MEANS = np.array([123.68, 116.78, 103.94], np.float32)

@@ -24,10 +24,10 @@ from napari_fcn_crf.compute.child import backend
 from napari_fcn_crf.compute.environment import BACKEND_TITLES
 from napari_fcn_crf.compute.previews import PreviewWriter
 from napari_fcn_crf.compute.shared import Packed, SharedMemoryFullError, attached, create_block
-from napari_fcn_crf.data.intensity import IntensityChoice
+from napari_fcn_crf.compute.training_request import TrainingRequest
 from napari_fcn_crf.input_error import InputError, InputTypeError
 from napari_fcn_crf.progress import Cancelled, Progress
-from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
+from napari_fcn_crf.settings import IntensityChoice, PredictionSettings, TrainingSettings
 
 _OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
 
@@ -98,18 +98,16 @@ def train(
     task: Any,
     images: Packed,
     labels: Packed,
-    settings: dict[str, Any],
+    request: dict[str, Any],
     model_path: str,
-    class_names: list[tuple[int, str]],
-    resume_path: str | None,
-    tensorboard: str | None,
     preview_names: list[str],
 ) -> dict[str, Any]:
     """Train a model, writing it to `model_path` as it gets better."""
     global _previews
     from napari_fcn_crf.pipeline import training
 
-    resume = None if resume_path is None else _load_to_resume(task, resume_path)
+    asked = TrainingRequest.from_dict(request)
+    resume = None if asked.resume_path is None else _load_to_resume(task, str(asked.resume_path))
     _model_cache.clear()
     latest = Progress("Training")
     report_step = _reporter(task)
@@ -130,14 +128,14 @@ def train(
         model = training.train(
             stack.enter_context(attached(images)),
             stack.enter_context(attached(labels)),
-            TrainingSettings.from_dict(settings),
+            asked.settings,
             on_progress=report,
             should_stop=_stopper(task),
             checkpoint_path=Path(model_path),
-            class_names=dict(class_names),
+            class_names=asked.class_names,
             resume=resume,
             on_preview=_previews if preview_names else None,
-            tensorboard=tensorboard,
+            tensorboard=asked.tensorboard,
         )
     if model.optimizer is not None and model.optimizer.nbytes > _KEPT_STATE_BYTES:
         model = replace(model, optimizer=None)  # its file has it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,13 +21,21 @@ from napari_fcn_crf.compute.parent.child import Child
 from napari_fcn_crf.compute.parent.job import Job
 from napari_fcn_crf.compute.previews import read_progress
 from napari_fcn_crf.compute.shared import SharedArrays
+from napari_fcn_crf.compute.training_request import TrainingRequest
 from napari_fcn_crf.data.images import check_image
-from napari_fcn_crf.data.intensity import IntensityChoice
 from napari_fcn_crf.model.card import ModelCard, optimizer_path, read_card
 from napari_fcn_crf.progress import Cancelled, Progress
-from napari_fcn_crf.settings import ComputeSettings, PredictionSettings, TrainingSettings
+from napari_fcn_crf.settings import ComputeSettings, IntensityChoice, PredictionSettings
 
-__all__ = ["ChildEndedError", "ComputeError", "ComputeService", "Device", "DeviceTest", "Job"]
+__all__ = [
+    "ChildEndedError",
+    "ComputeError",
+    "ComputeService",
+    "Device",
+    "DeviceTest",
+    "Job",
+    "TrainingRequest",
+]
 
 T = TypeVar("T")
 _JOIN_S = 1.5
@@ -73,20 +81,15 @@ class ComputeService:
         self,
         images: list[npt.NDArray[Any]],
         labels: list[npt.NDArray[Any]],
-        settings: TrainingSettings,
+        request: TrainingRequest,
         model_path: Path,
-        *,
-        class_names: Mapping[int, str] | None = None,
-        resume_path: Path | None = None,
-        preview: bool = False,
-        tensorboard: Path | None = None,
     ) -> Job[ModelCard]:
         """Start training; the model is in `model_path` when the job is over, and now and then
         before that.
 
-        A cancelled job has the model learnt so far as its result, if there is one. Arguments are
-        as those of `napari_fcn_crf.train`; `resume_path` is the file of the model to go on with,
-        which may be `model_path`. With `preview`, some of the job's events have as their `partial`
+        A cancelled job has the model learnt so far as its result, if there is one. Images and
+        labels are as those of `napari_fcn_crf.train`; the model to go on with may be the one in
+        `model_path`. If a preview is asked for, some of the job's events have as their `partial`
         the probabilities `(n_classes, rows, columns)` of the first annotated plane.
 
         Raises
@@ -95,8 +98,7 @@ class ComputeService:
             If another job is still running.
         """
         path = Path(model_path).absolute()
-        resume_from = None if resume_path is None else str(Path(resume_path).absolute())
-        log_folder = None if tensorboard is None else str(Path(tensorboard).absolute())
+        asked = request.to_dict()
 
         def work(job: Job[ModelCard]) -> ModelCard:
             if not path.parent.is_dir():
@@ -106,18 +108,16 @@ class ComputeService:
                 )
             before = _identity(path)
             with SharedArrays(_raise_if_cancelled(job)) as shared:
-                request = {
+                preview_names = [shared.reserve(), shared.reserve()] if request.preview else []
+                arguments = {
                     "images": shared.share([_shareable(image) for image in images]),
                     "labels": shared.share([_shareable(label) for label in labels]),
-                    "settings": settings.to_dict(),
+                    "request": asked,
                     "model_path": str(path),
-                    "class_names": list((class_names or {}).items()),
-                    "resume_path": resume_from,
-                    "tensorboard": log_folder,
-                    "preview_names": [shared.reserve(), shared.reserve()] if preview else [],
+                    "preview_names": preview_names,
                 }
                 try:
-                    self._call(job, "train", request, lambda info: read_progress(info, shared))
+                    self._call(job, "train", arguments, lambda info: read_progress(info, shared))
                 except (Cancelled, ChildEndedError) as error:
                     remove_unfinished(path)
                     remove_unfinished(optimizer_path(path))

@@ -68,10 +68,58 @@ class Region:
         return slice(*self.rows, self.step), slice(*self.columns, self.step)
 
 
-class RegionRefiner:
+class RegionLattices:
     """The CRF of one plane's visible region; lattices are kept until region or sigmas change.
 
     Those of two regions are, such as of one that is sampled coarsely now and then.
+
+    Parameters
+    ----------
+    image : array of float32, shape `(rows, columns, channels)`
+        On the 0-255 scale.
+    """
+
+    def __init__(self, image: npt.NDArray[np.float32]) -> None:
+        self._image = image
+        self._kept: dict[Region, DenseCRF] = {}
+
+    def marginals(
+        self,
+        region: Region,
+        settings: CRFSettings,
+        probabilities: npt.NDArray[np.float32],
+        annotated: npt.NDArray[np.integer] | None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Return the marginals `(n_classes, rows, columns)` of the region's pixels.
+
+        Parameters
+        ----------
+        region : Region
+        settings : CRFSettings
+            Radii are in pixels of the image; a sampled region gets them in its own.
+        probabilities : array of float32, shape `(n_classes, rows, columns)`
+            Of the sampled region.
+        annotated : array of int, shape `(rows, columns)`, optional
+            Class index of its pixels that stay; negative where they are free.
+        should_stop : callable, optional
+            Asked between iterations; true returns what there is.
+        """
+        sampled = replace(
+            settings,
+            gaussian_sigma_px=settings.gaussian_sigma_px / region.step,
+            bilateral_sigma_px=settings.bilateral_sigma_px / region.step,
+        )
+        crf = self._kept.pop(region, None)
+        if crf is None:
+            crf = DenseCRF(self._image[region.slices], sampled)
+        # The last one used is the last one to go.
+        self._kept = dict([*self._kept.items(), (region, crf)][-_KEPT_REGIONS:])
+        return crf.infer(probabilities, sampled, should_stop=should_stop, clamped=annotated)
+
+
+class RegionRefiner:
+    """The same for probabilities that stay as they are.
 
     Parameters
     ----------
@@ -88,44 +136,28 @@ class RegionRefiner:
         probabilities: npt.NDArray[np.float32],
         annotated: npt.NDArray[np.integer] | None,
     ) -> None:
-        self._image = image
+        self._lattices = RegionLattices(image)
         self._probabilities = probabilities
         self._annotated = annotated
-        self._kept: dict[Region, DenseCRF] = {}
 
     def refine(
         self, region: Region, settings: CRFSettings, should_stop: Callable[[], bool] | None = None
     ) -> npt.NDArray[np.intp]:
         """Return the most probable class of the region's pixels after the CRF.
 
-        Parameters
-        ----------
-        region : Region
-        settings : CRFSettings
-            Radii are in pixels of the image; a sampled region gets them in its own.
-        should_stop : callable, optional
-            Asked between iterations; true returns what there is.
+        Parameters are those of `RegionLattices.marginals`.
 
         Returns
         -------
         array of int, shape of the sampled region
         """
-        sampled = replace(
-            settings,
-            gaussian_sigma_px=settings.gaussian_sigma_px / region.step,
-            bilateral_sigma_px=settings.bilateral_sigma_px / region.step,
-        )
         rows, columns = region.slices
-        crf = self._kept.pop(region, None)
-        if crf is None:
-            crf = DenseCRF(self._image[rows, columns], sampled)
-        # The last one used is the last one to go.
-        self._kept = dict([*self._kept.items(), (region, crf)][-_KEPT_REGIONS:])
-        marginals = crf.infer(
+        marginals = self._lattices.marginals(
+            region,
+            settings,
             self._probabilities[:, rows, columns],
-            sampled,
-            should_stop=should_stop,
-            clamped=None if self._annotated is None else self._annotated[rows, columns],
+            None if self._annotated is None else self._annotated[rows, columns],
+            should_stop,
         )
         chosen: npt.NDArray[np.intp] = marginals.argmax(axis=0)
         return chosen

@@ -42,12 +42,23 @@ def read(path: Path, file: Any, as_labels: bool) -> Picture | None:
     return None
 
 
-def _png(path: Path, n_frames: int) -> Picture | None:
+def is_deep_colour_png(path: Path) -> bool:
+    """Return whether a PNG file has 16 bits and more than gray, which Pillow cuts to 8."""
+    bits, colour = _png_header(path)[2:]
+    return bits == 16 and colour != _PNG_GRAY
+
+
+def _png_header(path: Path) -> tuple[int, int, int, int]:
+    """Return width, height, bits and kind of colour."""
     with path.open("rb") as file:
-        header = file.read(26)
-    width, height, bits, colour = struct.unpack(">IIBB", header[16:26])
-    if bits != 16 or colour == _PNG_GRAY:
+        width, height, bits, colour = struct.unpack(">IIBB", file.read(26)[16:])
+    return width, height, bits, colour
+
+
+def _png(path: Path, n_frames: int) -> Picture | None:
+    if not is_deep_colour_png(path):
         return None
+    width, height, _, _ = _png_header(path)
     import imagecodecs
 
     check_size(path, 8 * width * height * n_frames, copies=2)

@@ -16,8 +16,11 @@ from napari_fcn_crf.data.reading.raster import DECODING, Raster, ToldError, unre
 from napari_fcn_crf.quoting import quoted
 
 _LOSSLESS = ("PNG", "BMP", "GIF", "PPM")
-_FORMATS = (*_LOSSLESS, "JPEG", "WEBP", "JPEG2000")
+FORMATS = (*_LOSSLESS, "JPEG", "WEBP", "JPEG2000")
 """Pillow has others that start programs or read other files."""
+
+FILM_FORMATS = ("GIF", "PNG", "WEBP")
+"""Those whose further pictures are frames of an animation."""
 
 _ORIENTATION = 274
 
@@ -37,7 +40,7 @@ def read_picture_file(path: Path, purpose: str) -> Raster:
         with PieceReader(path) as content, warnings.catch_warnings():
             # Of many pixels, which are counted below, and of notes that are damaged.
             warnings.simplefilter("ignore")
-            with Image.open(content, formats=_FORMATS) as file:
+            with Image.open(content, formats=FORMATS) as file:
                 return _read(path, content, file, as_labels)
     except ToldError:
         raise
@@ -57,7 +60,7 @@ def _read(path: Path, content: PieceReader, file: Any, as_labels: bool) -> Raste
             f"Labels must be exact, but {quoted(path.name)} is a {file.format}, which changes "
             "values. Save them as PNG or TIFF."
         )
-    is_film = file.format in ("GIF", "PNG", "WEBP")
+    is_film = file.format in FILM_FORMATS
     n_frames = getattr(file, "n_frames", 1)
     # Pillow keeps four bytes of a pixel, whatever the file has.
     check_size(path, 4 * file.width * file.height * (n_frames if is_film else 1), copies=2)
@@ -72,7 +75,7 @@ def _read(path: Path, content: PieceReader, file: Any, as_labels: bool) -> Raste
             f"Labels must be exact, but {quoted(path.name)} is an animation, whose frames keep no "
             "numbers. Save them as a TIFF stack."
         )
-    orientation = _orientation(file)
+    orientation = orientation_of_picture(file)
     deep = deep_pictures.read(path, file, as_labels)
     if deep is not None:
         array, alpha = deep
@@ -115,7 +118,8 @@ def _pixels(file: Any, as_labels: bool) -> tuple[npt.NDArray[Any], bool]:
     )
 
 
-def _orientation(file: Any) -> int:
+def orientation_of_picture(file: Any) -> int:
+    """Return by which turn or flip of EXIF a picture would stand upright; 1 is none."""
     try:
         value = file.getexif().get(_ORIENTATION, 1)
     except DECODING:

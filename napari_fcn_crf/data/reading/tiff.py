@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from napari_fcn_crf.data.reading.tiff_directory import check_directory
 from napari_fcn_crf.quoting import quoted
 
 Purpose = Literal["an image", "a label image", "a probability image"]
+Found = TypeVar("Found")
 
 _MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PLANAR, _RGB = 2, 2
@@ -43,6 +45,17 @@ def read_tiff(path: Path, purpose: Purpose) -> Raster:
     ValueError
         If it cannot be read; the message names the file.
     """
+    return with_tiff(path, purpose, lambda file: _read(path, file, purpose))
+
+
+def with_tiff(path: Path, purpose: Purpose, look: Callable[[Any], Found]) -> Found:
+    """Return what a function finds in a TIFF file that is looked at, no more than it may hold.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read; the message names the file.
+    """
     import tifffile
 
     # Those two would read other files of their folder, of whatever name.
@@ -56,9 +69,9 @@ def read_tiff(path: Path, purpose: Purpose) -> Raster:
                 description = outer_description(path, file.ome_metadata or "")
                 check_ome(path, description or file.ome_metadata or "")
             if description is None:
-                return _read(path, file, purpose)
+                return look(file)
         with tifffile.TiffFile(path, omexml=description, **alone) as file:
-            return _read(path, file, purpose)
+            return look(file)
     except ToldError:
         raise
     except ImportError as error:
@@ -69,7 +82,7 @@ def read_tiff(path: Path, purpose: Purpose) -> Raster:
 
 
 def _read(path: Path, file: Any, purpose: Purpose) -> Raster:
-    series, notes = _largest(file.series)
+    series, notes = largest(file.series)
     page = series.keyframe
     _check_decoder(path, page)
     check_pages(path, series.pages, series.nbytes)
@@ -106,24 +119,24 @@ def _read(path: Path, file: Any, purpose: Purpose) -> Raster:
         guessed=guessed,
         alpha=alpha,
         spacing=_spacing(file, series, page),
-        orientation=_orientation(page),
+        orientation=orientation_of(page),
         notes=tuple(notes),
         metadata=dict((file.shaped_metadata or ({},))[0]),
     )
 
 
-def _largest(all_series: list[Any]) -> tuple[Any, list[str]]:
+def largest(all_series: list[Any]) -> tuple[Any, list[str]]:
     """Return the image with the most pixels, and what to say of the others."""
     images = [one for one in all_series if one.keyframe.photometric != _TRANSPARENCY_MASK]
     images = images or all_series
-    largest = max(images, key=lambda one: one.size)
+    found = max(images, key=lambda one: one.size)
     notes = []
     if len(images) > 1:
-        number = images.index(largest) + 1
-        alike = sum(one.size == largest.size for one in images)
+        number = images.index(found) + 1
+        alike = sum(one.size == found.size for one in images)
         which = "the largest" if alike == 1 else "the first of the largest"
         notes.append(f"it holds {len(images)} images, of which number {number} is read, {which}")
-    return largest, notes
+    return found, notes
 
 
 def _is_three_planes(page: Any, axes: str) -> bool:
@@ -131,7 +144,8 @@ def _is_three_planes(page: Any, axes: str) -> bool:
     return page.planarconfig == _PLANAR and page.photometric == _RGB and "S" in axes
 
 
-def _orientation(page: Any) -> int:
+def orientation_of(page: Any) -> int:
+    """Return by which turn or flip a page would stand upright; 1 is none."""
     value = page.tags.valueof(_ORIENTATION, default=1)
     return int(value) if value in range(1, 9) else 1
 
@@ -142,7 +156,8 @@ def _spacing(file: Any, series: Any, page: Any) -> tiff_spacing.Spacing:
         return tiff_spacing.ome_spacing(file.ome_metadata or "", number)
     if file.is_imagej:
         return tiff_spacing.imagej_spacing(file.imagej_metadata or {}, page)
-    return tiff_spacing.resolution_spacing(page)
+    noted = tiff_spacing.noted_spacing((file.shaped_metadata or ({},))[0])
+    return {**tiff_spacing.resolution_spacing(page), **noted}
 
 
 def _check_decoder(path: Path, page: Any) -> None:

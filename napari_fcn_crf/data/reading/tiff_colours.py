@@ -83,16 +83,39 @@ def inverted(array: Array, page: Any) -> Array:
 
 def without_transparency(array: Array, axes: str, page: Any) -> tuple[Array, bool]:
     """Return an image without what is said to be transparency, or whether the last channel is."""
-    extra = [int(one) for one in page.extrasamples]
-    if "S" not in axes or not any(one in _ALPHAS for one in extra):
-        return array, False
-    at = axes.index("S")
-    count = array.shape[at]
-    first = count - len(extra)
-    alphas = [first + index for index, one in enumerate(extra) if one in _ALPHAS]
-    if alphas == [count - 1] and count > 1:
+    if last_is_transparency(axes, array.shape, page):
         return array, True
-    return np.delete(array, [alpha for alpha in alphas if alpha >= 0], axis=at), False
+    alphas = _alphas(axes, array.shape, page)
+    return (np.delete(array, alphas, axis=axes.index("S")) if alphas else array), False
+
+
+def last_is_transparency(axes: str, shape: tuple[int, ...], page: Any) -> bool:
+    """Return whether a page says that its last sample, and no other, is transparency."""
+    count = shape[axes.index("S")] if "S" in axes else 0
+    return count > 1 and _alphas(axes, shape, page) == [count - 1]
+
+
+def _alphas(axes: str, shape: tuple[int, ...], page: Any) -> list[int]:
+    """Return which samples are said to be transparency."""
+    if "S" not in axes:
+        return []
+    extra = [int(one) for one in page.extrasamples]
+    first = shape[axes.index("S")] - len(extra)
+    alphas = [first + index for index, one in enumerate(extra) if one in _ALPHAS]
+    return [alpha for alpha in alphas if alpha >= 0]
+
+
+def stored_as(page: Any, dtype: np.dtype[Any]) -> str:
+    """Return what a page's numbers are, if they are not how bright it looks; else nothing."""
+    is_count = dtype.kind in "bu"
+    if page.photometric == _MINISWHITE and is_count:
+        return "gray of which 0 is white"
+    if page.photometric == _PALETTE and is_count and _palette(page) is not None:
+        return "numbers of a palette"
+    if page.photometric == _YCBCR and page.compression not in (_OLD_JPEG, _JPEG):
+        return "luminance and chroma (YCbCr)"
+    names = {_INKS: "inks (CMYK)", _CIELAB: "CIE L*a*b* colours", _ICCLAB: "CIE L*a*b* colours"}
+    return names.get(page.photometric, "")
 
 
 def is_scale_of_intensities(page: Any) -> bool:

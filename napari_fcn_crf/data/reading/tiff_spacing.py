@@ -33,6 +33,9 @@ _SECONDS = {
 _RESOLUTION_UNITS = {2: 0.0254, 3: 1e-2, 4: 1e-3, 5: 1e-6}
 """TIFF's and DNG's; 1 is none."""
 
+PIXEL_SIZE = "pixel_size"
+"""Where this package notes sizes, in metres and seconds, by axis."""
+
 _SCREENS_DPI = (72, 96)
 """What programs write that know nothing of the pixels' size."""
 
@@ -80,6 +83,21 @@ def resolution_spacing(page: Any) -> Spacing:
         return {}
     return _known(
         {"x": _scaled(columns, meters, "meter"), "y": _scaled(rows, meters, "meter")},
+    )
+
+
+def noted_spacing(metadata: Mapping[str, Any]) -> Spacing:
+    """Return the sizes that this package has noted in what it has written."""
+    noted = metadata.get(PIXEL_SIZE)
+    if not isinstance(noted, dict):
+        return {}
+    pairs = {axis: one for axis, one in noted.items() if isinstance(one, list) and len(one) == 2}
+    return _known(
+        {
+            axis: _scaled(size, 1.0, unit)
+            for axis, (size, unit) in pairs.items()
+            if unit in ("meter", "second")
+        }
     )
 
 

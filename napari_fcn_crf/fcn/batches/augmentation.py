@@ -31,29 +31,29 @@ class Augmentation:
         ]
 
     def __call__(
-        self, image: npt.NDArray[np.float32], indices: npt.NDArray[np.int32], step: int
+        self, images: npt.NDArray[np.float32], indices: npt.NDArray[np.int32], step: int
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
-        """Return an image and its class indices as they are shown at a step.
+        """Return images and their class indices as they are shown at a step.
 
         Parameters
         ----------
-        image : array of float32, shape `(rows, columns, channels)`
+        images : array of float32, shape `(n_images, rows, columns, channels)`
             On the 0-255 scale.
-        indices : array of int32, shape `(rows, columns)`
+        indices : array of int32, shape `(n_images, rows, columns)`
             Class index of each pixel, or `IGNORE`.
         step : int
         """
         batch = {
-            "images": image[np.newaxis],
-            "segmentation_masks": (indices - IGNORE)[np.newaxis, ..., np.newaxis],
+            "images": images,
+            "segmentation_masks": (indices - IGNORE)[..., np.newaxis],
         }
         for number, layer in enumerate(self._layers):
             # Not the layer's own count of calls, so that a resumed training goes on the same way.
             layer.generator.state.assign([self._seed + number, step])
             batch = layer(batch, training=True)
-        turned = keras.ops.convert_to_numpy(batch["images"])[0].astype(np.float32)
-        mask = keras.ops.convert_to_numpy(batch["segmentation_masks"])[0, ..., 0]
+        turned = keras.ops.convert_to_numpy(batch["images"]).astype(np.float32)
+        mask = keras.ops.convert_to_numpy(batch["segmentation_masks"])[..., 0]
         turned_indices = np.rint(mask).astype(np.int32) + np.int32(IGNORE)
         if (turned_indices == IGNORE).all():
-            return image, indices
+            return images, indices
         return turned, turned_indices

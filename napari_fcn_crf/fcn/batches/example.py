@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.data.mapped_image import MappedImage
+from napari_fcn_crf.fcn.layers.plane import Plane
+
 
 @dataclass(frozen=True)
 class Example:
@@ -15,7 +18,7 @@ class Example:
 
     Parameters
     ----------
-    image : array of float32, shape `(rows, columns, channels)`
+    image : array of float32 or MappedImage, shape `(rows, columns, channels)`
         On the 0-255 scale.
     indices : array of int32, shape `(rows, columns)`
         Class index of each pixel, or `IGNORE`.
@@ -23,7 +26,7 @@ class Example:
         The same, of pixels that nothing is learnt from.
     """
 
-    image: npt.NDArray[np.float32]
+    image: Plane
     indices: npt.NDArray[np.int32]
     held_out: npt.NDArray[np.int32] | None = None
 
@@ -38,8 +41,13 @@ def views(example: Example) -> Iterator[Example]:
             if not (turned_over or quarter_turns):
                 yield example
                 continue
-            image, indices = (
-                np.rot90(array[::-1] if turned_over else array, quarter_turns)
-                for array in (example.image, example.indices)
+            image, indices = example.image, example.indices
+            turned: Plane
+            if isinstance(image, MappedImage):
+                turned = image.turned(quarter_turns, over=turned_over)
+            else:
+                array = np.asarray(image)
+                turned = np.rot90(array[::-1] if turned_over else array, quarter_turns)
+            yield Example(
+                turned, np.rot90(indices[::-1] if turned_over else indices, quarter_turns)
             )
-            yield Example(np.ascontiguousarray(image), np.ascontiguousarray(indices))

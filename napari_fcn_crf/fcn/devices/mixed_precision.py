@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import keras
 
+from napari_fcn_crf.backbones import CONVOLUTIONS
 from napari_fcn_crf.fcn.devices.gpus import has_gpu
-from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
 
 Policy = Literal["float32", "mixed_bfloat16"]
 

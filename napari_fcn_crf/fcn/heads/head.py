@@ -12,9 +12,9 @@ from importlib import import_module
 from typing import Any, get_args
 
 from napari_fcn_crf import settings
+from napari_fcn_crf.backbones import VGGWidths
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
-from napari_fcn_crf.weights.vgg_widths import VGGWidths
 
 Network = Any
 """A `keras.Model`."""
@@ -56,19 +56,23 @@ class Classifier:
     layers : list of keras.layers.Conv2D
         1x1 convolutions whose sum the logits are. They start as zeros.
     features : callable
-        Takes the network, images, where each is annotated, and what tells whether to stop.
-        Standardises the network's features and returns those of the annotated pixels, side by side
-        for all layers.
+        Takes the network, patches of images, where these are annotated, and what is told how many
+        are done. Standardises the network's features and returns those of the annotated pixels,
+        side by side for all layers.
     logits : tensor
         Before they are sharpened, if a layer does that.
     sharpness : float
         Factor of the solution, where no layer sharpens.
+    normalisation : keras.layers.BatchNormalization, optional
+        Of features that are not negative and of which every pixel has its own, in front of the only
+        layer. They can be kept, and scored again and again without the network.
     """
 
     layers: list[Any]
     features: Callable[..., Any]
     logits: Any
     sharpness: float = 1.0
+    normalisation: Any = None
 
 
 @dataclass(frozen=True)

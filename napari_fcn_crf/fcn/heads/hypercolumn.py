@@ -33,13 +33,20 @@ def build(plan: Plan) -> Any:
 
 def classifier(network: Any) -> Classifier:
     """Return the scores of the joined levels, or those of each level."""
-    from napari_fcn_crf.fcn.hypercolumns.joined_levels import SCORE, column_features
+    from napari_fcn_crf.fcn.hypercolumns.joined_levels import (
+        NORMALISATION,
+        SCORE,
+        column_features,
+    )
     from napari_fcn_crf.fcn.hypercolumns.level_scores import SHARPEN, level_features
     from napari_fcn_crf.fcn.hypercolumns.levels import SHARPNESS, summed_levels
 
     layers = {layer.name: layer for layer in network.layers}
     if SCORE in layers:
-        return Classifier([layers[SCORE]], column_features, network.output, SHARPNESS)
+        normalisation = layers[NORMALISATION]
+        return Classifier(
+            [layers[SCORE]], column_features, network.output, SHARPNESS, normalisation
+        )
     scores = [layer for layer, _ in summed_levels(network)]
     return Classifier(scores, level_features, layers[SHARPEN].input)
 

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from napari_fcn_crf.backbones import VGGWidths
+from napari_fcn_crf.fcn.batches.patches import Patches
 from napari_fcn_crf.fcn.hypercolumns.levels import (
     PENALTY,
     SUM,
@@ -18,13 +20,11 @@ from napari_fcn_crf.fcn.hypercolumns.levels import (
 from napari_fcn_crf.fcn.hypercolumns.standardisation import (
     Floats,
     Masks,
-    Moments,
+    Report,
     activations_of,
     standardise,
 )
-from napari_fcn_crf.fcn.layers.padding import crop
-from napari_fcn_crf.progress import ShouldStop
-from napari_fcn_crf.weights.vgg_widths import VGGWidths
+from napari_fcn_crf.fcn.linear.moments import Moments
 
 RECTIFIER = "hyper_relu"
 NORMALISATION = "hyper_norm"
@@ -93,14 +93,15 @@ def join_levels(levels: dict[str, tuple[Any, int]]) -> Any:
 
 
 def column_features(
-    network: Any, images: list[Floats], chosen: Masks, should_stop: ShouldStop | None
+    network: Any, all_patches: list[Patches], chosen: Masks, report: Report
 ) -> Floats:
     """Set the normalisation of the joined levels and return chosen pixels after it."""
     normalisation = network.get_layer(NORMALISATION)
     moments, features = Moments(normalisation.input.shape[-1]), []
-    extracted = activations_of(network, [normalisation.input], images, should_stop)
-    for (padded,), where in zip(extracted, chosen, strict=True):
-        column = crop(padded, where.shape)
-        moments.add(column)
-        features.append(column[where])
+    where = {id(patches): mask for patches, mask in zip(all_patches, chosen, strict=True)}
+    for patches, patch, (column,) in activations_of(
+        network, [normalisation.input], all_patches, report
+    ):
+        moments.add(column[patches.typical_within(patch)])
+        features.append(column[where[id(patches)][patch]])
     return standardise(normalisation, moments, np.concatenate(features))

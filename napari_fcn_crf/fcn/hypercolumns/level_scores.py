@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from napari_fcn_crf.backbones import VGGWidths
+from napari_fcn_crf.fcn.batches.patches import Patches
 from napari_fcn_crf.fcn.hypercolumns.bilinear_taps import Taps
 from napari_fcn_crf.fcn.hypercolumns.levels import (
     PENALTY,
@@ -20,17 +22,14 @@ from napari_fcn_crf.fcn.hypercolumns.levels import (
     upsample_bilinear,
 )
 from napari_fcn_crf.fcn.hypercolumns.standardisation import (
-    FLOOR,
     Floats,
     Masks,
-    Moments,
+    Report,
     activations_of,
     set_statistics,
     standardise,
 )
-from napari_fcn_crf.fcn.layers.padding import pad_constant
-from napari_fcn_crf.progress import ShouldStop
-from napari_fcn_crf.weights.vgg_widths import VGGWidths
+from napari_fcn_crf.fcn.linear.moments import FLOOR, Moments
 
 SHARPEN = "hyper_sharpen"
 
@@ -79,7 +78,7 @@ def level_scores(
 
 
 def level_features(
-    network: Any, images: list[Floats], chosen: Masks, should_stop: ShouldStop | None
+    network: Any, all_patches: list[Patches], chosen: Masks, report: Report
 ) -> Floats:
     """Set both normalisations of each level and return the levels of chosen pixels, joined."""
     levels = summed_levels(network)
@@ -89,9 +88,9 @@ def level_features(
 
     sizes = [Moments(layer.input.shape[-1]) for layer in loudness]
     inputs = [layer.input for layer in loudness]
-    for values in activations_of(network, inputs, images, should_stop):
-        for size, value in zip(sizes, values, strict=True):
-            size.add(np.abs(value))
+    for patches, patch, values in activations_of(network, inputs, all_patches, report):
+        for size, value, (_, stride) in zip(sizes, values, levels, strict=True):
+            size.add(np.abs(value[_on_grid(patches.typical(patch), stride)]))
     for layer, size in zip(loudness, sizes, strict=True):
         silent = FLOOR * size.mean.mean()
         set_statistics(layer, np.zeros_like(size.mean), np.square(size.mean + silent))
@@ -99,11 +98,11 @@ def level_features(
     moments = [Moments(layer.input.shape[-1]) for layer in standard]
     features: list[list[Floats]] = [[] for _ in names]
     inputs = [layer.input for layer in standard]
-    extracted = activations_of(network, inputs, images, should_stop)
-    for values, where in zip(extracted, chosen, strict=True):
-        rows, columns = np.nonzero(pad_constant(where, False))
+    where = {id(patches): mask for patches, mask in zip(all_patches, chosen, strict=True)}
+    for patches, patch, values in activations_of(network, inputs, all_patches, report):
+        rows, columns = np.nonzero(where[id(patches)][patch])
         for index, (value, (_, stride)) in enumerate(zip(values, levels, strict=True)):
-            moments[index].add(value)
+            moments[index].add(value[_on_grid(patches.typical(patch), stride)])
             taps = Taps.at(rows, columns, value.shape[:2], stride)
             features[index].append(taps.apply(value))
     joined = [
@@ -111,6 +110,11 @@ def level_features(
         for layer, moment, parts in zip(standard, moments, features, strict=True)
     ]
     return np.concatenate(joined, axis=1)
+
+
+def _on_grid(part: tuple[slice, slice], stride: int) -> tuple[slice, slice]:
+    rows, columns = (slice(along.start // stride, along.stop // stride) for along in part)
+    return rows, columns
 
 
 def _score(features: Any, n_classes: int, n_levels: int, name: str) -> Any:

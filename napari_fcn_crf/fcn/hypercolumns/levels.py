@@ -6,10 +6,10 @@ from typing import Any
 
 import keras
 
+from napari_fcn_crf.backbones import VGGWidths
 from napari_fcn_crf.fcn.layers.frozen_boundary import as_list
 from napari_fcn_crf.fcn.layers.initialisation import INPUT_SPREAD
 from napari_fcn_crf.fcn.layers.vgg16 import vgg16_classifier, vgg16_features
-from napari_fcn_crf.weights.vgg_widths import VGGWidths
 
 UNITS = 96
 """Filters that all levels are projected to."""

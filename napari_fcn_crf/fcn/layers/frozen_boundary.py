@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
+from napari_fcn_crf.backbones import CONVOLUTIONS
 
 
 def freeze_backbone(network: Any, frozen: bool) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.fcn.layers.plane import Plane
+
 STRIDE_PX = 32
 """What five poolings divide rows and columns by."""
 
@@ -23,6 +25,31 @@ def stride_padding(
 def pad_image(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return an image `(rows, columns, channels)` padded by reflection to multiples of 32."""
     return np.pad(image, (*stride_padding(image.shape[:2]), (0, 0)), mode="reflect")
+
+
+def padded_window(
+    image: Plane, before: tuple[int, int], corner: tuple[int, int], size: tuple[int, int]
+) -> npt.NDArray[np.float32]:
+    """Return a window of an image that is continued by reflection.
+
+    Parameters
+    ----------
+    image : array of float32 or MappedImage, shape `(rows, columns, channels)`
+    before : tuple of int
+        Rows and columns that it is continued by in front.
+    corner : tuple of int
+        First row and column of the window in what is continued.
+    size : tuple of int
+        Rows and columns of the window.
+    """
+    cuts, margins = [], []
+    for first, side, length, ahead in zip(corner, size, image.shape, before, strict=False):
+        start, stop = first - ahead, first - ahead + side
+        cuts.append(slice(max(start, 0), min(stop, length)))
+        margins.append((max(-start, 0), max(stop - length, 0)))
+    rows, columns = cuts
+    cut = image[rows, columns]
+    return np.pad(cut, (*margins, (0, 0)), mode="reflect") if np.any(margins) else cut
 
 
 def pad_constant(plane: npt.NDArray[Any], value: float) -> npt.NDArray[Any]:

@@ -69,3 +69,11 @@ def upsample(logits: Any, factor: int, name: str, *, trainable: bool = False) ->
     # Not an initializer: the kernel's values would be written out in the model's JSON.
     layer.set_weights([bilinear_kernel(factor, n_classes)])
     return enlarged
+
+
+def is_traced_for_one_size(network: Any) -> bool:
+    """Return whether a network has layers that TensorFlow cannot trace for sizes it does not know.
+
+    From the second size on, TensorFlow traces for any; Keras' UpSampling2D refuses that.
+    """
+    return any(isinstance(layer, keras.layers.UpSampling2D) for layer in network.layers)

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from napari_fcn_crf.weights.vgg_widths import VGGWidths
+from napari_fcn_crf.backbones import VGGWidths
 
 IMAGENET_MEANS = (123.68, 116.779, 103.939)
 """Mean red, green and blue of ImageNet on the 0-255 scale."""

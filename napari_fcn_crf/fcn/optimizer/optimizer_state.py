@@ -17,8 +17,7 @@ from napari_fcn_crf.fcn.optimizer import recording_adam
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model.card import ModelCard, optimizer_path
 from napari_fcn_crf.quoting import quoted
-from napari_fcn_crf.weights.formats.npz import read_npy_header
-from napari_fcn_crf.zip_files import open_zip
+from napari_fcn_crf.zip_files import open_zip, read_npy_header
 
 _LEARNING_RATE = "learning_rate"
 

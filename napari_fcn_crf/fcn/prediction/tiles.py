@@ -10,16 +10,24 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.fcn.batches.common_size import is_traced_for_one_size
-from napari_fcn_crf.fcn.layers.padding import STRIDE_PX, crop, pad_image
+from napari_fcn_crf.fcn.layers.padding import (
+    STRIDE_PX,
+    padded_window,
+    stride_padding,
+)
+from napari_fcn_crf.fcn.layers.plane import Plane
+from napari_fcn_crf.fcn.layers.upsampling import is_traced_for_one_size
 from napari_fcn_crf.fcn.prediction.receptive_field import receptive_field_px
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
 from napari_fcn_crf.settings import PredictionSettings
 
+LARGEST_SHOWN_PX = 2_000_000
+"""Larger planes are not predicted while a network learns."""
+
 
 def predict_plane(
     network: Any,
-    image: npt.NDArray[np.float32],
+    image: Plane,
     settings: PredictionSettings,
     *,
     on_progress: OnProgress | None = None,
@@ -30,8 +38,8 @@ def predict_plane(
     Parameters
     ----------
     network : keras.Model
-    image : array of float32, shape `(rows, columns, channels)`
-        On the 0-255 scale.
+    image : array of float32 or MappedImage, shape `(rows, columns, channels)`
+        On the 0-255 scale; one tile of it is looked at at a time.
     settings : PredictionSettings
     on_progress : callable, optional
         Called after each tile.
@@ -48,31 +56,71 @@ def predict_plane(
     Cancelled
         If `should_stop` turned true.
     """
-    padded = pad_image(image)
-    rows, columns = padded.shape[:2]
+    probabilities = np.empty((network.output_shape[-1], *image.shape[:2]), np.float32)
     margin = tile_margin(network, settings.tile_px)
+    for logits, place in values_by_tile(
+        network, image, settings.tile_px, margin, on_progress, should_stop
+    ):
+        rows, columns = place
+        probabilities[:, rows, columns] = softmax(logits)
+    return probabilities
+
+
+def values_by_tile(
+    network: Any,
+    image: Plane,
+    tile_px: int,
+    margin: int,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Iterator[tuple[npt.NDArray[np.float32], tuple[slice, slice]]]:
+    """Iterate over what a network makes of a plane, tile by tile.
+
+    Yields
+    ------
+    values : array of float32, shape `(rows, columns, channels)`
+    place : tuple of slice
+        The rows and columns of the plane that they are of; together the whole of it, each once.
+
+    Raises
+    ------
+    Cancelled
+        If `should_stop` turned true before a tile.
+    """
+    shape = image.shape[0], image.shape[1]
+    (top, below), (left, behind) = stride_padding(shape)
+    rows, columns = shape[0] + top + below, shape[1] + left + behind
     tiles = [
         (row_tile, column_tile)
-        for row_tile in tile_spans(rows, settings.tile_px, margin)
-        for column_tile in tile_spans(columns, settings.tile_px, margin)
+        for row_tile in tile_spans(rows, tile_px, margin)
+        for column_tile in tile_spans(columns, tile_px, margin)
     ]
     (row_in, _), (column_in, _) = tiles[0]
-    _prepare(network, padded[row_in, column_in].shape)
-    probabilities = np.empty((network.output_shape[-1], rows, columns), np.float32)
+    size = row_in.stop - row_in.start, column_in.stop - column_in.start
+    _prepare(network, (*size, image.shape[2]))
     for done, ((row_in, row_out), (column_in, column_out)) in enumerate(tiles, start=1):
         if should_stop is not None and should_stop():
             raise Cancelled
-        tile = padded[row_in, column_in]
-        logits = keras.ops.convert_to_numpy(network.predict_on_batch(tile[np.newaxis]))[0]
-        kept = logits[
-            row_out.start - row_in.start : row_out.stop - row_in.start,
-            column_out.start - column_in.start : column_out.stop - column_in.start,
-        ]
-        probabilities[:, row_out, column_out] = softmax(kept)
+        tile = padded_window(image, (top, left), (row_in.start, column_in.start), size)
+        values = keras.ops.convert_to_numpy(network.predict_on_batch(tile[np.newaxis]))[0]
+        (row_kept, row_to), (column_kept, column_to) = (
+            _without_padding(tile_in, tile_out, before, side)
+            for tile_in, tile_out, before, side in (
+                (row_in, row_out, top, shape[0]),
+                (column_in, column_out, left, shape[1]),
+            )
+        )
+        yield values[row_kept, column_kept], (row_to, column_to)
         if on_progress is not None:
             on_progress(Progress("Predicting", done, len(tiles)))
-    cropped = crop(probabilities.transpose(1, 2, 0), (image.shape[0], image.shape[1]))
-    return np.ascontiguousarray(cropped.transpose(2, 0, 1))
+
+
+def _without_padding(
+    tile_in: slice, tile_out: slice, before: int, side: int
+) -> tuple[slice, slice]:
+    """Return what is kept of a tile, along one axis, and where in the image that belongs."""
+    start, stop = max(tile_out.start, before), min(tile_out.stop, before + side)
+    return slice(start - tile_in.start, stop - tile_in.start), slice(start - before, stop - before)
 
 
 def _prepare(network: Any, shape: tuple[int, ...]) -> None:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.fcn.layers.plane import Plane
 from napari_fcn_crf.fcn.prediction.tiles import predict_plane
 from napari_fcn_crf.progress import OnProgress, Progress, ShouldStop
 from napari_fcn_crf.settings import PredictionSettings
@@ -25,7 +26,7 @@ _SAID = (
 
 def predict_within_memory(
     network: Any,
-    image: npt.NDArray[np.float32],
+    image: Plane,
     settings: PredictionSettings,
     *,
     on_progress: OnProgress | None = None,

@@ -19,7 +19,7 @@ FILE = Path(__file__).parent / "bundled_weights" / "vgg16-compact.npz"
 """Half-precision arrays named "layer/kernel", "layer/bias" and "layer/gain"; its provenance stands
 beside it."""
 
-DESCRIPTION = "VGG-16 compact, bundled, pretrained on generated scenes"
+DESCRIPTION = "bundled, pretrained on generated scenes"
 
 
 def check_backbone(backbone: Backbone) -> None:

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import numpy as np
-import numpy.typing as npt
 
-from napari_fcn_crf.fcn.layers.frozen_boundary import as_list
-from napari_fcn_crf.fcn.layers.padding import pad_image
-
-_SAMPLE_PX = 256
+from napari_fcn_crf.fcn.layers.activations import activations
+from napari_fcn_crf.fcn.layers.plane import Plane
 
 
-def scale_to_inputs(network: Any, names: list[str], image: npt.NDArray[np.float32]) -> None:
+def scale_to_inputs(network: Any, names: list[str], image: Plane) -> None:
     """Scale random kernels so that, on an image, a layer's output has unit size.
 
     Parameters
@@ -22,7 +18,7 @@ def scale_to_inputs(network: Any, names: list[str], image: npt.NDArray[np.float3
     network : keras.Model
     names : list of str
         The layers, first to last; each ends in a rectifier and has no bias yet.
-    image : array of float32, shape `(rows, columns, channels)`
+    image : array of float32 or MappedImage, shape `(rows, columns, channels)`
         On the 0-255 scale.
 
     Notes
@@ -42,16 +38,3 @@ def scale_to_inputs(network: Any, names: list[str], image: npt.NDArray[np.float3
         size = np.sqrt(2 * np.mean(np.square(output)))
         if size > 0:
             layer.kernel.assign(layer.kernel / size)
-
-
-def activations(
-    network: Any, tensors: list[Any], image: npt.NDArray[np.float32]
-) -> list[npt.NDArray[np.float32]]:
-    """Return what some of a network's tensors are for the middle of an image."""
-    rows, columns = (
-        slice(max(0, side - _SAMPLE_PX) // 2, (side + _SAMPLE_PX) // 2) for side in image.shape[:2]
-    )
-    observer = keras.Model(network.input, tensors)
-    observer.jit_compile = False
-    values = observer.predict_on_batch(pad_image(image[rows, columns])[np.newaxis])
-    return [keras.ops.convert_to_numpy(value) for value in as_list(values)]

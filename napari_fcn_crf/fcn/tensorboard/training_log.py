@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from napari_fcn_crf.fcn.layers.plane import Plane
 from napari_fcn_crf.fcn.optimizer.recording_adam import AdamWithGradients
-from napari_fcn_crf.fcn.prediction.tiles import predict_plane
+from napari_fcn_crf.fcn.prediction.tiles import LARGEST_SHOWN_PX, predict_plane
 from napari_fcn_crf.fcn.tensorboard.event_file import EventFile
-from napari_fcn_crf.fcn.training.preview import LARGEST_PX
 from napari_fcn_crf.progress import Cancelled, ShouldStop
 from napari_fcn_crf.settings import PredictionSettings
 
@@ -41,7 +40,7 @@ class TrainingLog:
         self,
         network: Any,
         optimizer: AdamWithGradients,
-        image: npt.NDArray[np.float32],
+        image: Plane,
         iterations: int,
     ) -> None:
         """Say what is trained, for how many steps, and what image `(rows, columns, channels)`
@@ -68,7 +67,8 @@ class TrainingLog:
         if self._is_due(done, MOST_GRADIENTS):
             for name, gradient in self._optimizer.gradients():
                 self._events.histogram(step, f"gradients/{name}", gradient)
-        if self._is_due(done, MOST_PREDICTIONS) and np.prod(self._image.shape[:2]) <= LARGEST_PX:
+        is_small = np.prod(self._image.shape[:2]) <= LARGEST_SHOWN_PX
+        if self._is_due(done, MOST_PREDICTIONS) and is_small:
             self._write_prediction(step, should_stop)
 
     def _is_due(self, done: int, most: int) -> bool:

@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.data.annotations import IGNORE
-from napari_fcn_crf.fcn.batches.common_size import is_traced_for_one_size, to_common_size
 from napari_fcn_crf.fcn.batches.example import Example
+from napari_fcn_crf.fcn.batches.patches import Patches
+from napari_fcn_crf.fcn.heads.head import head_of
 from napari_fcn_crf.fcn.optimizer.optimizer import compile_trainer
 from napari_fcn_crf.fcn.optimizer.optimizer_state import OptimizerState
 from napari_fcn_crf.fcn.training import learning_rates
@@ -22,8 +23,10 @@ from napari_fcn_crf.fcn.training.last_layer import needs_last_layer, solve_last_
 from napari_fcn_crf.fcn.training.loss import balancing_factors
 from napari_fcn_crf.fcn.training.preview import Preview
 from napari_fcn_crf.fcn.training.run import TrainingResult, TrainingRun
-from napari_fcn_crf.fcn.training.validation import VALIDATION_STEPS, held_out_classes, hold_out
+from napari_fcn_crf.fcn.training.surroundings import surroundings
+from napari_fcn_crf.fcn.training.validation import VALIDATION_STEPS, hold_out
 from napari_fcn_crf.fcn.training.watch import TrainingWatch
+from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import TrainingSettings
 
@@ -74,27 +77,30 @@ def fit(
     Raises
     ------
     ValueError
-        If the loss is not finite before anything was learnt.
+        If the loss is not finite before anything was learnt, or no iterations are asked of a
+        network that is not solved in closed form.
     """
     watch = watch or TrainingWatch()
     if settings.validation_fraction > 0:
         fraction, seed = settings.validation_fraction, settings.seed
         examples = [hold_out(example, fraction, seed) for example in examples]
     first_image = examples[0].image
-    if is_traced_for_one_size(network):
-        examples = to_common_size(examples, square=settings.augment)
     factors = _factors(examples, n_classes, settings)
     try:
         if needs_last_layer(network):
-            solve_last_layer(
-                network,
-                [example.image for example in examples],
-                [example.indices for example in examples],
-                factors,
-                settings.seed,
-                watch.should_stop,
+            around = surroundings(network, examples)
+            report = watch.before_patches(_phase(around))
+            solve_last_layer(network, around, factors, settings.seed, report)
+            del around
+            if not settings.iterations:
+                return TrainingResult(losses, "finished", "quick")
+        elif not settings.iterations:
+            raise InputError(
+                f"{head_of(network).title} is trained step by step, but no iterations were asked "
+                "for. Choose at least 1."
             )
-        feed, mode, note = make_feed(network, examples, factors, settings, watch.before_features)
+        report = watch.before_patches("Computing features")
+        feed, mode, note = make_feed(network, examples, factors, settings, report)
     except Cancelled:
         return TrainingResult(losses, "stopped", state=state)
     variables = feed.trainer.trainable_variables
@@ -102,7 +108,7 @@ def fit(
     if shares is None or len(shares) not in (0, len(variables)):
         shares = learning_rates.shares(network, variables, first_image, settings)
     compile_trainer(feed.trainer, settings.learning_rate, shares, watch.log is not None)
-    run = TrainingRun(network, feed, mode, note, held_out_classes(examples), n_classes)
+    run = TrainingRun(network, feed, mode, note, n_classes)
     if losses:
         run.go_on(list(losses), state)
     if watch.log is not None:
@@ -159,6 +165,13 @@ def _take_steps(
         if settings.patience and min(done, run.steps_since_best) >= settings.patience:
             return f"The {run.criterion} had not improved for {settings.patience} steps."
     return "finished"
+
+
+def _phase(around: list[Patches]) -> str:
+    """Return what people are told that reading patches is; empty where it takes no time."""
+    if all(patches.is_whole for patches in around):
+        return "Reading the images" if len(around) > 1 else ""
+    return "Reading what surrounds the strokes"
 
 
 def _factors(

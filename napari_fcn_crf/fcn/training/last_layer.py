@@ -1,4 +1,4 @@
-"""Logistic regression: a linear classifier solved for the annotated pixels, before any step."""
+"""Last layer: a linear classifier solved for the annotated pixels, before any step."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
-from napari_fcn_crf.data.annotations import IGNORE
+from napari_fcn_crf.fcn.batches.patches import Patches
 from napari_fcn_crf.fcn.heads.head import classifier_of
 from napari_fcn_crf.fcn.hypercolumns.levels import PENALTY
-from napari_fcn_crf.progress import ShouldStop
+from napari_fcn_crf.fcn.linear.logistic_regression import logistic_regression
+from napari_fcn_crf.fcn.linear.pixels import MOST_PIXELS, choose_pixels
+from napari_fcn_crf.fcn.training.samples import Report
 
 Floats = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]
-
-_MOST_PIXELS = 20_000
-_ROUNDS = 200
 
 
 def needs_last_layer(network: Any) -> bool:
@@ -32,11 +30,10 @@ def needs_last_layer(network: Any) -> bool:
 
 def solve_last_layer(
     network: Any,
-    images: list[Floats],
-    indices: list[Indices],
+    all_patches: list[Patches],
     factors: npt.NDArray[np.float64],
     seed: int,
-    should_stop: ShouldStop | None = None,
+    report: Report,
 ) -> None:
     """Standardise the features of a network that ends in a linear classifier, and set that.
 
@@ -44,21 +41,13 @@ def solve_last_layer(
     ----------
     network : keras.Model
         Whose head has a `classifier`.
-    images : list of array of float32, each `(rows, columns, channels)`
-        On the 0-255 scale.
-    indices : list of array of int32, each `(rows, columns)`
-        Class index of each pixel, or `IGNORE`.
+    all_patches : list of Patches
     factors : array of float64, shape `(n_classes,)`
         How much a pixel of each class counts.
     seed : int
         Of the choice among more than 20 000 annotated pixels.
-    should_stop : callable, optional
-        Asked before each image.
-
-    Raises
-    ------
-    Cancelled
-        If `should_stop` turned true.
+    report : callable
+        Called before each patch; may raise to end it.
 
     Notes
     -----
@@ -67,66 +56,21 @@ def solve_last_layer(
     everything to it.
     """
     rng = np.random.default_rng(seed)
-    chosen = [_choose(image_indices, _MOST_PIXELS // len(images), rng) for image_indices in indices]
-    answers = np.concatenate([plane[where] for plane, where in zip(indices, chosen, strict=True)])
+    most = MOST_PIXELS // len(all_patches)
+    chosen = [choose_pixels(patches.indices, most, rng) for patches in all_patches]
+    answers = np.concatenate(
+        [patches.indices[where] for patches, where in zip(all_patches, chosen, strict=True)]
+    )
     classifier = classifier_of(network)
     assert classifier is not None
-    features = classifier.features(network, images, chosen, should_stop)
-    kernel, bias = logistic_regression(features, answers, factors[answers], len(factors))
+    features = classifier.features(network, all_patches, chosen, report)
+    solved = logistic_regression(features, answers, factors[answers], len(factors), PENALTY)
     sharpness = classifier.sharpness
     start = 0
     for layer in classifier.layers:
         inputs = layer.kernel.shape[2]
-        part = kernel[start : start + inputs]
+        part = solved.coefficients[start : start + inputs]
         layer.kernel.assign(sharpness * part[np.newaxis, np.newaxis])
         start += inputs
         if layer.use_bias:
-            layer.bias.assign(sharpness * bias)
-
-
-def _choose(indices: Indices, most: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Return which annotated pixels count: all of them, or as many at random."""
-    annotated = np.flatnonzero(indices.ravel() != IGNORE)
-    if len(annotated) > most:
-        annotated = rng.choice(annotated, most, replace=False)
-    chosen = np.zeros(indices.size, bool)
-    chosen[annotated] = True
-    return chosen.reshape(indices.shape)
-
-
-def logistic_regression(
-    features: npt.NDArray[np.floating],
-    classes: npt.NDArray[np.integer],
-    weights: npt.NDArray[np.floating],
-    n_classes: int,
-    penalty: float = PENALTY,
-) -> tuple[Floats, Floats]:
-    """Return coefficients `(n_features, n_classes)` and intercepts `(n_classes,)`.
-
-    Notes
-    -----
-    Minimises `-sum_i w_i log p_i(c_i) / sum_i w_i + penalty |coefficients|^2 / 2`.
-    """
-    samples, width = features.shape
-    features = np.concatenate([features, np.ones((samples, 1), features.dtype)], axis=1)
-    weights = (weights / weights.sum()).astype(features.dtype)
-    rows = np.arange(samples)
-
-    def loss(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        coefficients = flat.reshape(width + 1, n_classes)
-        scores = features @ coefficients.astype(features.dtype)
-        scores -= scores.max(axis=1, keepdims=True)
-        log_total = np.log(np.exp(scores).sum(axis=1, keepdims=True))
-        log_probabilities = scores - log_total
-        residual = np.exp(log_probabilities)
-        residual[rows, classes] -= 1
-        gradient = (features.T @ (residual * weights[:, np.newaxis])).astype(np.float64)
-        gradient[:width] += penalty * coefficients[:width]
-        value = -weights @ log_probabilities[rows, classes]
-        value += 0.5 * penalty * np.square(coefficients[:width]).sum()
-        return float(value), gradient.ravel()
-
-    start = np.zeros((width + 1) * n_classes)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _ROUNDS}).x
-    solution = found.reshape(width + 1, n_classes).astype(np.float32)
-    return solution[:width], solution[width]
+            layer.bias.assign(sharpness * solved.intercepts)

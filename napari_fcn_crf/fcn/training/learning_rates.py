@@ -6,12 +6,12 @@ from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
+from napari_fcn_crf.backbones import CONVOLUTIONS
 from napari_fcn_crf.fcn.heads.head import classifier_of
-from napari_fcn_crf.fcn.start.scaling import activations
+from napari_fcn_crf.fcn.layers.activations import activations
+from napari_fcn_crf.fcn.layers.plane import Plane
 from napari_fcn_crf.settings import RANDOM, TrainingSettings
-from napari_fcn_crf.weights.formats.vgg_layers import CONVOLUTIONS
 
 LARGEST_CHANGE = 100.0
 """Times the learning rate: what one step may change a layer's output by, relative to its size."""
@@ -21,7 +21,7 @@ SOLVED_RATE = 0.01
 
 
 def shares(
-    network: Any, variables: list[Any], image: npt.NDArray[np.float32], settings: TrainingSettings
+    network: Any, variables: list[Any], image: Plane, settings: TrainingSettings
 ) -> tuple[float, ...]:
     """Return each variable's share of the learning rate; empty where all have all of it.
 
@@ -30,7 +30,7 @@ def shares(
     network : keras.Model
     variables : list of keras.Variable
         That are trained.
-    image : array of float32, shape `(rows, columns, channels)`
+    image : array of float32 or MappedImage, shape `(rows, columns, channels)`
         On the 0-255 scale.
     settings : TrainingSettings
         With random weights, nothing is known that a step could undo: all have all of it.
@@ -60,7 +60,7 @@ def shares(
     return found if set(found) != {1.0} else ()
 
 
-def _fitted(network: Any, image: npt.NDArray[np.float32]) -> dict[tuple[str, str], float]:
+def _fitted(network: Any, image: Plane) -> dict[tuple[str, str], float]:
     """Return the share of each kernel and bias of the trained convolutions."""
     layers = [
         layer

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.fcn.prediction.tiles import predict_plane
+from napari_fcn_crf.fcn.layers.plane import Plane
+from napari_fcn_crf.fcn.prediction.tiles import LARGEST_SHOWN_PX, predict_plane
 from napari_fcn_crf.progress import Cancelled, ShouldStop
 from napari_fcn_crf.settings import PredictionSettings
 
@@ -20,8 +21,6 @@ INTERVAL_S = 1.0
 LARGEST_SHARE = 0.2
 """Of the time that training takes."""
 
-LARGEST_PX = 2_000_000
-
 
 class Preview:
     """Predicts a plane at most once a second, and in at most a fifth of the time.
@@ -31,14 +30,12 @@ class Preview:
     show : callable, optional
         Takes the probabilities.
     network : keras.Model
-    image : array of float32, shape `(rows, columns, channels)`
+    image : array of float32 or MappedImage, shape `(rows, columns, channels)`
         Left alone if it has more than two million pixels.
     """
 
-    def __init__(
-        self, show: OnPreview | None, network: Any, image: npt.NDArray[np.float32]
-    ) -> None:
-        fits = image.shape[0] * image.shape[1] <= LARGEST_PX
+    def __init__(self, show: OnPreview | None, network: Any, image: Plane) -> None:
+        fits = image.shape[0] * image.shape[1] <= LARGEST_SHOWN_PX
         self._show = show if fits else None
         self._network = network
         self._image = image

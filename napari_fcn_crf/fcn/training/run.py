@@ -63,8 +63,6 @@ class TrainingRun:
     feed : Feed
         From `make_feed`, as `mode` and `note`.
     mode, note : str
-    held_out : array of int32, shape `(n_pixels,)`
-        Class index of each pixel that is held out.
     n_classes : int
     """
 
@@ -74,14 +72,13 @@ class TrainingRun:
         feed: Feed,
         mode: str,
         note: str,
-        held_out: npt.NDArray[np.int32],
         n_classes: int,
     ) -> None:
         self._network = network
         self._feed = feed
         self._mode = mode
         self._note = note
-        self._held_out = held_out
+        self._held_out = feed.held_out
         self._n_classes = n_classes
         self._trainer = feed.trainer
         self._last: Arrays | None = None

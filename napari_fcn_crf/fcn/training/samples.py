@@ -1,4 +1,4 @@
-"""Samples: annotated planes padded to the network's stride, with the targets of the loss."""
+"""Samples: patches of annotated planes with the targets of the loss."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.data.annotations import IGNORE
-from napari_fcn_crf.fcn.batches.example import Example
-from napari_fcn_crf.fcn.layers.padding import pad_constant, pad_image
+from napari_fcn_crf.fcn.batches.patches import Patches
 from napari_fcn_crf.fcn.training.loss import Targets, make_targets
 from napari_fcn_crf.settings import LossReduction
 
@@ -20,38 +19,37 @@ Batch = tuple[Any, Any, Any]
 
 Factors = npt.NDArray[np.float64]
 
+Report = Callable[[int, int], None]
+"""Takes the patches that are done and those in all; may raise to end it."""
+
 
 @dataclass(frozen=True)
 class Sample:
-    """One annotated plane as a network takes it; rows and columns are multiples of 32.
+    """Some patches as a network takes them; rows and columns are multiples of 32.
 
     Parameters
     ----------
-    image : array of float32, shape `(rows, columns, channels)`
-    indices : array of int32, shape `(rows, columns)`
+    images : array of float32, shape `(n_patches, rows, columns, channels)`
+    indices : array of int32, shape `(n_patches, rows, columns)`
         Class index of each pixel, or `IGNORE`.
     targets : Targets
-    held_out : array of int32, shape `(rows, columns)`, optional
-        Class index of each pixel that nothing is learnt from, or `IGNORE`.
     """
 
-    image: npt.NDArray[np.float32]
+    images: npt.NDArray[np.float32]
     indices: npt.NDArray[np.int32]
     targets: Targets
-    held_out: npt.NDArray[np.int32] | None
 
     @property
     def batch(self) -> Batch:
-        """The whole image with its targets."""
-        classes, weights = self.targets.classes, self.targets.weights
-        return self.image[np.newaxis], classes[np.newaxis], weights[np.newaxis]
+        """The images with their targets."""
+        return self.images, self.targets.classes, self.targets.weights
 
 
-Prepare = Callable[[Example], Sample]
+Prepare = Callable[[Patches], Sample]
 
 
 def preparation(factors: Factors, reduction: LossReduction) -> Prepare:
-    """Return what makes a sample of an example.
+    """Return what makes a sample of patches.
 
     Parameters
     ----------
@@ -60,17 +58,21 @@ def preparation(factors: Factors, reduction: LossReduction) -> Prepare:
     reduction : {"mean", "sum"}
     """
 
-    def prepare(example: Example) -> Sample:
-        indices = pad_constant(example.indices, IGNORE)
-        held_out = example.held_out
-        return Sample(
-            pad_image(example.image),
-            indices,
-            make_targets(indices, factors, reduction),
-            None if held_out is None else pad_constant(held_out, IGNORE),
-        )
+    def prepare(patches: Patches) -> Sample:
+        images = np.stack([patches.pixels(patch) for patch in range(len(patches))])
+        return Sample(images, patches.indices, make_targets(patches.indices, factors, reduction))
 
     return prepare
+
+
+def held_out_of(all_patches: list[Patches]) -> npt.NDArray[np.int32]:
+    """Return the class index of each pixel that is held out, one patch after the other."""
+    parts = [
+        patches.held_out[patches.held_out != IGNORE]
+        for patches in all_patches
+        if patches.held_out is not None
+    ]
+    return np.concatenate([np.zeros(0, np.int32), *parts])
 
 
 def classes_at(

@@ -40,16 +40,6 @@ def hold_out(example: Example, fraction: float, seed: int) -> Example:
     )
 
 
-def held_out_classes(examples: list[Example]) -> npt.NDArray[np.int32]:
-    """Return the class index of each pixel that is held out, one example after the other."""
-    parts = [
-        example.held_out[example.held_out != IGNORE]
-        for example in examples
-        if example.held_out is not None
-    ]
-    return np.concatenate([np.zeros(0, np.int32), *parts])
-
-
 def held_out_iou(
     predicted: npt.NDArray[np.integer], truth: npt.NDArray[np.int32], n_classes: int
 ) -> tuple[float, ...]:

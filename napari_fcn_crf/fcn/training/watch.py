@@ -48,14 +48,19 @@ class TrainingWatch:
         if self.on_progress is not None:
             self.on_progress(progress)
 
-    def before_features(self, done: int, total: int) -> None:
-        """Tell of how many images the features are computed.
+    def before_patches(self, phase: str) -> Callable[[int, int], None]:
+        """Return what tells how many patches are done, and ends the training if it is to end.
 
-        Raises
-        ------
-        Cancelled
-            If the training is to end.
+        Parameters
+        ----------
+        phase : str
+            What is being done; empty to tell nothing.
         """
-        if self.stops():
-            raise Cancelled
-        self.report(Progress("Computing features", done, total))
+
+        def report(done: int, total: int) -> None:
+            if self.stops():
+                raise Cancelled
+            if phase:
+                self.report(Progress(phase, done, total))
+
+        return report

@@ -1,4 +1,4 @@
-"""Batches of whole images, for training in full mode."""
+"""Batches of images, for training in full mode."""
 
 from __future__ import annotations
 
@@ -9,9 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.fcn.batches.augmentation import Augmentation
-from napari_fcn_crf.fcn.batches.example import Example
+from napari_fcn_crf.fcn.batches.patches import Patches
 from napari_fcn_crf.fcn.heads.head import trained_logits
-from napari_fcn_crf.fcn.training.samples import Batch, Prepare, classes_at
+from napari_fcn_crf.fcn.training.loss import make_targets
+from napari_fcn_crf.fcn.training.samples import (
+    Batch,
+    Factors,
+    Sample,
+    classes_at,
+    held_out_of,
+    preparation,
+)
+from napari_fcn_crf.settings import LossReduction
+
+_KEPT_PX = 2**24
 
 
 class Feed(Protocol):
@@ -19,10 +30,18 @@ class Feed(Protocol):
 
     The network itself is never compiled, so that saving it leaves out Adam's moments, twice the
     size of the weights.
+
+    Attributes
+    ----------
+    trainer : keras.Model
+    n_batches : int
+    held_out : array of int32, shape `(n_pixels,)`
+        Class index of each pixel that is held out.
     """
 
     trainer: Any
     n_batches: int
+    held_out: npt.NDArray[np.int32]
 
     def batch(self, index: int, step: int) -> Batch:
         """Return one of the `n_batches` batches, as it is shown at a step."""
@@ -32,14 +51,16 @@ class Feed(Protocol):
 
 
 class FullFeed:
-    """Whole images, for the whole network.
+    """Images, whole or what surrounds the strokes, for the whole network.
 
     Parameters
     ----------
     network : keras.Model
-    examples : list of Example
-    prepare : callable
-        From `preparation`.
+    all_patches : list of Patches
+        One batch each.
+    factors : array of float64, shape `(n_classes,)`
+        How much a pixel of each class counts.
+    reduction : {"mean", "sum"}
     augmentation : Augmentation, optional
         What is done to an image each time that it is shown.
     """
@@ -47,29 +68,42 @@ class FullFeed:
     def __init__(
         self,
         network: Any,
-        examples: list[Example],
-        prepare: Prepare,
+        all_patches: list[Patches],
+        factors: Factors,
+        reduction: LossReduction,
         augmentation: Augmentation | None = None,
     ) -> None:
         self.trainer = keras.Model(network.input, trained_logits(network))
-        self.n_batches = len(examples)
-        self._samples = [prepare(example) for example in examples]
-        self._prepare = prepare
+        self.n_batches = len(all_patches)
+        self.held_out = held_out_of(all_patches)
+        self._patches = all_patches
+        self._factors, self._reduction = factors, reduction
+        self._prepare = preparation(factors, reduction)
+        self._kept: dict[int, Sample] = {}
+        self._keeps = sum(patches.px for patches in all_patches) <= _KEPT_PX
         self._augmentation = augmentation
 
     def batch(self, index: int, step: int) -> Batch:
-        """Return an image with its targets."""
-        sample = self._samples[index]
-        if self._augmentation is not None:
-            changed = self._augmentation(sample.image, sample.indices, step)
-            sample = self._prepare(Example(*changed))
-        return sample.batch
+        """Return images with their targets."""
+        sample = self._sample(index)
+        if self._augmentation is None:
+            return sample.batch
+        images, indices = self._augmentation(sample.images, sample.indices, step)
+        return Sample(images, indices, make_targets(indices, self._factors, self._reduction)).batch
 
     def predict_held_out(self) -> npt.NDArray[np.integer]:
         """Return the most probable class of each pixel that is held out."""
         classes: list[npt.NDArray[np.integer]] = [np.zeros(0, np.intp)]
-        for sample in self._samples:
-            if sample.held_out is not None:
-                logits = self.trainer.predict_on_batch(sample.image[np.newaxis])[0]
-                classes.append(classes_at(logits, sample.held_out))
+        for index, patches in enumerate(self._patches):
+            if patches.held_out is not None:
+                logits = self.trainer.predict_on_batch(self._sample(index).images)
+                classes.append(classes_at(np.asarray(logits), patches.held_out))
         return np.concatenate(classes)
+
+    def _sample(self, index: int) -> Sample:
+        if index in self._kept:
+            return self._kept[index]
+        sample = self._prepare(self._patches[index])
+        if self._keeps:
+            self._kept[index] = sample
+        return sample

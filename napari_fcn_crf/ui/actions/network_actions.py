@@ -13,20 +13,28 @@ import numpy as np
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
 
-from napari_fcn_crf.compute.parent.job import Job
+from napari_fcn_crf.compute.parent.service import Job, TrainingRequest
+from napari_fcn_crf.data.annotations import annotated_planes
+from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.model import record
 from napari_fcn_crf.model.card import ModelCard, read_card
 from napari_fcn_crf.pipeline import prediction, training
 from napari_fcn_crf.progress import OnProgress, Progress
-from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
+from napari_fcn_crf.results.most_probable import most_probable
+from napari_fcn_crf.settings import PredictionSettings
 from napari_fcn_crf.ui.session.model_store import TrainedModel, WeightsChoice
 from napari_fcn_crf.ui.session.preferences import compute_settings
 from napari_fcn_crf.ui.session.session import Session
-from napari_fcn_crf.ui.viewer import layers, preview_layers
+from napari_fcn_crf.ui.viewer import preview_layers
+from napari_fcn_crf.ui.viewer.arrangement import RESULTS
 from napari_fcn_crf.ui.viewer.axes import layer_array
-from napari_fcn_crf.ui.viewer.layer_picture import check_same_place, picture_of
-from napari_fcn_crf.ui.viewer.ownership import require_own
+from napari_fcn_crf.ui.viewer.layer_picture import check_same_place
+from napari_fcn_crf.ui.viewer.layers import class_colours
+from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, note_earlier
+from napari_fcn_crf.ui.viewer.result_layers import add_predicted, add_probabilities, class_look
 from napari_fcn_crf.weights import download
+
+_MADE_OF_A_PREDICTION = ("refined", "cleaned", "instances", "uncertainty", "changed")
 
 
 def load_weights(session: Session, path: Path) -> None:
@@ -56,49 +64,33 @@ def download_weights(session: Session) -> None:
     )
 
 
-def train(
-    session: Session,
-    settings: TrainingSettings,
-    *,
-    preview: bool = False,
-    tensorboard: Path | None = None,
-) -> None:
+def train(session: Session, request: TrainingRequest) -> None:
     """Train a network on the chosen image and labels, and on the pairs added to them."""
-    _train(session, settings, None, preview, tensorboard)
+    _train(session, request, None)
 
 
-def go_on_training(
-    session: Session,
-    settings: TrainingSettings,
-    *,
-    preview: bool = False,
-    tensorboard: Path | None = None,
-) -> None:
+def go_on_training(session: Session, request: TrainingRequest) -> None:
     """Train the current model for more iterations, exactly where it stopped."""
     model = session.models.model
     if model is None:
         raise ValueError("There is no model to go on with yet. Press Train first.")
     known = model.card.training
     same = replace(
-        settings, architecture=known.architecture, backbone=known.backbone, weights=known.weights
+        request.settings,
+        architecture=known.architecture,
+        backbone=known.backbone,
+        weights=known.weights,
     )
-    _train(session, same, model, preview, tensorboard)
+    _train(session, replace(request, settings=same), model)
 
 
-def _train(
-    session: Session,
-    settings: TrainingSettings,
-    resumed: TrainedModel | None,
-    preview: bool,
-    tensorboard: Path | None,
-) -> None:
+def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | None) -> None:
+    settings = request.settings
     selection = session.selection
     pairs = selection.training_pairs()
-    pictures = [
-        selection.picture() if image is selection.image else picture_of(image) for image, _ in pairs
-    ]
+    pictures = [selection.picture(image) for image, _ in pairs]
     for picture, (image, labels) in zip(pictures, pairs, strict=True):
-        require_own(session.viewer, labels, image)
+        selection.require_own(labels, image)
         check_same_place(picture, labels)
     # Copies, since the user may go on painting while the network trains.
     annotations = [np.array(layer_array(labels)) for _, labels in pairs]
@@ -108,40 +100,52 @@ def _train(
     session.runner.require_idle()
     model_path = session.models.new_path()
     before = 0 if resumed is None else len(resumed.card.losses)
+    values = [] if resumed is None else list(resumed.card.class_values)
+
+    trained_on: list[tuple[int, ...]] = []
 
     def start(on_progress: OnProgress) -> Job[ModelCard]:
         labels = [
             found.reshape(picture.spatial_shape)
             for picture, found in zip(pictures, annotations, strict=True)
         ]
+        # What is previewed is the first plane that is trained on.
+        trained_on.extend(next(annotated_planes(one, settings.labels), ()) for one in labels[:1])
         arrays = [picture.channels_last() for picture in pictures]
         for done, pair in enumerate(files):
             on_progress(Progress("Reading files", done, len(files)))
             image, found = pair.read()
             arrays.append(image.channels_last())
             labels.append(found)
-        training.check_training_input(arrays, labels, settings)
+        given = training.check_training_input(arrays, labels, settings)
+        values[:] = values or given.counts
         on_progress(Progress("Preparing"))
         return session.runner.service.train(
             arrays,
             labels,
-            settings,
+            replace(
+                request,
+                class_names=dict(selection.class_names),
+                resume_path=None if resumed is None else resumed.path,
+            ),
             model_path,
-            class_names=dict(selection.class_names),
-            resume_path=None if resumed is None else resumed.path,
-            preview=preview,
-            tensorboard=tensorboard,
         )
 
     def show(probabilities: np.ndarray) -> None:
-        if pairs and pairs[0][0] in session.viewer.layers:
-            preview_layers.show_prediction_preview(session.viewer, pairs[0][0], probabilities)
+        if pairs and pairs[0][0] in session.viewer.layers and len(values) == len(probabilities):
+            image, annotation = pairs[0]
+            shown = as_label_values(values)[most_probable(probabilities)]
+            layer = preview_layers.show_prediction_preview(
+                session.viewer, image, shown, annotation.colormap, trained_on[0]
+            )
+            if layer is not None:
+                session.screen.arrange(image, "training", layer)
 
     def keep(card: ModelCard) -> Iterator[None]:
         if resumed is not None:
             card = replace(card, crf=resumed.card.crf)
         if pairs:
-            card = replace(card, class_colours=layers.class_colours(pairs[0][1], card.class_values))
+            card = replace(card, class_colours=class_colours(pairs[0][1], card.class_values))
         session.models.keep(model_path, card, f"{name}.keras", is_saved=False)
         if note := _note(session):
             show_info(note)
@@ -151,9 +155,17 @@ def _train(
             why = f" {ending}" if ending.endswith(".") else ""
             show_info(f"Training stopped after {done} of {settings.iterations} iterations.{why}")
         yield
-        preview_layers.remove_preview(session.viewer)
+        session.screen.end_preview()
+        _use_another_model(session)
 
     session.runner.run_job("train", "Training", start, keep, show)
+
+
+def _use_another_model(session: Session) -> None:
+    """Say of all results that an earlier model made them, and lay them aside."""
+    note_earlier(session.viewer, RESULTS, "earlier model")
+    if session.selection.image is not None:
+        session.screen.arrange(session.selection.image, "train")
 
 
 def _note(session: Session) -> str:
@@ -162,7 +174,7 @@ def _note(session: Session) -> str:
 
 
 def predict(session: Session) -> None:
-    """Predict the chosen image with the current model and add the probabilities."""
+    """Predict the chosen image with the current model: add its labels, and the probabilities."""
     image = session.selection.require_image()
     model = session.models.model
     if model is None:
@@ -171,7 +183,14 @@ def predict(session: Session) -> None:
     run_record: dict[str, Any] = {}
     began = time.perf_counter()
 
-    def keep(probabilities: np.ndarray) -> None:
+    earlier = earlier_results(session.viewer, image, "predicted")
+
+    def finish(probabilities: np.ndarray) -> tuple[np.ndarray, Made]:
+        labels = as_label_values(model.card.class_values)[most_probable(probabilities)]
+        return probabilities, Made.of(labels, earlier)
+
+    def keep(found: tuple[np.ndarray, Made]) -> Iterator[None]:
+        probabilities, labels = found
         if image not in session.viewer.layers:
             show_info(f"'{image.name}' was closed; its prediction is not shown.")
             return
@@ -180,9 +199,16 @@ def predict(session: Session) -> None:
             run_record["note"] = note
             show_info(note)
         card = replace(model.card, record=model.card.record | {"prediction": run_record})
-        layer = layers.add_probabilities(session.viewer, image, probabilities, card)
+        layer = add_probabilities(session.viewer, image, probabilities, card)
         session.selection.choose_sources((layer,))
         session.results.keep_refined(None)
+        yield
+        if image not in session.viewer.layers or layer not in session.viewer.layers:
+            return
+        look = class_look(session.screen.annotation_of(image), layer)
+        predicted = add_predicted(session.viewer, image, labels, look, card.record)
+        note_earlier(session.viewer, _MADE_OF_A_PREDICTION, "earlier", image)
+        session.screen.arrange(image, "predict", predicted)
 
     def start(on_progress: OnProgress) -> Job[np.ndarray]:
         on_progress(Progress("Preparing"))
@@ -196,7 +222,7 @@ def predict(session: Session) -> None:
         on_progress(Progress("Preparing"))
         return session.runner.service.predict(model.path, array, axes=f"{picture.spatial_axes}c")
 
-    session.runner.run_job("predict", "Predicting", start, keep)
+    session.runner.run_job("predict", "Predicting", start, keep, finish=finish)
 
 
 def open_model(session: Session, path: Path) -> None:
@@ -204,4 +230,5 @@ def open_model(session: Session, path: Path) -> None:
     card = read_card(path)
     session.models.keep(path, card, path.name, is_saved=True)
     session.selection.suggest_class_names(zip(card.class_values, card.class_names, strict=True))
+    _use_another_model(session)
     session.runner.prepare()

@@ -12,7 +12,6 @@ import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
 
-from napari_fcn_crf.data.images import planes
 from napari_fcn_crf.data.objects import BORDER, OBJECT
 from napari_fcn_crf.data.picture import same_spatial_shape
 from napari_fcn_crf.model import record
@@ -20,19 +19,23 @@ from napari_fcn_crf.pipeline import refinement
 from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.results import cleanup, uncertainty
 from napari_fcn_crf.results.metrics import changed_fraction
+from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
 from napari_fcn_crf.ui.session.results import Refined
 from napari_fcn_crf.ui.session.session import Session
-from napari_fcn_crf.ui.viewer import layers, preview_layers
+from napari_fcn_crf.ui.viewer import preview_layers
 from napari_fcn_crf.ui.viewer.axes import layer_array
 from napari_fcn_crf.ui.viewer.camera import show_position
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place
-from napari_fcn_crf.ui.viewer.ownership import (
-    Made,
-    earlier_results,
-    our_metadata,
-    require_own,
+from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, note_earlier, our_metadata
+from napari_fcn_crf.ui.viewer.result_layers import (
+    ClassLook,
+    add_predicted,
+    add_refined,
+    add_result,
+    add_uncertainty,
+    class_look,
 )
 
 if TYPE_CHECKING:
@@ -49,12 +52,18 @@ class _Outcome:
     areas_after: dict[int, float]
     record: dict[str, Any]
 
+    @property
+    def class_values(self) -> tuple[int, ...]:
+        """Label value of each class."""
+        return tuple(self.areas_after)
+
 
 def refine(session: Session, settings: CRFSettings, options: RefinementOptions) -> None:
     """Refine the chosen source with the dense CRF and add the labels."""
     given = gather(session, options)
     image = given.image
-    colormap = layers.result_colormap(session.selection.annotation, session.selection.sources[0])
+    annotation = session.screen.annotation_of(image)
+    colormap = class_look(annotation, session.selection.sources[0]).colormap
     stop = threading.Event()
     earlier = {
         kind: earlier_results(session.viewer, image, kind) for kind in ("predicted", "refined")
@@ -67,7 +76,7 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
         run_record["image_sha256"] = record.array_sha256(arrays.image)
         if arrays.annotated is not None:
             run_record["annotated_sha256"] = record.array_sha256(arrays.annotated)
-        before = _most_probable(arrays.whole)
+        before = most_probable(arrays.whole)
         after = before.copy()
         by_slice = before.ndim > 2 and given.spacing is None and not given.index
 
@@ -90,7 +99,7 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
             on_plane=on_plane,
         )
         allowed = given.restrict(arrays.probabilities, marginals, arrays.values)
-        after[given.index] = _most_probable(allowed)
+        after[given.index] = most_probable(allowed)
         before, after = arrays.values[before], arrays.values[after]
         changed = changed_fraction(before, after)
         run_record["seconds"] = round(time.perf_counter() - began, 3)
@@ -113,23 +122,25 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
         index, labels = part
         if not index:
             growing.append(preview_layers.add_growing(session.viewer, image, labels, colormap))
+            session.screen.arrange(image, "preview", growing[0])
         elif growing and growing[0] in session.viewer.layers:
             preview_layers.grow(session.viewer, growing[0], index, labels)
 
     def keep(outcome: _Outcome) -> Iterator[None]:
-        preview_layers.remove_preview(session.viewer)
+        session.screen.end_preview()
         if note := outcome.record["refinement"].get("note"):
             show_info(note)
         if image not in session.viewer.layers:
             show_info(f"'{image.name}' was closed; its refinement is not shown.")
             return
-        predicted = layers.add_predicted(
-            session.viewer, image, outcome.before, colormap, given.record
-        )
+        look = ClassLook(outcome.class_values, colormap)
+        predicted = add_predicted(session.viewer, image, outcome.before, look, given.record)
         yield
         if image not in session.viewer.layers or predicted not in session.viewer.layers:
             return
-        refined = layers.add_refined(session.viewer, image, outcome.after, colormap, outcome.record)
+        refined = add_refined(session.viewer, image, outcome.after, look, outcome.record)
+        note_earlier(session.viewer, ("cleaned", "instances"), "earlier", image)
+        session.screen.arrange(image, "refine", refined)
         session.results.keep_refined(
             Refined(
                 image,
@@ -156,7 +167,7 @@ def tune(
     selection = session.selection
     if selection.annotation is None:
         raise ValueError("Tuning needs a labels layer with strokes of each class. Paint some.")
-    require_own(session.viewer, selection.annotation, selection.require_image())
+    selection.require_own(selection.annotation, selection.require_image())
     check_same_place(selection.picture(), selection.annotation)
     slice_options = RefinementOptions(
         keep_annotated=True,
@@ -202,9 +213,9 @@ def show_uncertainty(session: Session) -> None:
 
     def keep(entropy: np.ndarray) -> None:
         if given.image in session.viewer.layers:
-            session.results.keep_uncertainty(
-                layers.add_uncertainty(session.viewer, given.image, entropy, given.record)
-            )
+            layer = add_uncertainty(session.viewer, given.image, entropy, given.record)
+            session.screen.arrange(given.image, "uncertainty", layer)
+            session.results.keep_uncertainty(layer)
 
     session.runner.run(
         "uncertainty",
@@ -286,9 +297,13 @@ def _tidy(
     labels = source.data
 
     def keep(made: Made) -> None:
-        colormap = source.colormap if kind == "cleaned" else None
-        record = our_metadata(source).get("record", {}) | settings
-        layers.add_result(session.viewer, image, made, kind, colormap, record)
+        noted = our_metadata(source)
+        look = None
+        if kind == "cleaned":
+            look = ClassLook(noted.get("class_values", ()), source.colormap)
+        record = noted.get("record", {}) | settings
+        layer = add_result(session.viewer, image, made, kind, look, record)
+        session.screen.arrange(image, "clean up" if kind == "cleaned" else "split", layer)
 
     session.runner.run(
         "cleanup",
@@ -304,15 +319,6 @@ def _refined_to_tidy(session: Session) -> tuple[Image, Labels]:
     if refined is None or refined.refined not in session.viewer.layers:
         raise ValueError("There is nothing to clean up yet. Press Refine first.")
     return refined.image, refined.refined
-
-
-def _most_probable(probabilities: np.ndarray) -> np.ndarray:
-    """Return each pixel's class index, plane by plane: `argmax` takes eight bytes a pixel."""
-    found = np.empty(probabilities.shape[1:], np.min_scalar_type(len(probabilities)))
-    for index in planes(found.shape):
-        part: Any = (slice(None), *index)
-        found[index] = probabilities[part].argmax(axis=0)
-    return found
 
 
 def _areas(labels: np.ndarray, values: np.ndarray) -> dict[int, float]:

@@ -14,7 +14,7 @@ from napari_fcn_crf.data.annotations import class_indices
 from napari_fcn_crf.data.images import check_image
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.label_values import as_label_values
-from napari_fcn_crf.data.picture import Picture
+from napari_fcn_crf.data.picture import Picture, by, same_spatial_shape
 from napari_fcn_crf.data.probability_scale import on_unit_scale
 from napari_fcn_crf.pipeline import restriction
 from napari_fcn_crf.ui.session.session import Session
@@ -27,7 +27,7 @@ from napari_fcn_crf.ui.viewer.layer_picture import (
     region_outlines,
     shown_part,
 )
-from napari_fcn_crf.ui.viewer.ownership import our_metadata, require_own
+from napari_fcn_crf.ui.viewer.ownership import our_metadata
 from napari_fcn_crf.ui.viewer.preview_layers import is_preview
 
 Extent = Literal["slice", "stack", "volume"]
@@ -73,6 +73,8 @@ class RefinementInput:
         What it is taken for.
     index : tuple of int or slice
         Of the slice to refine, along the axes other than channels; empty for everything.
+    note : str
+        A sentence on what is left out; empty if nothing is.
     """
 
     image: Image
@@ -81,6 +83,7 @@ class RefinementInput:
     spacing: tuple[float, ...] | None
     record: dict[str, Any]
     options: RefinementOptions
+    note: str
     _sources: tuple[Any, ...]
     _is_labels: bool
     _noted_values: tuple[int, ...] | None
@@ -133,7 +136,7 @@ class RefinementInput:
             whole=whole.probabilities,
             values=as_label_values(whole.values),
             annotated=annotated,
-            note=whole.note,
+            note=" ".join(filter(None, (self.note, whole.note))),
         )
 
     def restrict(self, before: np.ndarray, after: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -239,15 +242,21 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
     noted = our_metadata(chosen[0])
     picture = selection.picture()
     for source in chosen:
-        require_own(session.viewer, source, image)
+        selection.require_own(source, image)
         check = check_same_place if isinstance(source, Labels) else check_source_place
         check(picture, source)
-    annotation = None
+    annotation, note = None, ""
     strokes = selection.annotation
     if options.keep_annotated and selection.label_mode == "scribbles" and strokes is not None:
-        require_own(session.viewer, strokes, image)
-        check_same_place(picture, strokes)
-        annotation = layer_array(strokes)
+        shape = tuple(layer_array(strokes).shape)
+        if same_spatial_shape(picture.spatial_shape, shape):
+            _check_strokes(session, image, picture, strokes)
+            annotation = layer_array(strokes)
+        else:
+            note = (
+                f"What is painted on '{strokes.name}' is left out: it is {by(shape)}, and "
+                f"'{image.name}' is {by(picture.spatial_shape)}."
+            )
     is_volume = options.extent == "volume" and len(picture.spatial_shape) == 3
     return RefinementInput(
         image=image,
@@ -259,9 +268,21 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
         _sources=tuple(layer_array(layer) for layer in chosen),
         _is_labels=isinstance(chosen[0], Labels),
         _noted_values=noted.get("class_values"),
+        note=note,
         _annotation=annotation,
         _region=None if options.within is None else region_outlines(options.within, image),
     )
+
+
+def _check_strokes(session: Session, image: Image, picture: Picture, strokes: Labels) -> None:
+    """Refuse strokes of another image, or that lie elsewhere."""
+    try:
+        session.selection.require_own(strokes, image)
+        check_same_place(picture, strokes)
+    except ValueError as error:
+        raise ValueError(
+            f"{error} Or untick Keep what I painted (Restrict), which leaves them out."
+        ) from error
 
 
 def can_be_source(layer: Layer) -> bool:

@@ -8,8 +8,9 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 from napari_fcn_crf.ui.session.results import Refined
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import update_after
-from napari_fcn_crf.ui.viewer import layers
+from napari_fcn_crf.ui.viewer.layers import layers_where
 from napari_fcn_crf.ui.viewer.ownership import is_ours, our_metadata
+from napari_fcn_crf.ui.viewer.result_layers import add_changed
 
 KEY = "b"
 
@@ -48,9 +49,11 @@ class Compare(QWidget):
         """Show the other one of the two."""
         refined = self._pair()
         if refined is not None:
-            show_refined = not refined.refined.visible
-            refined.refined.visible = show_refined
-            refined.predicted.visible = not show_refined
+            screen, image = self._session.screen, refined.image
+            if refined.refined.visible:
+                screen.arrange(image, "before", refined.predicted)
+            else:
+                screen.arrange(image, "after", refined.refined)
 
     def update_text(self) -> None:
         """Show the last refinement's figures."""
@@ -82,13 +85,14 @@ class Compare(QWidget):
     def _mark(self, refined: Refined) -> None:
         if self._pair() is not None:
             record = our_metadata(refined.refined).get("record", {})
-            layers.add_changed(self._session.viewer, refined.image, refined.differs, record)
+            layer = add_changed(self._session.viewer, refined.image, refined.differs, record)
+            self._session.screen.arrange(refined.image, "changes", layer)
 
     def _is_marked(self) -> bool:
         return bool(self._marks())
 
     def _marks(self) -> list[Layer]:
-        return layers.layers_where(
+        return layers_where(
             self._session.viewer,
             lambda layer: (
                 is_ours(layer)

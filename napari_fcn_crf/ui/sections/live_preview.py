@@ -28,6 +28,7 @@ from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import one_shot, update_after
 from napari_fcn_crf.ui.viewer import preview_layers
 from napari_fcn_crf.ui.viewer.camera import camera_of
+from napari_fcn_crf.ui.viewer.layer_picture import ShownPlane, shown_plane
 
 if TYPE_CHECKING:
     from napari_fcn_crf.crf.live.region import Region, RegionRefiner
@@ -46,7 +47,8 @@ class _Frame:
 
     given: RefinementInput
     version: int
-    corners: np.ndarray
+    shown: ShownPlane
+    axes_shown: tuple[int, ...]
     settings: CRFSettings
     at_rest: bool
 
@@ -164,7 +166,10 @@ class LivePreview(QObject):
         self._done.connect(self._show)
         self._failed.connect(self._on_failed)
         follow(camera_of(session.viewer).events, self.request)
-        follow(session.viewer.dims.events.point, self.request)
+        dims = session.viewer.dims.events
+        follow(dims.point, self.request)
+        for event in (dims.order, dims.ndisplay):
+            follow(event, self._on_other_axes_shown)
         selection = session.selection
         update_after(
             self.source_changed,
@@ -199,6 +204,14 @@ class LivePreview(QObject):
             if not self._soon.isActive():
                 self._soon.start()
 
+    def _on_other_axes_shown(self, event: object = None) -> None:
+        """Show nothing across what it lies along, until there is something of the new plane."""
+        self._remove_layer()
+        self.request()
+
+    def _axes_shown(self) -> tuple[int, ...]:
+        return tuple(self._session.viewer.dims.displayed)
+
     def _send_moving(self) -> None:
         if self._follows:
             self._soon.start()
@@ -216,14 +229,14 @@ class LivePreview(QObject):
         try:
             options = replace(self._options(), extent="slice", within=None)
             given = gather(self._session, options)
-            if not all(isinstance(at, int) for at in given.index[:-2]):
-                raise ValueError("rows and columns are not on the screen")
+            shown = shown_plane(self._session.viewer, image, given.picture)
         except ValueError as error:
             _log.debug("no preview: %s", error)
             return
         with self._condition:
-            corners, settings = image.corner_pixels.copy(), self._settings()
-            self._wanted = _Frame(given, self._version, corners, settings, at_rest)
+            self._wanted = _Frame(
+                given, self._version, shown, self._axes_shown(), self._settings(), at_rest
+            )
             self._follows = not at_rest
             self._condition.notify()
         if self._thread is None:
@@ -239,7 +252,7 @@ class LivePreview(QObject):
         while (frame := self._next()) is not None:
             try:
                 part = source.turn_to(frame)
-                low, high = frame.corners[:, -2:]
+                low, high = frame.shown.corners
                 full = Region.visible(tuple(low), tuple(high + 1), part.shape)
                 region = full if frame.at_rest else full.coarser(pace.coarser(full.pixels))
                 wanted = part.refiner, region, frame.settings, frame.version
@@ -274,14 +287,17 @@ class LivePreview(QObject):
             return
         if self._told and picture.frame.settings != self._told[0]:
             self._told = ()
-        viewer = self._session.viewer
+        viewer, shown = self._session.viewer, picture.frame.shown
+        if self._axes_shown() != picture.frame.axes_shown:
+            return
         if self._layer is None or self._layer not in viewer.layers:
             active = viewer.layers.selection.active
             self._layer = preview_layers.add_preview(
                 viewer, image, self._session.selection.annotation
             )
             viewer.layers.selection.active = active
-        preview_layers.place_region(self._layer, image, picture.labels, picture.region)
+            self._session.screen.arrange(image, "preview", self._layer)
+        preview_layers.place_region(self._layer, image, picture.labels, picture.region, shown)
         self.shown.emit()
 
     def _end(self) -> None:
@@ -300,3 +316,4 @@ class LivePreview(QObject):
         layer, self._layer = self._layer, None
         if layer is not None and layer in self._session.viewer.layers:
             self._session.viewer.layers.remove(layer)
+            self._session.screen.bring_back()

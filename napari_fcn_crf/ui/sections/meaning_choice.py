@@ -13,8 +13,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_fcn_crf.data.label_doubts import Doubt, outlining_void
-from napari_fcn_crf.data.label_statistics import VOID
+from napari_fcn_crf.data.label_doubts import Doubt, unknown_label
 from napari_fcn_crf.data.objects import OBJECT_MODES
 from napari_fcn_crf.settings import LabelMode
 from napari_fcn_crf.ui.session.session import Session
@@ -62,9 +61,10 @@ class MeaningChoice(QWidget):
         for text, _, _ in _OTHERS:
             self.others.addItem(text)
         self.others.activated.connect(self._on_others_chosen)
-        self.void_box = QCheckBox(f"not annotated either: {VOID}")
+        self._void: int | None = None
+        self.void_box = QCheckBox()
         self.void_box.setToolTip(
-            f"{VOID} lies around objects where nobody knows what is there; it is left out of "
+            "A label for what nobody knows, such as 255 around objects, or -1; it is left out of "
             "training, and is no class."
         )
         self.void_box.clicked.connect(self._on_void_clicked)
@@ -87,8 +87,11 @@ class MeaningChoice(QWidget):
         row = next(row for row, (_, modes, _) in enumerate(_OTHERS) if mode in modes)
         self.others.setCurrentIndex(row)
         self.others.setToolTip(_OTHERS[row][2])
-        is_offered = counted is not None and outlining_void(counted) is not None
-        self.void_box.setVisible(is_offered or selection.ignore_label is not None)
+        self._void = selection.ignore_label
+        if self._void is None and counted is not None:
+            self._void = unknown_label(counted)
+        self.void_box.setText(f"not annotated either: {self._void}")
+        self.void_box.setVisible(self._void is not None)
         self.void_box.setChecked(selection.ignore_label is not None)
 
     def _on_zero_clicked(self) -> None:
@@ -105,16 +108,17 @@ class MeaningChoice(QWidget):
             selection.choose_label_mode(modes[-1])
 
     def _on_void_clicked(self, is_on: bool) -> None:
-        self._session.selection.choose_ignore_label(VOID if is_on else None)
+        self._session.selection.choose_ignore_label(self._void if is_on else None)
 
 
 def in_the_dock(doubt: Doubt) -> str:
     """Return what labels look like, and what to do about it here."""
     advice = doubt.advice
     if "ignore_label" in doubt.remedy:
-        advice = f"Tick that {VOID} is not annotated either"
+        void = doubt.remedy["ignore_label"]
+        advice = f"Tick that {void} is not annotated either"
         if "labels" in doubt.remedy:
-            advice = f"Let 0 mean background, and tick that {VOID} is not annotated"
+            advice = f"Let 0 mean background, and tick that {void} is not annotated"
     elif doubt.remedy:
         advice = "Let others be objects"
     return f"{doubt.looks} {advice}; or train on them as they are."

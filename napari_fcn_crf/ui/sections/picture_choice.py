@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from napari.layers import Image
 from qtpy.QtCore import Qt
@@ -12,17 +13,31 @@ from qtpy.QtWidgets import (
     QLabel,
     QListWidget,
     QListWidgetItem,
+    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_fcn_crf.ui.actions import picture_actions
 from napari_fcn_crf.ui.sections.collapsible import collapsible
+from napari_fcn_crf.ui.sections.elided import ElidedLabel
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import update_after
-from napari_fcn_crf.ui.viewer.axes import axes_of, layer_array
+from napari_fcn_crf.ui.viewer.axes import (
+    axes_in_file,
+    axes_of,
+    is_transparent_last,
+    layer_array,
+    must_be_split,
+    source_of,
+)
+from napari_fcn_crf.ui.viewer.layer_picture import notes_of, picture_of
 from napari_fcn_crf.ui.viewer.layers import is_source_image, layers_where
 
 _KINDS = {"z": "planes", "t": "frames", "c": "channels"}
+_LAST_KINDS = {"x": "columns", "c": "channels"}
+_FOURTH_KINDS = {True: "transparency", False: "a channel"}
+_WITH_ALPHA = 4
 _ROWS_SHOWN = 4
 
 
@@ -36,6 +51,20 @@ class PictureChoice(QWidget):
         self.text = QLabel()
         self.text.setWordWrap(True)
         self.text.setToolTip("What the image is taken for. Change it below if that is not right.")
+        self.note = ElidedLabel()
+        self.split_button = QPushButton("Split channels")
+        self.split_button.setToolTip(
+            "napari cannot show labels beside channels that are not the first axis. Replace this "
+            "layer by one for each channel; they stay one picture here, and no pixel is copied."
+        )
+        self.split_button.clicked.connect(
+            lambda: attempt(lambda: picture_actions.split(self._session))
+        )
+        self.meant_button = QPushButton("Add it as its file means it")
+        self.meant_button.setToolTip("As a new layer, which is chosen; the one shown is hidden.")
+        self.meant_button.clicked.connect(
+            lambda: attempt(lambda: picture_actions.add_as_meant(self._session))
+        )
         self.axes = QWidget()
         self._form = QFormLayout(self.axes)
         self._form.setContentsMargins(0, 0, 0, 0)
@@ -50,8 +79,8 @@ class PictureChoice(QWidget):
         self.more.addWidget(self.channels)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.text)
-        layout.addWidget(self.more)
+        for widget in (self.text, self.split_button, self.note, self.meant_button, self.more):
+            layout.addWidget(widget)
         selection = session.selection
         update_after(self.update_choices, selection.image_changed, selection.layers_changed)
         self.update_choices()
@@ -59,33 +88,66 @@ class PictureChoice(QWidget):
     def update_choices(self) -> None:
         """Show what the image is taken for now."""
         image = self._session.selection.image
-        self.text.setVisible(image is not None)
-        self.more.setVisible(image is not None)
+        for widget in (self.text, self.split_button, self.note, self.meant_button, self.more):
+            widget.setVisible(image is not None)
         if image is None:
             return
-        try:
-            self.text.setText(self._session.selection.picture().describe())
-        except ValueError as error:
-            self.text.setText(str(error))
+        self.text.setText(self._in_words(image))
+        self.split_button.setVisible(must_be_split(image))
+        self._show_notes(image)
         self._show_axes(image)
         self._show_channels(image)
-        has_choice = bool(self.axis_choices) or self.channels.count() > 0
+        has_choice = self._form.rowCount() > 0 or self.channels.count() > 0
         self.more.setVisible(has_choice)
+
+    def _in_words(self, image: Image) -> str:
+        try:
+            more = self._session.selection.more_channels
+            said = picture_of(image, more).describe()
+        except ValueError as error:
+            return str(error)
+        if axes_in_file(image) == axes_of(image) and image.ndim > 2:
+            said += ", as its file says"
+        if must_be_split(image):
+            said += ". To be annotated, its channels must be layers of their own."
+        return said
+
+    def _show_notes(self, image: Image) -> None:
+        notes = notes_of(image)
+        self.note.setVisible(bool(notes))
+        self.note.setText(" ".join(notes))
+        source, array = source_of(image), layer_array(image)
+        unlike = source is not None and source.differences(array.shape, 8 * array.dtype.itemsize)
+        self.meant_button.setVisible(bool(unlike))
 
     def _show_axes(self, image: Image) -> None:
         while self._form.rowCount():
             self._form.removeRow(0)
         self.axis_choices = []
         axes, shape = axes_of(image), layer_array(image).shape
-        for axis in range(image.ndim - 2):
-            combo = QComboBox()
-            for letter, title in _KINDS.items():
-                combo.addItem(title, letter)
-            combo.setCurrentIndex(max(0, combo.findData(axes[axis])))
+        has_channels_last = not image.rgb and axes.endswith("c")
+        for axis in range(image.ndim - 2 - has_channels_last):
+            combo = self._add_choice(f"Axis {axis} ({shape[axis]})", _KINDS, axes[axis])
             combo.activated.connect(self._on_axis_chosen)
-            self._form.addRow(f"Axis {axis} ({shape[axis]})", combo)
             self.axis_choices.append(combo)
-        self.axes.setVisible(bool(self.axis_choices))
+        if not image.rgb and image.ndim > 2:
+            title = f"Last axis ({shape[-1]})"
+            self.last_choice = self._add_choice(title, _LAST_KINDS, axes[-1])
+            self.last_choice.activated.connect(self._on_last_chosen)
+        elif image.rgb and shape[-1] == _WITH_ALPHA:
+            self.last_choice = self._add_choice(
+                "Fourth channel", _FOURTH_KINDS, is_transparent_last(image)
+            )
+            self.last_choice.activated.connect(self._on_fourth_chosen)
+        self.axes.setVisible(self._form.rowCount() > 0)
+
+    def _add_choice(self, title: str, kinds: Mapping[Any, str], chosen: object) -> QComboBox:
+        combo = QComboBox()
+        for value, text in kinds.items():
+            combo.addItem(text, value)
+        combo.setCurrentIndex(max(0, combo.findData(chosen)))
+        self._form.addRow(title, combo)
+        return combo
 
     def _show_channels(self, image: Image) -> None:
         chosen = self._session.selection.more_channels
@@ -120,8 +182,21 @@ class PictureChoice(QWidget):
             if combo is not sender and letters.count(letters[at]) > 1:
                 free = [letter for letter in "ztabdefgh" if letter not in letters]
                 letters[at] = free[0]
-        axes = "".join(letters) + axes_of(image)[image.ndim - 2 :]
+        axes = "".join(letters) + axes_of(image)[len(letters) :]
         self._attempt(lambda: self._session.selection.choose_axes(axes))
+
+    def _on_last_chosen(self) -> None:
+        image = self._session.selection.image
+        if image is None:
+            return
+        is_channels = self.last_choice.currentData() == "c"
+        tail = "yxc" if is_channels else "yx"
+        others = "hgfedbatz"
+        axes = others[len(others) - (image.ndim - len(tail)) :] + tail
+        self._attempt(lambda: self._session.selection.choose_axes(axes))
+
+    def _on_fourth_chosen(self) -> None:
+        self._session.selection.choose_transparency(self.last_choice.currentData())
 
     def _on_ticked(self) -> None:
         items = [self.channels.item(row) for row in range(self.channels.count())]

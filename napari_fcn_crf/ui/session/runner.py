@@ -110,8 +110,9 @@ class Runner(QObject):
         kind: str,
         title: str,
         start: Callable[[OnProgress], Job[Result]],
-        on_result: Callable[[Result], object],
+        on_result: Callable[[Any], object],
         on_partial: Callable[[Any], None] | None = None,
+        finish: Callable[[Result], object] | None = None,
     ) -> None:
         """Run a job of the compute process, with the settings of this moment.
 
@@ -121,12 +122,14 @@ class Runner(QObject):
             Starts the job and returns it. Runs in a thread, for reading files or a lazy image takes
             time; is given a function to report `Progress` to, which raises `Cancelled` when the
             user has.
+        finish : callable, optional
+            Makes of the job's result what `on_result` is given; runs in a thread as well.
         """
         settings = compute_settings()
         jobs: list[Job[Result]] = []
         cancelled = threading.Event()
 
-        def work(on_progress: OnProgress) -> Result:
+        def work(on_progress: OnProgress) -> object:
             self.service.configure(settings)
 
             def report(latest: Progress) -> None:
@@ -149,7 +152,8 @@ class Runner(QObject):
             job = jobs[0]
             for latest in job.events():
                 on_progress(latest)
-            return job.result()
+            result = job.result()
+            return result if finish is None else finish(result)
 
         def cancel() -> None:
             cancelled.set()

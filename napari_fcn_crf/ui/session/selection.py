@@ -6,19 +6,31 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
 from napari_fcn_crf.data.annotation_summary import default_class_name
 from napari_fcn_crf.data.annotations import guess_label_mode
-from napari_fcn_crf.data.label_doubts import Doubt, label_doubt, outlining_void
+from napari_fcn_crf.data.label_doubts import (
+    MANY_VALUES,
+    Doubt,
+    image_values,
+    label_doubt,
+    unknown_label,
+)
 from napari_fcn_crf.data.labelled_folder import PairFiles
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.settings import LabelMode
 from napari_fcn_crf.ui.session.label_counts import LabelCounts
 from napari_fcn_crf.ui.session.lifetime import follow
-from napari_fcn_crf.ui.viewer.axes import check_labels_can_lie_on, choose_axes
+from napari_fcn_crf.ui.viewer.axes import (
+    check_labels_can_lie_on,
+    choose_axes,
+    choose_transparency,
+    layer_array,
+)
 from napari_fcn_crf.ui.viewer.layer_picture import picture_of
 from napari_fcn_crf.ui.viewer.layers import is_source_image, is_source_labels, layers_where
 from napari_fcn_crf.ui.viewer.ownership import belongs_to, earlier_results, was_made_to_paint_on
@@ -69,7 +81,7 @@ class Selection(QObject):
         self._file_pairs: tuple[PairFiles, ...] = ()
         self._class_names: dict[int, str] = {}
         self._sources: tuple[Layer, ...] = ()
-        self._more_channels: tuple[Image, ...] = ()
+        self._channels_of: dict[Image, tuple[Image, ...]] = {}
         self.counts: Final = LabelCounts(viewer, self)
         self.counts.counted.connect(self._on_counted)
         self.counts.failed.connect(self._on_not_counted)
@@ -105,7 +117,10 @@ class Selection(QObject):
         counted = self.counts.statistics
         if counted is None or self._is_guessing:
             return None
-        return label_doubt(counted, self._label_mode, self._ignore_label)
+        array = None if self._image is None else layer_array(self._image)
+        is_looked_at = len(counted.values) > MANY_VALUES and isinstance(array, np.ndarray)
+        values = image_values(array) if is_looked_at else None
+        return label_doubt(counted, self._label_mode, self._ignore_label, values)
 
     @property
     def is_guessing(self) -> bool:
@@ -150,24 +165,38 @@ class Selection(QObject):
     @property
     def more_channels(self) -> tuple[Image, ...]:
         """Layers that are further channels of the chosen image."""
-        return self._more_channels
+        return () if self._image is None else self._channels_of.get(self._image, ())
 
-    def picture(self) -> Picture:
-        """Return what the chosen image is taken for.
+    def picture(self, image: Image | None = None) -> Picture:
+        """Return what the chosen image, or another one, is taken for.
 
         Raises
         ------
         ValueError
             If none is open, or its channels do not fit.
         """
-        image = self.require_image()
+        image = self.require_image() if image is None else image
         check_labels_can_lie_on(image)
-        return picture_of(image, self._more_channels)
+        return picture_of(image, self._channels_of.get(image, ()))
+
+    def require_own(self, layer: Layer, image: Image) -> None:
+        """Refuse a layer that was made of another image, or painted for it, unless on its channels.
+
+        Raises
+        ------
+        ValueError
+            With both names.
+        """
+        other = belongs_to(self._viewer, layer, image)
+        if other is not None and other not in self._channels_of.get(image, ()):
+            raise ValueError(
+                f"'{layer.name}' belongs to '{other.name}', but '{image.name}' is chosen. Choose "
+                f"'{other.name}', or layers of '{image.name}'."
+            )
 
     def choose_image(self, image: Image | None) -> None:
         """Segment another image; what was made of the one before is no source any more."""
         self._image = image
-        self._more_channels = ()
         self.image_changed.emit()
         if image is None:
             return
@@ -185,8 +214,14 @@ class Selection(QObject):
         ValueError
             If it cannot have such axes.
         """
-        choose_axes(self.require_image(), axes)
-        self._more_channels = ()
+        image = self.require_image()
+        choose_axes(image, axes)
+        self._channels_of.pop(image, None)
+        self.image_changed.emit()
+
+    def choose_transparency(self, is_transparent: bool) -> None:
+        """Take the last of the chosen image's four colours for transparency, or for a channel."""
+        choose_transparency(self.require_image(), is_transparent)
         self.image_changed.emit()
 
     def choose_channels(self, others: Iterable[Image]) -> None:
@@ -197,9 +232,9 @@ class Selection(QObject):
         ValueError
             If they do not lie where it does.
         """
-        chosen = tuple(others)
-        picture_of(self.require_image(), chosen)
-        self._more_channels = chosen
+        chosen, image = tuple(others), self.require_image()
+        picture_of(image, chosen)
+        self._channels_of[image] = chosen
         self.image_changed.emit()
 
     def choose_annotation(self, labels: Labels | None) -> None:
@@ -306,8 +341,8 @@ class Selection(QObject):
     def _on_counted(self) -> None:
         counted = self.counts.statistics
         if self._is_guessing and counted is not None:
-            # Who outlines things with what nobody knows has labelled the rest.
-            is_mask = outlining_void(counted) is not None
+            # Who has a label for what nobody knows has labelled the rest.
+            is_mask = unknown_label(counted) is not None
             self._label_mode = "mask" if is_mask else guess_label_mode(counted.annotatable)
             self._is_guessing = False
             self._count_what_is_meant()
@@ -332,9 +367,13 @@ class Selection(QObject):
         sources = tuple(layer for layer in self._sources if layer in present)
         if sources != self._sources:
             self.choose_sources(sources)
-        channels = tuple(layer for layer in self._more_channels if layer in present)
-        if channels != self._more_channels:
-            self._more_channels = channels
+        before = self.more_channels
+        self._channels_of = {
+            image: tuple(layer for layer in channels if layer in present)
+            for image, channels in self._channels_of.items()
+            if image in present
+        }
+        if self.more_channels != before:
             self.image_changed.emit()
         pairs = tuple(pair for pair in self._pairs if all(layer in present for layer in pair))
         if pairs != self._pairs:

@@ -10,8 +10,8 @@ from napari_fcn_crf.ui.session.lifetime import at_end_of
 from napari_fcn_crf.ui.session.model_store import ModelStore
 from napari_fcn_crf.ui.session.results import Results
 from napari_fcn_crf.ui.session.runner import Runner
+from napari_fcn_crf.ui.session.screen import Screen
 from napari_fcn_crf.ui.session.selection import Selection
-from napari_fcn_crf.ui.viewer.preview_layers import remove_preview
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -30,11 +30,12 @@ class Session(QObject):
         self.models: Final = ModelStore(self)
         self.runner: Final = Runner(self)
         self.results: Final = Results(viewer, self)
+        self.screen: Final = Screen(viewer, self.selection)
         self.runner.failed.connect(self._on_failed)
         at_end_of(self, self._end)
 
     def _on_failed(self, error: Exception) -> None:
-        remove_preview(self.viewer)
+        self.screen.end_preview()
 
     def _end(self) -> None:
         # In this order: the compute process writes into the folder of models.

@@ -163,6 +163,7 @@ class AnnotateStep(Step):
         image = selection.require_image()
         check_labels_can_lie_on(image)
         selection.choose_annotation(layers.new_labels(self.session.viewer, image))
+        self.session.screen.arrange(image, "new labels")
 
 
 def _verdict(summary: AnnotationSummary, doubt: Doubt | None) -> str:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from qtpy.QtCore import Qt, SignalInstance
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout
 
+from napari_fcn_crf.backbones import BACKBONES
 from napari_fcn_crf.fcn.heads.head import heads
 from napari_fcn_crf.settings import BUNDLED, RANDOM, TrainingSettings
 from napari_fcn_crf.ui.actions import network_actions
@@ -17,16 +18,6 @@ from napari_fcn_crf.ui.steps.step import RunButton, Step
 from napari_fcn_crf.weights.download import PUBLISHED
 from napari_fcn_crf.weights.formats.table import endings
 
-BACKBONES = {
-    "vgg16-compact": (
-        "VGG-16 compact",
-        "The same layers at a quarter of the width: quick on any computer.",
-    ),
-    "vgg16": (
-        "VGG-16",
-        "134 million weights; load ImageNet weights for it. Slow without a GPU.",
-    ),
-}
 WEIGHTS = {
     BUNDLED: ("that come with the plugin", "Learnt by us on generated images; compact only."),
     RANDOM: ("random", "Nothing is known beforehand."),
@@ -44,7 +35,10 @@ class NetworkStep(Step):
         defaults = TrainingSettings()
         choices = {name: (head.title, head.description) for name, head in heads().items()}
         self.architecture = _combo(choices, defaults.architecture)
-        self.backbone = _combo(BACKBONES, defaults.backbone)
+        backbones: dict[str, tuple[str, str]] = {
+            name: (variant.title, variant.tip) for name, variant in BACKBONES.items()
+        }
+        self.backbone = _combo(backbones, defaults.backbone)
         self.weights = _combo(WEIGHTS, defaults.starting_weights)
         self._shown_file: Path | None = None
         self.backbone.currentIndexChanged.connect(self._on_backbone_changed)

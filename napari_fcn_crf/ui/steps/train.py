@@ -8,6 +8,7 @@ from napari.utils.notifications import show_warning
 from qtpy.QtCore import SignalInstance
 from qtpy.QtWidgets import QCheckBox, QPushButton
 
+from napari_fcn_crf.compute.training_request import TrainingRequest
 from napari_fcn_crf.data.label_doubts import DoubtfulLabelsError
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
@@ -58,6 +59,13 @@ class TrainStep(Step):
             ignore_label=self.session.selection.ignore_label,
             trust_labels=self._is_answered(),
             **self.controls.values(),
+        )
+
+    def _request(self) -> TrainingRequest:
+        return TrainingRequest(
+            self.settings(),
+            preview=self.preview_box.isChecked(),
+            tensorboard=self.controls.tensorboard.run_folder(),
         )
 
     def changes(self) -> tuple[SignalInstance, ...]:
@@ -124,24 +132,12 @@ class TrainStep(Step):
         if self._ask():
             return
         self.curve.clear()
-        network_actions.train(
-            self.session,
-            self.settings(),
-            preview=self.preview_box.isChecked(),
-            tensorboard=self.controls.tensorboard.run_folder(),
-        )
+        network_actions.train(self.session, self._request())
 
     def _on_continue_clicked(self) -> None:
         if self._ask():
             return
-        self.attempt(
-            lambda: network_actions.go_on_training(
-                self.session,
-                self.settings(),
-                preview=self.preview_box.isChecked(),
-                tensorboard=self.controls.tensorboard.run_folder(),
-            )
-        )
+        self.attempt(lambda: network_actions.go_on_training(self.session, self._request()))
 
     def _on_progressed(self, latest: Progress) -> None:
         if latest.loss is not None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
 def camera_of(viewer: Viewer) -> Any:
     """Return the camera of a viewer."""
     return getattr(viewer, "scene", viewer).camera
+
+
+@contextmanager
+def camera_kept(viewer: Viewer) -> Iterator[None]:
+    """Leave the camera where it is: with the first layer of more axes, napari shows everything."""
+    camera = camera_of(viewer)
+    before = camera.center, camera.zoom, camera.angles
+    yield
+    if (camera.center, camera.zoom, camera.angles) != before:
+        camera.center, camera.zoom, camera.angles = before
 
 
 def show_position(viewer: Viewer, layer: Layer, position: Sequence[int]) -> None:

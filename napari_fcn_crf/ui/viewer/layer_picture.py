@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image, Layer, Shapes
 
-from napari_fcn_crf.data.picture import ChannelStack, Picture, by, same_spatial_shape
+from napari_fcn_crf.data.channels import ChannelStack
+from napari_fcn_crf.data.picture import Picture, by, same_spatial_shape
 from napari_fcn_crf.data.place import SAME_WITHIN_PX, Place
-from napari_fcn_crf.ui.viewer.axes import axes_of, channel_axis, layer_array
+from napari_fcn_crf.ui.viewer.axes import (
+    axes_of,
+    channel_axis,
+    is_transparent_last,
+    layer_array,
+    source_of,
+)
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -49,20 +56,31 @@ def picture_of(image: Image, more: Sequence[Image] = ()) -> Picture:
     place = place_of(image)
     if not image.rgb and "c" in axes:
         place = place.without(axes.index("c"))
-    array = layer_array(image)
-    return Picture(array, axes, image.name, place, alpha=image.rgb and array.shape[-1] == 4)
+    array, alpha = layer_array(image), is_transparent_last(image)
+    return Picture(array, axes, image.name, place, alpha=alpha, notes=notes_of(image))
+
+
+def notes_of(image: Image) -> tuple[str, ...]:
+    """Return what a person should know of how an image was read, and of what is left out of it."""
+    array, source = layer_array(image), source_of(image)
+    bits = 8 * array.dtype.itemsize
+    notes = () if source is None else source.differences(array.shape, bits)
+    if is_transparent_last(image):
+        notes += (f"The last channel of '{image.name}' is left out as transparency.",)
+    return notes
 
 
 def place_of(layer: Layer) -> Place:
     """Return where a layer's pixels lie, by its whole transform, lengths in metres."""
     place = _place_in_own_units(layer)
-    matrix, units = place.matrix.copy(), []
+    matrix, units, said_in = place.matrix.copy(), [], []
     for axis, unit in enumerate(layer.units):
         # Of napari's own registry of units, in which a micrometre is a millionth of a metre.
         base = (1 * unit).to_base_units()
         matrix[axis] *= float(base.magnitude)
         units.append(str(base.units))
-    return Place(matrix, tuple(units))
+        said_in.append(float(base.magnitude))
+    return Place(matrix, tuple(units), tuple(said_in))
 
 
 def linear_part(image: Image) -> np.ndarray:
@@ -214,10 +232,51 @@ def shown_part(viewer: Viewer, image: Image, picture: Picture) -> Part:
     return tuple(part)
 
 
+@dataclass(frozen=True)
+class ShownPlane:
+    """The plane of a picture that is on the screen.
+
+    Parameters
+    ----------
+    index : tuple of int or slice
+        Along the picture's axes other than channels; empty if there are but two.
+    axes : tuple of int
+        Those of them that are seen, in their order.
+    shape : tuple of int
+        Of the picture, without channels.
+    corners : array, shape `(2, 2)`
+        First and last index, along these axes, of what the canvas shows.
+    """
+
+    index: Part
+    axes: tuple[int, int]
+    shape: tuple[int, ...]
+    corners: np.ndarray
+
+
+def shown_plane(viewer: Viewer, image: Image, picture: Picture) -> ShownPlane:
+    """Return the plane of a picture that is on the screen, and how much of it is.
+
+    Raises
+    ------
+    ValueError
+        If it is shown in 3-D, or along its channels.
+    """
+    index = shown_part(viewer, image, picture)
+    first, second = [at for at, one in enumerate(index) if isinstance(one, slice)] or (0, 1)
+    channels = channel_axis(image)
+    own = [at + (channels is not None and at >= channels) for at in (first, second)]
+    # Of a multiscale image they count the pixels of the level that is drawn.
+    zoom = image.downsample_factors[image.data_level][own] if image.multiscale else 1
+    corners = image.corner_pixels[:, own] * zoom
+    return ShownPlane(index, (first, second), picture.spatial_shape, corners)
+
+
 def is_shown(viewer: Viewer, layer: Layer, index: tuple[int, ...]) -> bool:
-    """Return whether the rows and columns of a slice of a layer are on the screen."""
-    missing = viewer.dims.ndim - layer.ndim
-    if viewer.dims.ndisplay != 2 or {*viewer.dims.displayed} != {*range(viewer.dims.ndim)[-2:]}:
+    """Return whether a plane of a layer, or a line of it, is on the screen in 2-D."""
+    if viewer.dims.ndisplay != 2:
         return False
+    missing = viewer.dims.ndim - layer.ndim
+    displayed = {axis - missing for axis in viewer.dims.displayed}
     position = np.round(layer.world_to_data(viewer.dims.point[missing:])).astype(int)
-    return tuple(position[: len(index)]) == index
+    return all(axis in displayed or position[axis] == at for axis, at in enumerate(index))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -66,22 +66,6 @@ def belongs_to(viewer: Viewer, layer: Layer, image: Image) -> Image | None:
     return None
 
 
-def require_own(viewer: Viewer, layer: Layer, image: Image) -> None:
-    """Refuse a layer that was made of another image, or painted for it.
-
-    Raises
-    ------
-    ValueError
-        With both names.
-    """
-    other = belongs_to(viewer, layer, image)
-    if other is not None:
-        raise ValueError(
-            f"'{layer.name}' belongs to '{other.name}', but '{image.name}' is chosen. Choose "
-            f"'{other.name}', or layers of '{image.name}'."
-        )
-
-
 def insert_claimed(
     viewer: Viewer, index: int, layer: Layer, image: Image | None, noted: dict[str, Any]
 ) -> None:
@@ -109,6 +93,39 @@ def earlier_results(viewer: Viewer, image: Image, kind: str) -> list[Layer]:
         and our_metadata(layer)["layer_name"] == layer.name
         and not our_metadata(layer).get("painted")
     ]
+
+
+def note_earlier(
+    viewer: Viewer, kinds: Collection[str], why: str, image: Image | None = None
+) -> None:
+    """Say in the names of results that they are not of the latest model or prediction any more.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    kinds : collection of str
+        Of results.
+    why : str
+        What is said in brackets.
+    image : Image, optional
+        Of this image alone.
+    """
+    for layer in list(viewer.layers):
+        noted = our_metadata(layer)
+        if not is_ours(layer) or noted["kind"] not in kinds:
+            continue
+        if image is not None and noted["image_id"] != str(image.unique_id):
+            continue
+        if noted["layer_name"] == layer.name and not noted.get("painted"):
+            plain = noted.setdefault("plain_name", layer.name)
+            layer.name = f"{plain} ({why})"
+            noted["layer_name"] = layer.name
+        noted["earlier"] = why
+
+
+def is_earlier(layer: Layer) -> bool:
+    """Whether a result is not of the latest model or prediction."""
+    return is_ours(layer) and bool(our_metadata(layer).get("earlier"))
 
 
 @dataclass(frozen=True)

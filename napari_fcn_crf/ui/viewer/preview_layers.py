@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
-from napari_fcn_crf.ui.viewer.layer_picture import is_shown, linear_part
-from napari_fcn_crf.ui.viewer.layers import layers_where, spatial_metadata
+from napari_fcn_crf.ui.viewer.arrangement import index_of_new
+from napari_fcn_crf.ui.viewer.layer_picture import ShownPlane, is_shown, linear_part
+from napari_fcn_crf.ui.viewer.layers import Placement, layers_where, spatial_metadata
 from napari_fcn_crf.ui.viewer.ownership import insert_claimed, is_ours, our_metadata
 
 if TYPE_CHECKING:
@@ -25,15 +27,15 @@ def add_preview(viewer: Viewer, image: Image, like: Labels | None) -> Labels:
     """Add an empty layer for what `place_region` shows; it cannot be painted on."""
     place = spatial_metadata(image)
     layer = Labels(
-        np.zeros((1, 1), np.uint8),
+        np.zeros((1,) * len(place["scale"]), np.uint8),
         name=f"{image.name} preview",
         opacity=0.5,
-        units=place["units"][-2:],
-        axis_labels=place["axis_labels"][-2:],
+        units=place["units"],
+        axis_labels=place["axis_labels"],
     )
     if like is not None:
         layer.colormap = like.colormap
-    insert_claimed(viewer, len(viewer.layers), layer, image, _LIVE)
+    insert_claimed(viewer, index_of_new(viewer, image, "preview"), layer, image, _LIVE)
     return layer
 
 
@@ -45,7 +47,7 @@ def add_growing(
     place = spatial_metadata(image)
     layer = Labels(labels, name=f"{image.name} preview", opacity=0.5, colormap=colormap, **place)
     layer.editable = False
-    insert_claimed(viewer, len(viewer.layers), layer, image, _OF_WORK)
+    insert_claimed(viewer, index_of_new(viewer, image, "preview"), layer, image, _OF_WORK)
     viewer.layers.selection.active = active
     return layer
 
@@ -58,32 +60,30 @@ def grow(viewer: Viewer, layer: Labels, index: tuple[int, ...], labels: np.ndarr
         layer.refresh()
 
 
-def show_prediction_preview(viewer: Viewer, image: Image, probabilities: np.ndarray) -> None:
-    """Show the last class's probability in the plane that is trained on, in one layer."""
+def show_prediction_preview(
+    viewer: Viewer,
+    image: Image,
+    labels: np.ndarray,
+    colormap: LabelColormapBase,
+    index: tuple[int, ...],
+) -> Labels | None:
+    """Show what the plane of that index would be now, in one layer; it is returned if it is new."""
     found = layers_where(viewer, _is_of_work)
     place = spatial_metadata(image)
-    picture = probabilities[-1]
+    missing = len(place["scale"]) - 2
+    picture = labels.reshape((1,) * missing + labels.shape)
     if found and found[0].data.shape == picture.shape:
         found[0].data = picture
-        return
+        found[0].editable = False  # new data makes it editable again
+        return None
     remove_preview(viewer)
     active = viewer.layers.selection.active
-    layer = Image(
-        picture,
-        name=f"{image.name} preview",
-        colormap="viridis",
-        contrast_limits=(0, 1),
-        opacity=0.6,
-        scale=place["scale"][-2:],
-        translate=place["translate"][-2:],
-        rotate=place["rotate"][-2:, -2:],
-        shear=place["shear"][-1:],
-        affine=place["affine"][-3:, -3:],
-        units=place["units"][-2:],
-        axis_labels=place["axis_labels"][-2:],
-    )
-    insert_claimed(viewer, len(viewer.layers), layer, image, _OF_WORK)
+    place["translate"] = _moved(image, place, (*index, 0, 0))
+    layer = Labels(picture, name=f"{image.name} preview", colormap=colormap, opacity=0.5, **place)
+    layer.editable = False
+    insert_claimed(viewer, index_of_new(viewer, image, "preview"), layer, image, _OF_WORK)
     viewer.layers.selection.active = active
+    return layer
 
 
 def remove_preview(viewer: Viewer) -> None:
@@ -101,26 +101,45 @@ def _is_of_work(layer: Layer) -> bool:
     return is_preview(layer) and not our_metadata(layer)["is_live"]
 
 
-def place_region(layer: Labels, image: Image, labels: np.ndarray, region: Region) -> None:
-    """Show labels of a region, sampled or not, where it lies in the image."""
+def place_region(
+    layer: Labels,
+    image: Image,
+    labels: np.ndarray,
+    region: Region,
+    shown: ShownPlane,
+) -> None:
+    """Show labels of a region, sampled or not, where it lies in the plane that is on the screen.
+
+    Along the other axes, one pixel is as long as the image: what is shown while a slider moves is
+    the last plane's.
+    """
     place = spatial_metadata(image)
-    affine = place["affine"]
-    corner = np.zeros(len(place["scale"]))
-    corner[-2:] = region.rows[0], region.columns[0]
-    moved = linear_part(image) @ corner
-    layer.data = labels
+    steps = np.array(shown.shape, float)
+    corner = (steps - 1) / 2
+    shape = [1] * len(steps)
+    for axis, (first, _), size in zip(
+        shown.axes, (region.rows, region.columns), labels.shape, strict=True
+    ):
+        steps[axis], corner[axis], shape[axis] = region.step, first, size
+    layer.data = labels.reshape(shape)
     # New data makes a layer editable again.
     layer.editable = False
     wanted = {
-        "scale": place["scale"][-2:] * region.step,
-        "rotate": place["rotate"][-2:, -2:],
-        # Of a stack's shear only what lies in the plane: its last element.
-        "shear": place["shear"][-1:],
-        "translate": (place["translate"] + np.linalg.solve(affine[:-1, :-1], moved))[-2:],
-        "affine": affine[-3:, -3:],
+        "scale": np.asarray(place["scale"]) * steps,
+        "rotate": place["rotate"],
+        "shear": place["shear"],
+        "translate": _moved(image, place, corner),
+        "affine": place["affine"],
     }
     present: dict[str, Any] = {**spatial_metadata(layer)}
     for name, value in wanted.items():
         # Each of them draws everything anew, and most frames are where the last one was.
         if not np.array_equal(present[name], value):
             setattr(layer, name, value)
+
+
+def _moved(image: Image, place: Placement, corner: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return the translation of a layer whose first pixel lies at an index of an image."""
+    moved = linear_part(image) @ np.asarray(corner, float)
+    translate: np.ndarray = place["translate"] + np.linalg.solve(place["affine"][:-1, :-1], moved)
+    return translate

@@ -9,16 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.backbones import CONVOLUTIONS, FULLY_CONNECTED
 from napari_fcn_crf.weights.formats.tensors import Layout, Tensor, Tensors
 
-CONVOLUTIONS = tuple(
-    f"block{block}_conv{index}"
-    for block, count in enumerate((2, 2, 3, 3, 3), start=1)
-    for index in range(1, count + 1)
-)
-"""Keras' names of the thirteen convolutions, which are also ours."""
-
-FULLY_CONNECTED = ("fc6", "fc7")
 CLASSIFIER = "fc8"
 _CLASSIFIER_LAYERS = (*FULLY_CONNECTED, CLASSIFIER)
 

@@ -20,12 +20,15 @@ from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
 from napari_fcn_crf.ui.steps.step import RunButton, Step
 from napari_fcn_crf.ui.steps.train import TrainStep
-from tests.ui.canvas import Canvas, Pixel
 from tests.ui.conftest import JOB_TIMEOUT_MS, wait_until_idle
+from tests.ui.mouse import drag, places
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
+
+Pixel = Sequence[float]
+"""Of a layer, along the axes on the screen."""
 
 PLUGIN = "napari-fcn-crf"
 WINDOW_PX = (1400, 900)
@@ -51,7 +54,6 @@ class Person:
     def __init__(self, viewer: Viewer, qtbot: QtBot, pictures: Path | None, name: str) -> None:
         self.viewer = viewer
         self.qtbot = qtbot
-        self.canvas = Canvas(viewer, qtbot)
         self._pictures = pictures
         self._name = name
         self._n_pictures = 0
@@ -148,12 +150,41 @@ class Person:
         assert isinstance(layer, Labels), "the layer selected is not to be painted on"
         assert layer.mode == "paint", "the brush is not in the hand"
         while layer.selected_label != label:
-            self.canvas.press(
-                Qt.Key.Key_Equal if layer.selected_label < label else Qt.Key.Key_Minus
-            )
+            is_below = layer.selected_label < label
+            self.presses(Qt.Key.Key_Equal if is_below else Qt.Key.Key_Minus)
         before = int((np.asarray(layer.data) == label).sum())
-        self.canvas.stroke(layer, *pixels)
+        self.drags(layer, *pixels)
         assert int((np.asarray(layer.data) == label).sum()) > before, "the stroke left nothing"
+
+    def drags(self, layer: Layer, start: Pixel, end: Pixel) -> None:
+        """Drag the mouse from a pixel of a layer to another, the left button held down."""
+        drag(self.viewer, self.qtbot, self._whole(layer, start), self._whole(layer, end), layer)
+        self.qtbot.wait(20)
+
+    def presses(self, key: Qt.Key) -> None:
+        """Press a key while the canvas has the focus."""
+        native = self.viewer.window._qt_viewer.canvas.native
+        native.setFocus()
+        self.qtbot.keyClick(native, key)
+        self.qtbot.wait(20)
+
+    def colours(self, layer: Layer, start: Pixel, stop: Pixel) -> npt.NDArray[np.float64]:
+        """Return what is on the screen over a box of a layer's pixels.
+
+        Returns
+        -------
+        float64, shape (rows, columns, 3)
+            Red, green and blue from 0 to 1, one for each pixel of the box.
+        """
+        self.qtbot.wait(50)
+        screen = np.asarray(self.viewer.screenshot(flash=False))[..., :3] / 255
+        rows, columns = (np.arange(*ends) for ends in zip(start, stop, strict=True))
+        pixels = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+        at = places(self.viewer, [self._whole(layer, pixel) for pixel in pixels], layer)
+        at = np.round(at - 0.5).astype(int)
+        assert (at >= 0).all(), "the box is not on the screen"
+        assert (at < screen.shape[:2]).all(), "the box is not on the screen"
+        return screen[tuple(at.T)].reshape(len(rows), len(columns), 3)
 
     def verdict(self) -> str:
         """Return what the first step says of the labels."""
@@ -178,7 +209,7 @@ class Person:
 
     def sees_image(self, image: Image, start: Pixel, stop: Pixel) -> None:
         """Look whether an image shows through whatever is above it, in a box of its pixels."""
-        ours = self.canvas.colours(image, start, stop).mean(axis=-1)
+        ours = self.colours(image, start, stop).mean(axis=-1)
         theirs = self._box(image, start, stop)
         theirs = theirs.mean(axis=-1) if image.rgb else theirs
         likeness = np.corrcoef(ours.ravel(), theirs.ravel())[0, 1]
@@ -194,7 +225,7 @@ class Person:
         colours = {value: annotation.get_color(value)[:3] for value in values}
         for pixel in pixels:
             start = np.subtract(pixel, 2)
-            on_screen = self.canvas.colours(result, start, np.add(pixel, 3)).mean(axis=(0, 1))
+            on_screen = self.colours(result, start, np.add(pixel, 3)).mean(axis=(0, 1))
             own = int(self._box(result, pixel, np.add(pixel, 1)).item())
             hue = on_screen - on_screen.mean()
             likeness = {
@@ -211,6 +242,13 @@ class Person:
             self.qtbot.wait(200)
             path = self._pictures / f"{self._name}-{self._n_pictures:02d}-{what}.png"
             self.viewer.screenshot(str(path), canvas_only=False, flash=False)
+
+    def _whole(self, layer: Layer, pixel: Pixel) -> list[float]:
+        """Return a pixel with the slices shown along the layer's other axes."""
+        position = [float(step) for step in self.viewer.dims.current_step[-layer.ndim :]]
+        for axis, coordinate in zip(self.viewer.dims.displayed, pixel, strict=True):
+            position[axis - self.viewer.dims.ndim] = float(coordinate)
+        return position
 
     def _box(self, layer: Layer, start: Pixel, stop: Pixel) -> npt.NDArray[np.float64]:
         data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data

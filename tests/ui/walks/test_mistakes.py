@@ -40,7 +40,7 @@ def test_mistakes(person, tmp_path):
     viewer.layers.selection.active = refined
     refined.mode = "paint"
     refined.brush_size = 10
-    person.canvas.stroke(refined, (180, 100), (180, 150))
+    person.drags(refined, (180, 100), (180, 150))
     painted = refined.data.copy()
     person.looks("painted on the result")
     person.says("refined")

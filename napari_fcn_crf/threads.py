@@ -15,6 +15,12 @@ T = TypeVar("T")
 # So that a thread that is done early can take over.
 _RANGES_PER_THREAD = 4
 
+# Where somebody may want to end the work: of the longest, a range is a fraction of a second.
+_RANGES_TO_CHECK = 64
+
+Check = Callable[[], None]
+"""Called again and again while there is work; raises to end it."""
+
 _limit = 0
 
 
@@ -24,6 +30,7 @@ def in_threads(
     length: int,
     threads: int,
     shortest: int = 1,
+    check: Check | None = None,
 ) -> list[T]:
     """Call `work(begin, end, *arguments)` for ranges that together are `range(length)`.
 
@@ -37,18 +44,25 @@ def in_threads(
         number of callers may do this at once.
     shortest : int
         A range is no shorter, unless `length` is.
+    check : callable, optional
+        Called before each range, in any of the threads; what it raises ends the work.
 
     Returns
     -------
     list
         What the calls returned, in the order of the ranges.
     """
-    count = max(1, min(length // shortest, threads * _RANGES_PER_THREAD if threads > 1 else 1))
+    count = threads * _RANGES_PER_THREAD if threads > 1 else 1
+    if check is not None:
+        count = max(count, _RANGES_TO_CHECK)
+    count = max(1, min(length // shortest, count))
     results: dict[int, T] = {}
     waiting = iter(range(count))
 
     def run() -> None:
         for k in waiting:
+            if check is not None:
+                check()
             results[k] = work(length * k // count, length * (k + 1) // count, *arguments)
 
     futures: list[Future[None]] = []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_fcn_crf.crf.threads import (
+from napari_fcn_crf.threads import (
     _cgroup_quota,
     available_threads,
     in_threads,
@@ -49,7 +49,7 @@ def test_an_error_reaches_the_caller() -> None:
 def test_it_still_works_while_python_is_ending() -> None:
     code = """
 import atexit
-from napari_fcn_crf.crf.threads import in_threads
+from napari_fcn_crf.threads import in_threads
 atexit.register(lambda: print(in_threads(lambda begin, end: end - begin, (), 2, 2)))
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,0 +1,146 @@
+"""Segmentation of one image of a batch: read, predict, refine, tidy, write."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_fcn_crf.batch.inputs import Item
+from napari_fcn_crf.batch.outcome import Outcome, Task
+from napari_fcn_crf.batch.recipe import Recipe
+from napari_fcn_crf.data import image_files
+from napari_fcn_crf.data.picture import Picture, as_picture
+from napari_fcn_crf.input_error import InputError, sentence
+from napari_fcn_crf.pipeline.models import Model, load_model
+from napari_fcn_crf.pipeline.prediction import check_prediction_input, predict
+from napari_fcn_crf.pipeline.refinement import refine
+from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
+from napari_fcn_crf.quoting import quoted
+
+_BY = "batch"
+
+
+class Segmenter:
+    """Does the tasks of a batch with one model.
+
+    The process must have loaded its backend.
+
+    Parameters
+    ----------
+    model : Model
+    recipe : Recipe
+    """
+
+    def __init__(self, model: Model, recipe: Recipe) -> None:
+        self._model = model
+        self._recipe = recipe
+
+    @classmethod
+    def load(cls, path: Path, recipe: Recipe) -> Segmenter:
+        """Return one with the model of a file.
+
+        Raises
+        ------
+        ValueError
+            If it is no such file.
+        """
+        return cls(load_model(path), recipe)
+
+    def carry_out(
+        self,
+        task: Task,
+        on_progress: OnProgress | None = None,
+        should_stop: ShouldStop | None = None,
+    ) -> Outcome:
+        """Do a task; whatever goes wrong is told in the outcome.
+
+        Raises
+        ------
+        Cancelled
+            If `should_stop` turned true.
+        """
+        started = time.perf_counter()
+        notes: dict[str, None] = {}
+
+        def report(progress: Progress) -> None:
+            if progress.note:
+                notes[progress.note] = None
+            if on_progress is not None:
+                on_progress(progress)
+
+        error = ""
+        try:
+            self._segment(task.item, notes, report, should_stop)
+        except Cancelled:
+            raise
+        except Exception as found:  # noqa: BLE001 - told with the image's name; the others go on
+            error = sentence(found)
+        return Outcome(error, tuple(notes), time.perf_counter() - started)
+
+    def _segment(
+        self,
+        item: Item,
+        notes: dict[str, None],
+        on_progress: OnProgress,
+        should_stop: ShouldStop | None,
+    ) -> None:
+        recipe, card = self._recipe, self._model.card
+        before = item.state()
+        picture = as_picture(self._read(item), channels=card.channels)
+        notes |= dict.fromkeys(picture.notes)
+        pixels = check_prediction_input(card, picture)
+        probabilities = predict(
+            self._model,
+            picture,
+            recipe.prediction,
+            on_progress=on_progress,
+            should_stop=should_stop,
+            intensity=recipe.intensity,
+        )
+        if recipe.crf is not None:
+            mapping, _ = card.intensity.for_image(pixels, recipe.intensity)
+            probabilities = refine(
+                picture,
+                probabilities,
+                recipe.crf,
+                on_progress=on_progress,
+                should_stop=should_stop,
+                intensity=mapping,
+            )
+        labels = card.to_labels(probabilities)
+        if recipe.minimum_px > 1:
+            from napari_fcn_crf.results.cleanup import remove_small_regions
+
+            labels = remove_small_regions(labels, recipe.minimum_px)
+        if item.state() != before:
+            raise InputError(
+                f"{quoted(item.path.name)} changed while it was read. Run the same command again "
+                "when it no longer does."
+            )
+        with _named(item.labels):
+            image_files.write_labels(item.labels, labels, _BY, picture)
+        if item.probabilities is not None:
+            with _named(item.probabilities):
+                image_files.write_probabilities(
+                    item.probabilities, probabilities, card.class_values, _BY, picture
+                )
+
+    def _read(self, item: Item) -> Picture:
+        recipe = self._recipe
+        picture = image_files.read_picture(item.path, recipe.axes, exif=recipe.exif)
+        return picture.chosen_channels(recipe.channels) if recipe.channels else picture
+
+
+@contextmanager
+def _named(target: Path) -> Iterator[None]:
+    """Let an error of writing say what could not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{quoted(str(target), 100)} could not be written ({error.strerror or error}). Free "
+            "some space or choose another folder, and run the same command again with "
+            "--retry-failed."
+        ) from error

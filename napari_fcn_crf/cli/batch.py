@@ -1,0 +1,190 @@
+"""The command `batch`."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_fcn_crf.batch.inputs import items_of
+from napari_fcn_crf.batch.ledger import Ledger
+from napari_fcn_crf.batch.plan import Plan, check_outputs, make_plan
+from napari_fcn_crf.batch.recipe import Recipe
+from napari_fcn_crf.cli.batch_bar import batch_bar
+from napari_fcn_crf.cli.command import SOME_FAILED, Command
+from napari_fcn_crf.cli.device import add_device, load_backend
+from napari_fcn_crf.cli.inputs import add_image_options, add_intensity, images_in
+from napari_fcn_crf.cli.options import add_output_folder, add_settings, read_settings
+from napari_fcn_crf.cli.paths import folder_for_results, one_file
+from napari_fcn_crf.cli.told import Notes
+from napari_fcn_crf.quoting import say
+from napari_fcn_crf.settings import ComputeSettings, CRFSettings, PredictionSettings
+
+if TYPE_CHECKING:
+    from napari_fcn_crf.batch.run import Executor
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument("model", metavar="MODEL", help="a .keras file from `train`")
+    parser.add_argument(
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="files, folders, or patterns such as 'plate1/*.tif'; results of earlier runs are left "
+        "out",
+    )
+    add_output_folder(parser, "IMAGE_refined.tif, ledger.jsonl and, if any failed, failed.txt")
+    group = parser.add_argument_group("run")
+    group.add_argument(
+        "--dry-run", action="store_true", help="say what would be done, and do nothing"
+    )
+    group.add_argument(
+        "--retry-failed", action="store_true", help="do again what failed in an earlier run, too"
+    )
+    group.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="do all images again, and replace files that are there already",
+    )
+    group.add_argument(
+        "--shard",
+        type=_shard,
+        metavar="I/N",
+        help="do the I-th of N parts of the images, counted from 1, as a job array does",
+    )
+    group.add_argument(
+        "--workers",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="processes that share the images, each with a network of its own. "
+        "Default: %(default)s.",
+    )
+    results = parser.add_argument_group("results")
+    results.add_argument(
+        "--refine",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="refine with the CRF settings kept with the model, but for those given",
+    )
+    results.add_argument(
+        "--minimum-px",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="give regions of fewer pixels to their neighbours",
+    )
+    results.add_argument(
+        "--probabilities", action="store_true", help="write probabilities besides labels"
+    )
+    add_image_options(parser)
+    add_intensity(parser, "where type or range differ")
+    add_settings(parser, "prediction", PredictionSettings)
+    add_settings(parser, "CRF", CRFSettings)
+    add_device(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    from napari_fcn_crf.batch.run import run_batch, write_failed
+    from napari_fcn_crf.model.card import read_card
+    from napari_fcn_crf.model.record import file_sha256
+
+    model = one_file(arguments.model)
+    card = read_card(model)
+    recipe = _recipe(arguments, card.crf)
+    folder: Path = arguments.output
+    items = items_of(images_in(arguments.images), folder, recipe)
+    part = ""
+    if arguments.shard is not None:
+        number, count = arguments.shard
+        items, part = items[number - 1 :: count], f"{number}-of-{count}"
+    ledger, job = Ledger(folder, part), recipe.digest(file_sha256(model))
+    plan = make_plan(
+        items,
+        ledger.entries,
+        job,
+        overwrite=arguments.overwrite,
+        retry_failed=arguments.retry_failed,
+    )
+    inputs = [model, *(item.path for item in items)]
+    check_outputs(plan, ledger.entries, inputs, overwrite=arguments.overwrite)
+    if arguments.dry_run:
+        _say_plan(plan)
+        return 0
+    folder_for_results(folder)
+    notes = Notes()
+    failed = plan.failed
+    if plan.to_do:
+        executor = _executor(arguments, model, recipe)
+        with batch_bar(len(plan.to_do), arguments.workers, notes) as (on_outcome, on_progress):
+            failed = run_batch(plan, ledger, job, executor, on_outcome, on_progress)
+    notes.end()
+    failed_path = folder / f"failed{f'-{part}' if part else ''}.txt"
+    write_failed(failed_path, failed)
+    _say_result(plan, len(failed), folder, failed_path.name)
+    return SOME_FAILED if failed else 0
+
+
+def _recipe(arguments: argparse.Namespace, kept: CRFSettings) -> Recipe:
+    return Recipe(
+        prediction=read_settings(arguments, PredictionSettings),
+        crf=read_settings(arguments, CRFSettings, kept) if arguments.refine else None,
+        intensity=arguments.intensity,
+        minimum_px=arguments.minimum_px,
+        probabilities=arguments.probabilities,
+        axes=arguments.axes,
+        channels=arguments.channels,
+        exif=arguments.exif,
+    )
+
+
+def _executor(arguments: argparse.Namespace, model: Path, recipe: Recipe) -> Executor:
+    from napari_fcn_crf.batch.here import Here
+    from napari_fcn_crf.batch.processes import Processes
+
+    compute = read_settings(arguments, ComputeSettings)
+    if arguments.workers > 1:
+        return Processes(arguments.workers, model, recipe, compute)
+    return Here(model, recipe, compute, lambda: load_backend(arguments))
+
+
+def _say_plan(plan: Plan) -> None:
+    for item, reason in plan.to_do.items():
+        say(f"would do     {item.path}  ({reason})")
+    for item in plan.done:
+        say(f"done         {item.path}")
+    for item, error in plan.failed.items():
+        say(f"failed       {item.path}  ({error})")
+    say(f"{len(plan.to_do)} to do, {len(plan.done)} done, {len(plan.failed)} failed before")
+
+
+def _say_result(plan: Plan, failed: int, folder: Path, list_name: str) -> None:
+    new = len(plan.to_do) + len(plan.failed) - failed
+    parts = [f"{new} image{'' if new == 1 else 's'} done"]
+    if plan.done:
+        parts.append(f"{len(plan.done)} done before")
+    if failed:
+        parts.append(f"{failed} failed, see {list_name}")
+    again = " (--retry-failed does those that failed before)" if plan.failed else ""
+    say(f"{', '.join(parts)}{again}. Results are in {folder}")
+
+
+def _shard(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if found is None or not 1 <= int(found[1]) <= int(found[2]):
+        raise argparse.ArgumentTypeError(
+            f"expected a part and how many there are, from 1/8 to 8/8, but found {text!r}"
+        )
+    return int(found[1]), int(found[2])
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, but found {text!r}")
+    return int(text)
+
+
+COMMAND = Command("batch", "segment many images, and go on where it ended", add_arguments, run)

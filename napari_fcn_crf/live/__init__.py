@@ -1,0 +1,1 @@
+"""Labels that follow the brush: kept features, scored and refined anew with each stroke."""

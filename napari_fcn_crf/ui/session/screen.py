@@ -1,0 +1,84 @@
+"""What is on the screen: the layers of the chosen image, arranged after each button."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Image, Labels, Layer
+
+from napari_fcn_crf.data.picture import same_spatial_shape
+from napari_fcn_crf.ui.session.selection import Selection
+from napari_fcn_crf.ui.viewer.arrangement import AFTER, Step, arrange
+from napari_fcn_crf.ui.viewer.axes import layer_array
+from napari_fcn_crf.ui.viewer.layer_picture import picture_of
+from napari_fcn_crf.ui.viewer.ownership import belongs_to
+from napari_fcn_crf.ui.viewer.preview_layers import is_preview, remove_preview
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+
+class Screen:
+    """Arranges one viewer's layers by `AFTER`, and brings back what a preview has hidden.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    selection : Selection
+    """
+
+    def __init__(self, viewer: Viewer, selection: Selection) -> None:
+        self._viewer = viewer
+        self._selection = selection
+        self._aside: tuple[Layer, ...] = ()
+
+    def arrange(self, image: Image, step: Step, *shown: Layer) -> None:
+        """Leave on the screen what a step leaves there.
+
+        Parameters
+        ----------
+        image : Image
+            What the step was about; it may be another one than is chosen by now.
+        step : Step
+        *shown : Layer
+            What the step has made and shows.
+        """
+        if image not in self._viewer.layers:
+            return
+        before = [layer for layer in self._viewer.layers if layer.visible]
+        selection, annotation = self._selection, self.annotation_of(image)
+        arrange(
+            self._viewer,
+            image,
+            annotation,
+            step,
+            shown,
+            selection.more_channels if image is selection.image else (),
+            is_mask=annotation is not None and selection.label_mode != "scribbles",
+        )
+        hidden = tuple(layer for layer in before if not layer.visible)
+        self._aside = (*self._aside, *hidden) if "preview" in AFTER[step].shows else ()
+
+    def annotation_of(self, image: Image) -> Labels | None:
+        """Return the chosen labels, if they are painted on an image."""
+        annotation = self._selection.annotation
+        if annotation is None or image is not self._selection.image:
+            return None
+        if belongs_to(self._viewer, annotation, image) is not None:
+            return None
+        shape = tuple(layer_array(annotation).shape)
+        return annotation if same_spatial_shape(picture_of(image).spatial_shape, shape) else None
+
+    def end_preview(self) -> None:
+        """Remove what showed work on its way, and show again what it was shown instead of."""
+        remove_preview(self._viewer)
+        self.bring_back()
+
+    def bring_back(self) -> None:
+        """Show again what previews were shown instead of, when there is none any more."""
+        if any(is_preview(layer) for layer in self._viewer.layers):
+            return
+        hidden, self._aside = self._aside, ()
+        for layer in hidden:
+            if layer in self._viewer.layers:
+                layer.visible = True
