@@ -218,19 +218,20 @@ class Person:
     def sees_classes(self, result: Labels, annotation: Labels, *pixels: Pixel) -> None:
         """Look whether pixels have the colour that their class has in the annotation.
 
-        What is on the screen must lie nearer to the colour of its own class than to that of any
-        other which is there.
+        What is on the screen, without what shines through of the image, must be of the hue of its
+        own class rather than of any other that is there.
         """
         values = [int(value) for value in np.unique(result.data) if value]
-        colours = {value: annotation.get_color(value)[:3] for value in values}
+        colours = {value: _hue(annotation.get_color(value)[:3]) for value in values}
         for pixel in pixels:
-            start = np.subtract(pixel, 2)
-            on_screen = self.colours(result, start, np.add(pixel, 3)).mean(axis=(0, 1))
+            start, stop = np.subtract(pixel, 2), np.add(pixel, 3)
+            on_screen = self.colours(result, start, stop).mean(axis=(0, 1))
+            image = self.session.selection.image
+            if image is not None and image.rgb:
+                below = self._box(image, start, stop).mean(axis=(0, 1)) / 255
+                on_screen = on_screen - (1 - result.opacity) * below
             own = int(self._box(result, pixel, np.add(pixel, 1)).item())
-            hue = on_screen - on_screen.mean()
-            likeness = {
-                value: float(np.dot(hue, _hue(colour))) for value, colour in colours.items()
-            }
+            likeness = {value: float(_hue(on_screen) @ hue) for value, hue in colours.items()}
             assert max(likeness, key=lambda one: likeness[one]) == own, (
                 f"{pixel} of class {own} has the colours {on_screen.round(2)}: {likeness}"
             )

@@ -21,6 +21,6 @@ def test_cat(person):
     refined = person.refines()
     person.looks("refined")
     person.sees_image(image, (100, 150), (200, 300))
-    person.sees_classes(refined, strokes, (150, 225), (20, 20))
+    person.sees_classes(refined, strokes, (150, 225), (285, 345))
     truth = samples.load("cat_annotation")
     assert ((refined.data == 1) == (truth == 0)).mean() > 0.85
