@@ -2,8 +2,9 @@
 # make test           all that is checked of what a plain installation does: lint, types, tests, the
 #                     plugin in a real napari
 # make test-quick     lint, types, and the tests that start neither Keras nor napari: within a minute
+# make test-long      at length or at full width what `make test` shows at less
 # make test-backends  the network on PyTorch, which is installed, and on JAX if that is
-# make test-all       both, and which branches no test takes
+# make test-all       all three, and which branches no test takes
 # make lint           the quick part of it
 # make clean          remove .venv and everything that was built
 #
@@ -13,7 +14,7 @@
 .NOTPARALLEL:
 .SILENT:
 .DELETE_ON_ERROR:
-.PHONY: demo test test-quick test-backends test-all forget-coverage system-packages lint clean
+.PHONY: demo test test-quick test-long test-backends test-all forget-coverage system-packages lint clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -40,11 +41,15 @@ demo: $(VENV)/.installed
 
 # TensorFlow and the graphics driver do not bear each other in one process, hence two runs.
 test: system-packages lint
-	$(PYTEST) $(PARALLEL) -m "not backends" --ignore=tests/ui $(ARGS)
-	$(XVFB) $(PYTEST) $(PARALLEL) tests/ui $(ARGS)
+	$(PYTEST) $(PARALLEL) -m "not backends and not long" --ignore=tests/ui $(ARGS)
+	$(XVFB) $(PYTEST) $(PARALLEL) -m "not long" tests/ui $(ARGS)
 
 test-quick: lint
 	$(PYTEST) $(PARALLEL) $(QUICK_TESTS) $(ARGS)
+
+test-long: system-packages $(VENV)/.installed-for-tests
+	$(PYTEST) $(PARALLEL) -m "long and not backends" --ignore=tests/ui $(ARGS)
+	$(XVFB) $(PYTEST) -m long tests/ui $(ARGS)
 
 # A process has one backend. What compares them starts them itself.
 test-backends: $(VENV)/.installed-for-backends
@@ -58,7 +63,7 @@ test-backends: $(VENV)/.installed-for-backends
 	done
 
 test-all: COVERAGE := --cov --cov-append --cov-report=
-test-all: forget-coverage test test-backends
+test-all: forget-coverage test test-long test-backends
 	NUMBA_DISABLE_JIT=1 $(PYTEST) $(PARALLEL) tests/crf $(ARGS)
 	sh scripts/report_coverage.sh $(BIN)/python 85
 

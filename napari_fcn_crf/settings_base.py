@@ -10,9 +10,11 @@ import inspect
 import math
 import re
 import reprlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from napari_fcn_crf.input_error import InputError
@@ -108,8 +110,18 @@ class Description:
         return isinstance(value, Integral if self.type is int else Real) and self.bounds.hold(value)
 
 
-def describe(settings: type[Any]) -> dict[str, Description]:
+_known: dict[type[Any], Mapping[str, Description]] = {}
+
+
+def describe(settings: type[Any]) -> Mapping[str, Description]:
     """Return what is known of each field of a settings class."""
+    # Python reads a class's annotations anew each time, in milliseconds, and a dock asks often.
+    if settings not in _known:
+        _known[settings] = MappingProxyType(_described(settings))
+    return _known[settings]
+
+
+def _described(settings: type[Any]) -> dict[str, Description]:
     hints, texts = get_type_hints(settings, include_extras=True), _texts(settings)
     found = {}
     for field in fields(settings):

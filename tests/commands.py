@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
@@ -22,15 +23,21 @@ def refusal(arguments: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str
     return error
 
 
-def carry_out(arguments: Sequence[object], capfd: pytest.CaptureFixture[str]) -> str:
-    """Run a command that must succeed without a warning; return what it printed."""
+@contextmanager
+def kept_environment() -> Iterator[None]:
+    """Take back what a command sets for its process to compute with, as this one goes on."""
     before = dict(os.environ)
     try:
-        code = main([str(argument) for argument in arguments])
+        yield
     finally:
-        # A command sets what its process computes with, but this one goes on.
         os.environ.clear()
         os.environ.update(before)
+
+
+def carry_out(arguments: Sequence[object], capfd: pytest.CaptureFixture[str]) -> str:
+    """Run a command that must succeed without a warning; return what it printed."""
+    with kept_environment():
+        code = main([str(argument) for argument in arguments])
     out, error = capfd.readouterr()
     assert (code, error) == (0, "")
     return out

@@ -102,7 +102,7 @@ ROOMS = {
         "model",
     },
     "results": {"data"},
-    "ui": {"data", "ui.session", "ui.steps"},
+    "ui": {"data", "ui.session", "ui.steps", "ui.viewer"},
     "ui.actions": {
         "compute.parent",
         "crf.tuning",

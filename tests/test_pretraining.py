@@ -160,6 +160,7 @@ def test_starting_weights_give_outputs_of_unit_spread() -> None:
     np.testing.assert_allclose(response.mean(axis=(0, 1, 2)), 0, atol=0.25)
 
 
+@pytest.mark.long
 def test_training_goes_on_where_it_ended_or_with_some_layers_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

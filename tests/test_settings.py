@@ -200,3 +200,8 @@ def test_texts_are_whole_sentences(settings: Any) -> None:
     for name, known in describe(settings).items():
         assert known.text.endswith("."), name
         assert known.text[0].isupper() or known.text[0] == '"', name
+
+
+def test_what_is_known_of_settings_is_found_out_once() -> None:
+    """A dock asks fifty times, and reading annotations takes milliseconds."""
+    assert describe(TrainingSettings) is describe(TrainingSettings)

@@ -12,6 +12,13 @@ from napari_fcn_crf.input_error import InputError
 NAMES = ("cat", "cat_annotation", "cat_scribbles", "ihc", "ihc_scribbles")
 """What `load` knows. Annotation: 0 background, 1 cat. Scribbles: 0 is not annotated."""
 
+CLASS_NAMES = {
+    "cat_annotation": {0: "background", 1: "cat"},
+    "cat_scribbles": {1: "background", 2: "cat"},
+    "ihc_scribbles": {1: "epithelium", 2: "connective tissue", 3: "empty"},
+}
+"""What the labels of each annotation are called."""
+
 
 def path(name: str) -> Path:
     """Return the file of a sample.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import napari.viewer
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from napari_fcn_crf.ui import shortcuts
 from napari_fcn_crf.ui.session.session import session_of
@@ -17,7 +17,7 @@ from napari_fcn_crf.ui.steps.image import ImageStep
 from napari_fcn_crf.ui.steps.network import NetworkStep
 from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
-from napari_fcn_crf.ui.steps.step import Step
+from napari_fcn_crf.ui.steps.step import RunButton, Step
 from napari_fcn_crf.ui.steps.train import TrainStep
 
 
@@ -42,6 +42,7 @@ class Panel(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._removal = one_shot(self, 0, self._end_if_removed)
+        _bind_keys(self)
 
     def changeEvent(self, event: QEvent | None) -> None:
         """End with the dock: napari takes the panel out of one that is closed, and keeps it."""
@@ -70,26 +71,46 @@ class Panel(QScrollArea):
         return super().eventFilter(watched, event)
 
 
+def _bind_keys(panel: Panel) -> None:
+    keys: dict[shortcuts.Shortcut, RunButton | QPushButton] = {}
+    for step in panel.steps.values():
+        if isinstance(step, TrainStep):
+            keys[shortcuts.TRAIN] = step.train_button
+        elif isinstance(step, PredictStep):
+            keys[shortcuts.PREDICT] = step.predict_button
+        elif isinstance(step, RefineStep):
+            keys[shortcuts.REFINE] = step.refine_button
+            keys[shortcuts.COMPARE] = step.compare.toggle_button
+            keys[shortcuts.GO] = step.uncertainty.go_button
+    for shortcut, button in keys.items():
+        if isinstance(button, RunButton):
+            button.key = " or ".join(shortcut.chosen_keys())
+    viewer = next(iter(panel.steps.values())).session.viewer
+    presses = {
+        shortcut: (button.button if isinstance(button, RunButton) else button).click
+        for shortcut, button in keys.items()
+    }
+    shortcuts.bind(viewer, presses, panel)
+    for step in panel.steps.values():
+        step.update_controls()
+
+
 class SegmentPanel(Panel):
     """The whole workflow in one dock."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         session = session_of(napari_viewer)
         network = NetworkStep(session, 2)
-        train = TrainStep(session, network, 3)
-        predict = PredictStep(session, 4)
-        refine = RefineStep(session, 5)
         super().__init__(
-            [AnnotateStep(session, 1), network, train, predict, refine, DeviceStep(session)]
+            [
+                AnnotateStep(session, 1),
+                network,
+                TrainStep(session, network, 3),
+                PredictStep(session, 4),
+                RefineStep(session, 5),
+                DeviceStep(session),
+            ]
         )
-        keys = {
-            shortcuts.TRAIN: train.train_button,
-            shortcuts.PREDICT: predict.predict_button,
-            shortcuts.REFINE: refine.refine_button,
-        }
-        shortcuts.bind(session.viewer, keys)
-        for step in (train, predict, refine):
-            step.update_controls()
 
 
 class LoadWeightsPanel(Panel):

@@ -5,14 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from napari_fcn_crf.data import samples
+from napari_fcn_crf.ui.viewer.class_names import NO_CLASS
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 
 
 def _image_and_labels(image: str, labels: str) -> list[LayerTuple]:
+    names = {0: NO_CLASS} | samples.CLASS_NAMES[labels]
+    shown = {
+        "name": labels.replace("_", " "),
+        "opacity": 0.5,
+        # Which the dock takes the names from, and napari's status bar shows.
+        "features": {"index": list(names), "class": list(names.values())},
+    }
     return [
         (samples.load(image), {"name": image.replace("_", " ")}, "image"),
-        (samples.load(labels), {"name": labels.replace("_", " "), "opacity": 0.5}, "labels"),
+        (samples.load(labels), shown, "labels"),
     ]
 
 

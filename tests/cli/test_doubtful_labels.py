@@ -29,7 +29,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _train(image: str, labels: str, *options: str) -> list[str]:
-    return ["train", image, labels, "-o", "m.keras", "--iterations", "1", *options]
+    quick = ("--architecture", "fcn32s", "--iterations", "1")
+    return ["train", image, labels, "-o", "m.keras", *quick, *options]
 
 
 @pytest.mark.parametrize(

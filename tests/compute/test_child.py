@@ -6,19 +6,19 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from napari_fcn_crf.compute.environment import child_command, compute_environment
-from napari_fcn_crf.compute.parent.child import Child
 from napari_fcn_crf.compute.parent.job import Job
 from napari_fcn_crf.compute.parent.service import ComputeError, ComputeService
 from napari_fcn_crf.settings import ComputeSettings
 from tests.compute.conftest import CPU, SHORT
 
 
-def in_job(work: Callable[[Job], object]) -> object:
+def in_job(work: Callable[[Job], Any]) -> Any:
     """Run something that needs a job to report to."""
     return Job("testing", work).start().result()
 
@@ -33,27 +33,24 @@ def python_with(packages: str, folder: Path) -> Path:
     return python
 
 
-def test_chatter_does_not_reach_the_channel() -> None:
+def test_chatter_does_not_reach_the_channel(warm_service: ComputeService) -> None:
     """Libraries print, from Python and from C; the channel must carry the answers alone."""
-    child = Child(CPU)
-    try:
-        in_job(child.prepare)
-        task = child._service.task(
-            "import os, sys\n"
-            'print(\'{"responseType":"FAILURE"}\')\n'
-            "sys.stdout.write('a bar')\n"
-            "sys.stdout.flush()\n"
-            "os.write(1, b'from C\\n')\n"
-            "task.outputs['stdin'] = os.read(0, 10).decode()"
-        )
-        task.wait_for()
-        assert task.outputs == {"stdin": ""}
-        assert child._service.invalid_lines() == []
-        in_job(lambda job: child.call(job, "hello", {"device": "cpu"}))
-        assert "from C" in child.log()
-        assert "a bar" in child.log()
-    finally:
-        child.kill()
+    child = in_job(lambda job: warm_service._running.child_for(CPU, job))
+    in_job(child.prepare)
+    task = child._service.task(
+        "import os, sys\n"
+        'print(\'{"responseType":"FAILURE"}\')\n'
+        "sys.stdout.write('a bar')\n"
+        "sys.stdout.flush()\n"
+        "os.write(1, b'from C\\n')\n"
+        "task.outputs['stdin'] = os.read(0, 10).decode()"
+    )
+    task.wait_for()
+    assert task.outputs == {"stdin": ""}
+    assert child._service.invalid_lines() == []
+    in_job(lambda job: child.call(job, "hello", {"device": "cpu"}))
+    assert "from C" in child.log()
+    assert "a bar" in child.log()
 
 
 def test_another_interpreter_may_compute(
@@ -106,20 +103,17 @@ def test_a_gpu_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert service.pid is None
 
 
-def test_an_error_that_is_not_the_users_keeps_its_traceback(tmp_path: Path) -> None:
-    service = ComputeService()
-    service.configure(CPU)
-    try:
-        folder = tmp_path / "weights.h5"
-        job = Job("testing", lambda job: service._call(job, "describe_weights", {"name": folder}))
-        with pytest.raises(TypeError):
-            job.start().result()  # no JSON: it does not even leave this process
-        job = Job("testing", lambda job: service._call(job, "describe_weights", {"name": "x"}))
-        with pytest.raises(ComputeError, match="could not finish") as raised:
-            job.start().result()
-        assert "Traceback" in raised.value.details
-    finally:
-        service.close()
+def test_an_error_that_is_not_the_users_keeps_its_traceback(
+    warm_service: ComputeService, tmp_path: Path
+) -> None:
+    def describe(name: object) -> object:
+        return in_job(lambda job: warm_service._call(job, "describe_weights", {"name": name}))
+
+    with pytest.raises(TypeError):
+        describe(tmp_path / "weights.h5")  # no JSON: it does not even leave this process
+    with pytest.raises(ComputeError, match="could not finish") as raised:
+        describe("x")
+    assert "Traceback" in raised.value.details
 
 
 def test_the_environment_chooses_the_device(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ def allocated_bytes(service: ComputeService) -> int:
     return task.outputs["bytes"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(
     sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallinfo2"),
     reason="other C libraries do not tell what they have allocated",

@@ -74,7 +74,7 @@ def test_a_model_file_that_was_replaced_is_read_again(
     assert len(warm_service.predict(path, image).result()) == 3
 
 
-@pytest.mark.parametrize("dtype", ["bool", "uint16", ">u2", "float64"])
+@pytest.mark.parametrize("dtype", ["bool", ">u2", "float64"])
 def test_any_number_type_and_memory_order_crosses(
     warm_service: ComputeService,
     image: np.ndarray,
@@ -183,7 +183,7 @@ def test_cancelled_prediction_returns_nothing(
 ) -> None:
     path = tmp_path / "model.keras"
     warm_service.train([image], [labels], SHORT, path).result()
-    large = np.tile(image, (32, 32, 1))
+    large = np.tile(image, (16, 16, 1))
     job = warm_service.predict(path, large, PredictionSettings(tile_px=256))
     for progress in job.events():
         if progress.phase == "Predicting":
@@ -221,7 +221,7 @@ def test_training_settings_cross_unchanged(
     warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:
     settings = TrainingSettings(
-        labels="mask", iterations=2, learning_rate=3e-5, dropout=0.25, seed=7
+        architecture="fcn32s", labels="mask", iterations=2, learning_rate=3e-5, dropout=0.25, seed=7
     )
     request = TrainingRequest(settings)
     card = warm_service.train([image], [labels], request, tmp_path / "model.keras").result()

@@ -55,6 +55,7 @@ def test_a_device_is_timed_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None
 
     told = []
     task = SimpleNamespace(cancel_requested=False, update=lambda info: told.append(info))
+    monkeypatch.setattr(tasks, "_TEST_SHAPE", (64, 96))
     monkeypatch.setattr(tasks, "time", SimpleNamespace(perf_counter=clock))
     answer = tasks.test_device(task)
     assert [info["current"] for info in told if "loss" in info] == [1, 2]

@@ -1,26 +1,29 @@
-"""The demo's whole run on the sample cat, as `make demo` starts it."""
+"""The demo's whole run on the sample cat, by the command that `make demo` gives."""
 
+import io
 import re
-import subprocess
-import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from napari_fcn_crf.cli.main import main
 from napari_fcn_crf.data import image_files, samples
 from napari_fcn_crf.demo import sample_run
+from tests.commands import kept_environment
 
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """What a run printed, and where it wrote."""
     folder = tmp_path_factory.mktemp("demo") / "results"
-    command = [sys.executable, "-m", "napari_fcn_crf", "demo", "--output", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout, folder
+    streams = redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO())
+    with kept_environment(), streams[0] as out, streams[1] as error:
+        code = main(["demo", "--output", str(folder)])
+    assert (code, error.getvalue()) == (0, "")
+    return out.getvalue(), folder
 
 
 def test_the_loss_is_printed_before_each_step_and_falls(ran: tuple[str, Path]) -> None:

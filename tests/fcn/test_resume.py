@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,21 @@ def pairs() -> tuple[list[np.ndarray], list[np.ndarray]]:
     return images, labels
 
 
+@pytest.fixture(scope="module")
+def first(pairs: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Path]:
+    """A model of one step, and the folder with its file and its optimizer's."""
+    folder = tmp_path_factory.mktemp("first")
+    one = replace(FULL, iterations=1)
+    return nfc.train(*pairs, one, checkpoint_path=folder / "model.keras"), folder
+
+
+@pytest.fixture
+def path(first: tuple[Model, Path], tmp_path: Path) -> Path:
+    """The file of a model of one step, with its optimizer's beside it, to be damaged."""
+    shutil.copytree(first[1], tmp_path, dirs_exist_ok=True)
+    return tmp_path / "model.keras"
+
+
 def assert_same(model: Model, expected: Model) -> None:
     assert model.card.losses == expected.card.losses
     for name in ("kept_step", "validation_iou"):
@@ -84,13 +100,13 @@ def test_ten_steps_are_five_and_five(
         assert_same(resumed, whole)
 
 
-def test_a_state_of_other_steps_is_left_alone(pairs: Any, tmp_path: Path) -> None:
-    path = tmp_path / "model.keras"
+def test_a_state_of_other_steps_is_left_alone(
+    pairs: Any, first: tuple[Model, Path], path: Path
+) -> None:
     one = replace(FULL, iterations=1)
-    first = nfc.train(*pairs, one, checkpoint_path=path)
     assert models.load_model(path, optimizer=True).optimizer is not None
     assert models.load_model(path).optimizer is None
-    models.save_model(nfc.train(*pairs, one, resume=first), path)
+    models.save_model(nfc.train(*pairs, one, resume=first[0]), path)
     loaded = models.load_model(path, optimizer=True)
     assert len(loaded.card.losses) == 2
     assert loaded.optimizer is None
@@ -100,18 +116,15 @@ def test_a_state_of_other_steps_is_left_alone(pairs: Any, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("damage", [b"", b"no archive", b"PK\x03\x04"])
-def test_a_damaged_state_is_named(pairs: Any, tmp_path: Path, damage: bytes) -> None:
-    path = tmp_path / "model.keras"
-    nfc.train(*pairs, replace(FULL, iterations=1), checkpoint_path=path)
+def test_a_damaged_state_is_named(path: Path, damage: bytes) -> None:
     optimizer_path(path).write_bytes(damage)
     with pytest.raises(ValueError, match=r"optimizer in model\.optimizer\.npz.*remove it"):
         models.load_model(path, optimizer=True)
     assert models.load_model(path).optimizer is None
 
 
-def test_a_damaged_state_inside_a_model_is_named(pairs: Any, tmp_path: Path) -> None:
-    path = tmp_path / "model.keras"
-    model = nfc.train(*pairs, replace(FULL, iterations=1))
+def test_a_damaged_state_inside_a_model_is_named(first: tuple[Model, Path], tmp_path: Path) -> None:
+    model, path = first[0], tmp_path / "model.keras"
     models.save_model(model, path, optimizer=True)
     with zipfile.ZipFile(path) as archive:
         (at,) = (one.header_offset for one in archive.infolist() if "optimizer" in one.filename)
@@ -122,20 +135,14 @@ def test_a_damaged_state_inside_a_model_is_named(pairs: Any, tmp_path: Path) -> 
         keras_file.load_optimizer(path, model.card, model.network)
 
 
-def test_a_state_with_python_objects_is_refused(pairs: Any, tmp_path: Path) -> None:
-    path = tmp_path / "model.keras"
-    nfc.train(*pairs, replace(FULL, iterations=1), checkpoint_path=path)
+def test_a_state_with_python_objects_is_refused(path: Path) -> None:
     objects = np.array([print], dtype=object)
     np.savez(optimizer_path(path), losses=objects, validation=np.zeros((0, 1)))
     with pytest.raises(ValueError, match="cannot be read as one"):
         models.load_model(path, optimizer=True)
 
 
-def test_a_state_of_another_network_is_refused_before_it_is_read(
-    pairs: Any, tmp_path: Path
-) -> None:
-    path = tmp_path / "model.keras"
-    nfc.train(*pairs, replace(FULL, iterations=1), checkpoint_path=path)
+def test_a_state_of_another_network_is_refused_before_it_is_read(path: Path) -> None:
     huge = {"fortran_order": False, "descr": "<f4", "shape": (10**5, 10**5)}
     text = {"fortran_order": False, "descr": "S2000000000", "shape": ()}
     many = {"fortran_order": False, "descr": "<f8", "shape": (10**6, 3)}
@@ -176,20 +183,19 @@ def test_large_states_are_written_at_the_end_only(
     assert optimizer_path(path).exists()
 
 
-def test_what_differs_from_the_model_is_named(pairs: Any) -> None:
-    images, labels = pairs
+def test_what_differs_from_the_model_is_named(pairs: Any, first: tuple[Model, Path]) -> None:
+    (images, labels), (model, _) = pairs, first
     one = replace(FULL, iterations=1)
-    first = nfc.train(images, labels, one)
     third = labels[0].copy()
     third[0, :5] = 9
     with pytest.raises(ValueError, match='what labels are as "scribbles", but "objects" was'):
         nfc.train(images, labels, replace(one, labels="objects"), resume=first)
     with pytest.raises(ValueError, match="knows the labels 2, 5, but there are also 9"):
-        nfc.train(images[0], third, one, resume=first)
+        nfc.train(images[0], third, one, resume=model)
     with pytest.raises(ValueError, match="with 3 channels, but these have 1"):
-        nfc.train(images[0][..., 0], labels[0], one, resume=first)
+        nfc.train(images[0][..., 0], labels[0], one, resume=model)
     with pytest.raises(ValueError, match='architecture "fcn32s", but "fcn8s" was chosen'):
-        nfc.train(images, labels, replace(one, architecture="fcn8s"), resume=first)
+        nfc.train(images, labels, replace(one, architecture="fcn8s"), resume=model)
 
 
 def test_a_resumed_training_that_explodes_keeps_the_model(pairs: Any) -> None:

@@ -128,3 +128,21 @@ def test_choices_follow_layers(viewer, panel, session, qtbot, two_squares):
     viewer.layers.remove(first)
     qtbot.waitUntil(lambda: choice.currentText() == "second")
     assert session.selection.image.name == "second"
+
+
+def test_classes_of_samples_have_names(viewer, panel, session, qtbot):
+    """In the table, in the status bar, and of the annotation that is chosen."""
+    viewer.open_sample("napari-fcn-crf", "cat_scribbles")
+    names = [session.selection.class_name(value) for value in (1, 2)]
+    assert names == ["background", "cat"]
+    strokes = viewer.layers["cat scribbles"]
+    (row, *_), (column, *_) = (strokes.data == 2).nonzero()
+    assert "cat" in strokes.get_status((row, column), world=True)["value"]
+    assert "not annotated" in strokes.get_status((0, 0), world=True)["value"]
+    viewer.open_sample("napari-fcn-crf", "cat")
+    session.selection.choose_annotation(viewer.layers["cat annotation"])
+    assert [session.selection.class_name(value) for value in (0, 1)] == ["background", "cat"]
+    session.selection.name_class(1, "Chelsea")
+    session.selection.choose_annotation(strokes)
+    session.selection.choose_annotation(viewer.layers["cat annotation"])
+    assert session.selection.class_name(1) == "Chelsea"

@@ -150,6 +150,7 @@ def test_nothing_keeps_the_event_loop(viewer, qtbot, monkeypatch):
     _, panel = viewer.window.add_plugin_dock_widget("napari-fcn-crf", "Segment")
     train, predict, refine = (panel.steps[kind] for kind in (TrainStep, PredictStep, RefineStep))
     session, image = train.session, viewer.layers["cat"]
+    train.controls.iterations.value = 20
     buttons = (train.train_button, predict.predict_button, refine.refine_button)
     watch, previews = Watch(monkeypatch), []
     session.runner.progressed.connect(lambda latest: previews.append(latest.partial is not None))

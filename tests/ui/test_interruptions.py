@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from napari_fcn_crf.data.labelled_folder import PairFiles
+from napari_fcn_crf.ui.panels import SegmentPanel
 from napari_fcn_crf.ui.session.preferences import change_compute_settings
 from napari_fcn_crf.ui.session.session import session_of
 from napari_fcn_crf.ui.steps.device import DeviceStep
@@ -126,8 +127,15 @@ def test_cancel_while_images_are_read(
 
 
 @pytest.mark.own_process
-def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qtbot, notes):
-    train = panel.steps[TrainStep]
+def test_a_process_is_replaced_if_it_is_killed_and_ends_with_its_viewer(
+    make_napari_viewer, two_squares, qtbot, notes
+):
+    viewer, (image, labels) = make_napari_viewer(), two_squares
+    viewer.add_image(image, name="squares")
+    viewer.add_labels(labels)
+    panel = SegmentPanel(viewer)
+    viewer.window.add_dock_widget(panel)
+    session, train = session_of(viewer), panel.steps[TrainStep]
     train.controls.iterations.value = 5000
     click(qtbot, train.train_button)
     _wait_for_loss(qtbot, session)
@@ -141,7 +149,18 @@ def test_killed_process_is_told_and_replaced(viewer, panel, session, squares, qt
     wait_until_idle(qtbot, session)
     assert len(session.models.model.card.losses) == 2
 
+    train.controls.iterations.value = 5000
+    click(qtbot, train.train_button)
+    _wait_for_loss(qtbot, session)
+    processes = compute_processes()
+    assert processes
+    viewer.close()
+    qtbot.wait(100)
+    _, alive = psutil.wait_procs(processes, timeout=60)
+    assert not alive
 
+
+@pytest.mark.long
 @pytest.mark.own_process
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not limit memory so")
 def test_memory_too_short_for_the_image_is_told(viewer, panel, session, squares, qtbot, notes):
@@ -161,28 +180,6 @@ def test_memory_too_short_for_the_image_is_told(viewer, panel, session, squares,
     assert probabilities.data.shape == (2, 704, 704)
     run_record = probabilities.metadata[METADATA_KEY]["record"]["prediction"]
     assert run_record["note"] == note
-
-
-@pytest.mark.own_process
-def test_closing_the_viewer_while_training_ends_the_process(make_napari_viewer, two_squares, qtbot):
-    from napari_fcn_crf.ui.panels import SegmentPanel
-
-    viewer = make_napari_viewer()
-    image, labels = two_squares
-    viewer.add_image(image, name="squares")
-    viewer.add_labels(labels)
-    panel = SegmentPanel(viewer)
-    viewer.window.add_dock_widget(panel)
-    session = session_of(viewer)
-    panel.steps[TrainStep].controls.iterations.value = 5000
-    click(qtbot, panel.steps[TrainStep].train_button)
-    _wait_for_loss(qtbot, session)
-    processes = compute_processes()
-    assert processes
-    viewer.close()
-    qtbot.wait(100)
-    _, alive = psutil.wait_procs(processes, timeout=60)
-    assert not alive
 
 
 def test_second_start_is_refused(viewer, panel, session, squares, qtbot):
@@ -241,7 +238,6 @@ def test_another_backend_between_runs_is_another_process(viewer, panel, session,
         change_compute_settings(device="auto")
 
 
-@pytest.mark.own_process
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit on a file's size")
 def test_a_full_disk_while_training_is_told(viewer, panel, session, squares, qtbot, notes):
     """The process may write no file as large as a model, which fails as a full disk does."""

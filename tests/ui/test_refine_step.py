@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from napari.utils.colormaps import CyclicLabelColormap
-from napari.utils.key_bindings import coerce_keybinding
 
 from napari_fcn_crf.crf import presets
 from napari_fcn_crf.crf.live import pace
@@ -24,7 +23,7 @@ from napari_fcn_crf.ui.panels import RefinePanel
 from napari_fcn_crf.ui.steps.refine import RefineStep
 from napari_fcn_crf.ui.viewer import preview_layers, result_layers
 from napari_fcn_crf.ui.viewer.camera import camera_of
-from tests.ui.conftest import click, wait_until_idle
+from tests.ui.conftest import click, press, wait_until_idle
 
 CARD = ModelCard(
     class_values=(3, 7),
@@ -79,7 +78,7 @@ def test_one_key_toggles_before_and_after(step, viewer, qtbot):
     assert (refined.predicted.visible, refined.refined.visible) == (False, True)
     step.compare.toggle_button.click()
     assert (refined.predicted.visible, refined.refined.visible) == (True, False)
-    viewer.keymap[coerce_keybinding("B")](viewer)
+    press(viewer, "Shift-B")
     assert (refined.predicted.visible, refined.refined.visible) == (False, True)
 
 
@@ -420,18 +419,36 @@ def test_uncertainty_leads_the_brush(step, viewer, session, qtbot):
     assert 0 < column < 15
     assert viewer.layers.selection.active.name == "strokes"
     assert viewer.layers["strokes"].mode == "paint"
+    # Large enough to paint in, and outlined until somebody does, or does something else.
+    mark = viewer.layers["squares look here"]
+    size = np.ptp(mark.data[0], axis=0).max() * camera_of(viewer).zoom
+    assert 0.3 < size / min(viewer.canvas.size) < 0.9
+    assert [layer.name for layer in viewer.layers][-2:] == ["strokes", "squares look here"]
+    assert step.restriction.within.findText("squares look here") == -1
+    viewer.layers["strokes"].paint((55, 5), 7)
+    assert mark not in viewer.layers
+    # The next is elsewhere.
+    click(qtbot, step.uncertainty.go_button)
+    wait_until_idle(qtbot, session)
+    assert np.hypot(*np.subtract(camera_of(viewer).center[-2:], (row, column))) > 10
+    _refine(step, qtbot)
+    assert "squares look here" not in viewer.layers
 
 
 def test_cleaning_up_makes_new_layers(step, viewer, session, qtbot):
     refined = _refine(step, qtbot).refined
     refined.data[5, 5], refined.data[55:60, 50:60] = 7, 7
     before = refined.data.copy()
+    session.selection.name_class(3, "background")
     step.cleanup.minimum_px.setValue(100)
     step.cleanup.remove_button.click()
     wait_until_idle(qtbot, session)
     cleaned = viewer.layers["squares cleaned"].data
     assert (cleaned[5, 5], cleaned[57, 55], cleaned[30, 30]) == (3, 3, 7)
-    refined.selected_label = 7
+    choice = step.cleanup.split_class
+    assert [choice.itemText(row) for row in range(choice.count())] == ["background", "class 7"]
+    assert choice.currentData() == 7
+    refined.selected_label = 3  # of a layer that nobody looks at: it decides nothing
     step.cleanup.split_button.click()
     wait_until_idle(qtbot, session)
     instances = viewer.layers["squares instances"].data

@@ -57,11 +57,7 @@ def person(viewer, panel, session, qtbot):
         )
 
         def press(self, button):
-            if hasattr(button, "button"):
-                click(qtbot, button)
-            else:
-                qtbot.waitUntil(button.isEnabled)
-                button.click()
+            click(qtbot, button)
             wait_until_idle(qtbot, session)
 
     return Person()

@@ -22,7 +22,7 @@ from napari_fcn_crf.ui.steps.network import NetworkStep
 from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
 from napari_fcn_crf.ui.steps.train import TrainStep
-from tests.ui.conftest import click, wait_until_idle
+from tests.ui.conftest import click, press, wait_until_idle
 
 
 def test_training_on_two_images_of_other_sizes(viewer, panel, session, qtbot, two_squares):
@@ -220,8 +220,6 @@ def test_the_device_is_found_and_tested(viewer, panel, session, qtbot, monkeypat
 
 
 def test_keys_press_the_buttons(viewer, panel, session, qtbot, two_squares):
-    from napari.utils.key_bindings import coerce_keybinding
-
     image, labels = two_squares
     viewer.add_image(image)
     viewer.add_labels(labels)
@@ -229,7 +227,7 @@ def test_keys_press_the_buttons(viewer, panel, session, qtbot, two_squares):
     train.controls.iterations.value = 1
     qtbot.waitUntil(train.train_button.button.isEnabled)
     assert train.train_button.button.toolTip().endswith("(key Shift-T)")
-    viewer.keymap[coerce_keybinding("Shift-T")](viewer)
+    press(viewer, "Shift-T")
     wait_until_idle(qtbot, session)
     assert len(session.models.model.card.losses) == 1
 

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import napari_fcn_crf
 from napari_fcn_crf.model.card import read_card
@@ -23,7 +22,6 @@ BUNDLED_FILE = Path(napari_fcn_crf.__file__).parent / "fcn/start/bundled_weights
 HEAVY = ("keras", "tensorflow", "torch", "jax")
 
 
-@pytest.mark.own_process
 def test_sample_to_refined_labels(viewer, qtbot, tmp_path):
     viewer.open_sample("napari-fcn-crf", "cat_scribbles")
     _, panel = viewer.window.add_plugin_dock_widget("napari-fcn-crf", "Segment")

@@ -28,7 +28,14 @@ from napari_fcn_crf.ui.viewer import preview_layers
 from napari_fcn_crf.ui.viewer.axes import layer_array
 from napari_fcn_crf.ui.viewer.camera import show_position
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place
-from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, note_earlier, our_metadata
+from napari_fcn_crf.ui.viewer.ownership import (
+    Made,
+    earlier_results,
+    image_of,
+    note_earlier,
+    our_metadata,
+)
+from napari_fcn_crf.ui.viewer.place_mark import mark_place, remove_with_next_stroke
 from napari_fcn_crf.ui.viewer.result_layers import (
     ClassLook,
     add_predicted,
@@ -227,27 +234,40 @@ def show_uncertainty(session: Session) -> None:
 
 
 def go_to_most_uncertain(session: Session) -> None:
-    """Move the camera where one more stroke helps most, and take the brush."""
+    """Move the camera where one more stroke helps most, outline it, and take the brush.
+
+    Each time to another place, until the uncertainty is measured again.
+    """
     if session.results.uncertainty is None:
         raise ValueError("There is no uncertainty layer yet. Press Show uncertainty first.")
     annotation, viewer = session.selection.annotation, session.viewer
     uncertain = session.results.uncertainty
-    entropy = uncertain.data
+    entropy, visited = uncertain.data, session.results.visited
+    size_px = min(4 * uncertainty.WINDOW_SIGMA_PX, *entropy.shape[-2:])
+    half = round(size_px / 2)
     strokes = None
     if annotation is not None and session.selection.label_mode == "scribbles":
         strokes = layer_array(annotation)
 
     def search(on_progress: OnProgress) -> tuple[int, ...]:
-        annotated = None
+        done = np.zeros(entropy.shape, bool)
         if strokes is not None and same_spatial_shape(strokes.shape, entropy.shape):
-            annotated = np.asarray(strokes).reshape(entropy.shape) != 0
-        return uncertainty.most_uncertain_position(entropy, annotated)
+            done |= np.asarray(strokes).reshape(entropy.shape) != 0
+        for *plane, row, column in visited:
+            seen = done[tuple(plane)]
+            seen[max(row - half, 0) : row + half, max(column - half, 0) : column + half] = True
+        return uncertainty.most_uncertain_position(entropy, done)
 
     def go(position: tuple[int, ...]) -> None:
-        show_position(viewer, uncertain, position)
-        if annotation is not None and annotation in viewer.layers:
-            viewer.layers.selection.active = annotation
-            annotation.mode = "paint"
+        image = image_of(viewer, uncertain)
+        if image is None:
+            return
+        session.results.note_visited(position)
+        show_position(viewer, uncertain, position, size_px)
+        mark = mark_place(viewer, image, position, size_px)
+        session.screen.arrange(image, "most uncertain", mark)
+        if annotation is not None:
+            remove_with_next_stroke(viewer, annotation)
 
     session.runner.run(
         "uncertainty", "Searching the most uncertain region", search, lambda: None, go

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_fcn_crf.ui.actions import refine_actions
 from napari_fcn_crf.ui.session.session import Session
@@ -66,8 +74,16 @@ class CleanupSection(QWidget):
         )
         self.distance_px = _spin_box(5, "Least distance between the centres of two objects.")
         self.split_button = QPushButton("Split objects, apart by")
-        self.split_button.setToolTip("Number the objects of the label chosen in the labels layer.")
+        self.split_button.setToolTip("Number the objects of this class, touching ones apart.")
         self.split_button.clicked.connect(lambda: attempt(self._split))
+        self.split_class = QComboBox()
+        self.split_class.setToolTip("The class whose objects are numbered.")
+        self.split_class.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.split_class.setMinimumContentsLength(8)
+        self.split_class.activated.connect(self._on_class_chosen)
+        self._chosen_class: int | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for button, box in (
@@ -78,26 +94,51 @@ class CleanupSection(QWidget):
             row.addWidget(button, 1)
             row.addWidget(box)
             layout.addLayout(row)
-        update_after(self.update_controls, session.results.changed, session.runner.changed)
+        of_class = QFormLayout()
+        of_class.addRow("Objects are", self.split_class)
+        layout.addLayout(of_class)
+        update_after(
+            self.update_controls,
+            session.results.changed,
+            session.runner.changed,
+            session.selection.classes_named,
+        )
         self.update_controls()
 
     def update_controls(self) -> None:
         """Enable what can work."""
         session = self._session
         possible = session.results.refined is not None and session.runner.activity is None
-        for button in (self.remove_button, self.split_button):
+        for button in (self.remove_button, self.split_button, self.split_class):
             button.setEnabled(possible)
+        self._offer_classes()
+
+    def _offer_classes(self) -> None:
+        """Offer the refined classes; at first the first that is no background."""
+        refined = self._session.results.refined
+        values = [] if refined is None else list(refined.areas_after)
+        names = [self._session.selection.class_name(value) for value in values]
+        chosen = self._chosen_class
+        if chosen not in values:
+            things = [
+                value
+                for value, name in zip(values, names, strict=True)
+                if value != 0 and name.lower() != "background"
+            ]
+            chosen = next(iter(things), None)
+        self.split_class.clear()
+        for value, name in zip(values, names, strict=True):
+            self.split_class.addItem(name, value)
+        self.split_class.setCurrentIndex(values.index(chosen) if chosen in values else -1)
+
+    def _on_class_chosen(self, row: int) -> None:
+        self._chosen_class = self.split_class.itemData(row)
 
     def _split(self) -> None:
         session = self._session
-        refined = session.results.refined
-        if refined is None:
-            return
-        chosen = refined.refined.selected_label
-        values = list(refined.areas_after)
-        if chosen not in values:
-            chosen = values[-1]
-        refine_actions.split_instances(session, chosen, self.distance_px.value())
+        chosen = self.split_class.currentData()
+        if chosen is not None:
+            refine_actions.split_instances(session, chosen, self.distance_px.value())
 
 
 def _spin_box(value: int, tooltip: str) -> QSpinBox:

@@ -12,8 +12,6 @@ from napari_fcn_crf.ui.viewer.layers import layers_where
 from napari_fcn_crf.ui.viewer.ownership import is_ours, our_metadata
 from napari_fcn_crf.ui.viewer.result_layers import add_changed
 
-KEY = "b"
-
 
 class Compare(QWidget):
     """Toggles between the prediction and its refinement, and says how they differ."""
@@ -21,8 +19,8 @@ class Compare(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self.toggle_button = QPushButton("Before / after [B]")
-        self.toggle_button.setToolTip("Show the labels before the CRF, or after it (key B).")
+        self.toggle_button = QPushButton("Before / after")
+        self.toggle_button.setToolTip("Show the labels before the CRF, or after it (Shift-B).")
         self.toggle_button.clicked.connect(self.toggle)
         self.changed_box = QCheckBox("Mark changes")
         self.changed_box.setToolTip("Mark the pixels that the CRF has changed.")
@@ -36,7 +34,6 @@ class Compare(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
         layout.addWidget(self.text)
-        session.viewer.bind_key(KEY, self._on_key, overwrite=True)
         update_after(
             self.update_text,
             session.results.changed,
@@ -70,9 +67,6 @@ class Compare(QWidget):
         self.text.setText("\n".join(lines))
         if not self._is_marked() and self.changed_box.isChecked():
             self._mark(refined)
-
-    def _on_key(self, viewer: object) -> None:
-        self.toggle()
 
     def _on_changed_toggled(self, checked: bool) -> None:
         refined = self._pair()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari.layers import Labels, Shapes
+from napari.layers import Labels, Layer, Shapes
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QWidget
 
@@ -11,7 +11,7 @@ from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import update_after
 from napari_fcn_crf.ui.viewer import layers
 from napari_fcn_crf.ui.viewer.axes import spatial_ndim
-from napari_fcn_crf.ui.viewer.ownership import our_metadata
+from napari_fcn_crf.ui.viewer.ownership import is_ours, our_metadata
 
 _EXTENTS = {
     "stack": "all slices, one by one",
@@ -92,7 +92,7 @@ class Restriction(QWidget):
     def update_choices(self) -> None:
         """Offer the regions and classes there are now."""
         selection = self._session.selection
-        regions = layers.layers_where(self._session.viewer, lambda layer: isinstance(layer, Shapes))
+        regions = layers.layers_where(self._session.viewer, _is_drawn)
         _fill(self.within, [("whole image", None), *((layer.name, layer) for layer in regions)])
         source = selection.sources[0] if selection.sources else None
         values = our_metadata(source).get("class_values", ()) if source is not None else ()
@@ -101,6 +101,10 @@ class Restriction(QWidget):
         self._form.setRowVisible(self.extent, image is not None and spatial_ndim(image) > 2)
         for widget in (self.confidence, self.zero):
             self._form.setRowVisible(widget, isinstance(source, Labels))
+
+
+def _is_drawn(layer: Layer) -> bool:
+    return isinstance(layer, Shapes) and not is_ours(layer)
 
 
 def _combo(choices: dict[str, str]) -> QComboBox:

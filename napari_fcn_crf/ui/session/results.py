@@ -58,6 +58,7 @@ class Results(QObject):
         self._viewer = viewer
         self._refined: Refined | None = None
         self._uncertainty: Image | None = None
+        self._visited: tuple[tuple[int, ...], ...] = ()
         follow(viewer.layers.events.removed, self._on_layers_removed)
 
     @property
@@ -70,6 +71,15 @@ class Results(QObject):
         """The layer of the last prediction's entropy."""
         return self._uncertainty
 
+    @property
+    def visited(self) -> tuple[tuple[int, ...], ...]:
+        """Where somebody was led by it already."""
+        return self._visited
+
+    def note_visited(self, position: tuple[int, ...]) -> None:
+        """Note that somebody was led there."""
+        self._visited = (*self._visited, position)
+
     def keep_refined(self, refined: Refined | None) -> None:
         """Compare and clean up another refinement, or none."""
         self._refined = refined
@@ -77,7 +87,7 @@ class Results(QObject):
 
     def keep_uncertainty(self, layer: Image | None) -> None:
         """Go where another layer is most uncertain, or nowhere."""
-        self._uncertainty = layer
+        self._uncertainty, self._visited = layer, ()
         self.changed.emit()
 
     def _on_layers_removed(self, event: object = None) -> None:

@@ -5,32 +5,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels, Layer
+from qtpy.QtCore import QObject
 
 from napari_fcn_crf.data.picture import same_spatial_shape
 from napari_fcn_crf.ui.session.selection import Selection
 from napari_fcn_crf.ui.viewer.arrangement import AFTER, Step, arrange
 from napari_fcn_crf.ui.viewer.axes import layer_array
+from napari_fcn_crf.ui.viewer.class_names import show_names
 from napari_fcn_crf.ui.viewer.layer_picture import picture_of
-from napari_fcn_crf.ui.viewer.ownership import belongs_to
+from napari_fcn_crf.ui.viewer.layers import layers_where
+from napari_fcn_crf.ui.viewer.ownership import belongs_to, is_ours, our_metadata
+from napari_fcn_crf.ui.viewer.place_mark import remove_mark
 from napari_fcn_crf.ui.viewer.preview_layers import is_preview, remove_preview
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 
-class Screen:
+class Screen(QObject):
     """Arranges one viewer's layers by `AFTER`, and brings back what a preview has hidden.
 
     Parameters
     ----------
     viewer : Viewer
     selection : Selection
+    parent : QObject
+        With which it ends.
     """
 
-    def __init__(self, viewer: Viewer, selection: Selection) -> None:
+    def __init__(self, viewer: Viewer, selection: Selection, parent: QObject) -> None:
+        super().__init__(parent)
         self._viewer = viewer
         self._selection = selection
         self._aside: tuple[Layer, ...] = ()
+        selection.classes_named.connect(self.show_class_names)
+
+    def show_class_names(self) -> None:
+        """Let results say what their label values are called; napari's status bar shows it."""
+        for layer in layers_where(self._viewer, is_ours):
+            values = our_metadata(layer).get("class_values", ())
+            if isinstance(layer, Labels) and values:
+                show_names(layer, values, self._selection.class_name)
 
     def arrange(self, image: Image, step: Step, *shown: Layer) -> None:
         """Leave on the screen what a step leaves there.
@@ -45,7 +60,10 @@ class Screen:
         """
         if image not in self._viewer.layers:
             return
+        if step != "most uncertain":
+            remove_mark(self._viewer)
         before = [layer for layer in self._viewer.layers if layer.visible]
+        self.show_class_names()
         selection, annotation = self._selection, self.annotation_of(image)
         arrange(
             self._viewer,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
+from weakref import WeakSet
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
@@ -31,6 +32,7 @@ from napari_fcn_crf.ui.viewer.axes import (
     choose_transparency,
     layer_array,
 )
+from napari_fcn_crf.ui.viewer.class_names import names_in
 from napari_fcn_crf.ui.viewer.layer_picture import picture_of
 from napari_fcn_crf.ui.viewer.layers import is_source_image, is_source_labels, layers_where
 from napari_fcn_crf.ui.viewer.ownership import belongs_to, earlier_results, was_made_to_paint_on
@@ -80,6 +82,7 @@ class Selection(QObject):
         self._pairs: tuple[tuple[Image, Labels], ...] = ()
         self._file_pairs: tuple[PairFiles, ...] = ()
         self._class_names: dict[int, str] = {}
+        self._names_read: WeakSet[Labels] = WeakSet()
         self._sources: tuple[Layer, ...] = ()
         self._channels_of: dict[Image, tuple[Image, ...]] = {}
         self.counts: Final = LabelCounts(viewer, self)
@@ -249,6 +252,11 @@ class Selection(QObject):
         self._ignore_label = None
         if is_for_strokes:
             self._label_mode = "scribbles"
+        if labels is not None and labels not in self._names_read:
+            # Once: what somebody calls them in the dock afterwards counts.
+            self._names_read.add(labels)
+            self._class_names |= names_in(labels)
+            self.classes_named.emit()
         self._count_what_is_meant()
         self.counts.watch(labels)
         self.annotation_changed.emit()

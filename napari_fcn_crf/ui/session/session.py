@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from qtpy.QtCore import QObject
 
 from napari_fcn_crf.ui.session.lifetime import at_end_of
+from napari_fcn_crf.ui.session.misplaced_strokes import MisplacedStrokes
 from napari_fcn_crf.ui.session.model_store import ModelStore
 from napari_fcn_crf.ui.session.results import Results
 from napari_fcn_crf.ui.session.runner import Runner
@@ -30,7 +31,8 @@ class Session(QObject):
         self.models: Final = ModelStore(self)
         self.runner: Final = Runner(self)
         self.results: Final = Results(viewer, self)
-        self.screen: Final = Screen(viewer, self.selection)
+        self.screen: Final = Screen(viewer, self.selection, self)
+        self.misplaced: Final = MisplacedStrokes(viewer, self.selection, self.screen, self)
         self.runner.failed.connect(self._on_failed)
         at_end_of(self, self._end)
 

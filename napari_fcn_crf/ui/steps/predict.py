@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_fcn_crf.ui.actions import network_actions
 from napari_fcn_crf.ui.steps.step import RunButton, Step
+from napari_fcn_crf.ui.viewer.ownership import is_current
 
 _MODEL_FILES = "Models (*.keras)"
 
@@ -56,7 +57,7 @@ class PredictStep(Step):
         self.predict_button.show_state(
             problem,
             "Add a layer with each class's probability at every pixel.",
-            is_next=model is not None and not selection.sources,
+            is_next=model is not None and not any(map(is_current, selection.sources)),
         )
 
     def _on_open_clicked(self) -> None:

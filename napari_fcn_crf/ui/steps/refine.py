@@ -16,9 +16,12 @@ from napari_fcn_crf.ui.sections.compare import Compare
 from napari_fcn_crf.ui.sections.crf_controls import CRFControls
 from napari_fcn_crf.ui.sections.live_preview import LivePreview
 from napari_fcn_crf.ui.sections.restriction import Restriction
+from napari_fcn_crf.ui.sections.result_view import ResultView
 from napari_fcn_crf.ui.sections.source_choice import SourceChoice
+from napari_fcn_crf.ui.sections.stroke_offer import StrokeOffer
 from napari_fcn_crf.ui.session.lifetime import while_alive
 from napari_fcn_crf.ui.steps.step import RunButton, Step
+from napari_fcn_crf.ui.viewer.ownership import is_current
 
 if TYPE_CHECKING:
     from napari_fcn_crf.crf.tuning.edge_sensitivity import TuningResult
@@ -39,8 +42,14 @@ class RefineStep(Step):
         form.addRow("Source", self.source_choice)
         self.body.addLayout(form)
 
+        self.earlier = self.add_text()
+        self.earlier.setText("This source is of an earlier model. Press Predict for the latest.")
         self.refine_button = RunButton(session, "refine", "Refine", self._on_refine_clicked)
         self.body.addWidget(self.refine_button)
+        self.offer = StrokeOffer(session, self.attempt)
+        self.body.addWidget(self.offer)
+        self.view = ResultView(session)
+        self.body.addWidget(self.view)
         self.compare = Compare(session)
         self.body.addWidget(self.compare)
 
@@ -102,6 +111,7 @@ class RefineStep(Step):
     def update_controls(self) -> None:
         selection, model = self.session.selection, self.session.models.model
         self.controls.offer_of_model(None if model is None else model.card.crf)
+        is_latest = all(map(is_current, selection.sources))
         problem = "The labels are still being counted." if selection.is_guessing else ""
         if selection.image is None:
             problem = "Open an image first."
@@ -110,8 +120,9 @@ class RefineStep(Step):
         self.refine_button.show_state(
             problem,
             "Add a labels layer whose outlines follow the image's edges.",
-            is_next=self.session.results.refined is None,
+            is_next=self.session.results.refined is None and is_latest,
         )
+        self.earlier.setVisible(not is_latest)
         if not problem and selection.annotation is None:
             problem = "Paint some strokes of each class first."
         self.tune_button.show_state(

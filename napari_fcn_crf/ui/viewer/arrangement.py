@@ -144,7 +144,8 @@ def arrange(
         _set_visible(layer, True)
     if wanted.selects is not None:
         chosen: Layer | None = annotation if wanted.selects == ANNOTATION else None
-        chosen = chosen or next(iter(on_top), None)
+        results = (layer for layer in shown if _kind(layer) in RESULTS)
+        chosen = chosen or next(results, None)
         if chosen is not None:
             viewer.layers.selection.active = chosen
     if wanted.takes_brush and annotation is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Layer
 
 if TYPE_CHECKING:
@@ -27,8 +28,23 @@ def camera_kept(viewer: Viewer) -> Iterator[None]:
         camera.center, camera.zoom, camera.angles = before
 
 
-def show_position(viewer: Viewer, layer: Layer, position: Sequence[int]) -> None:
-    """Move slices and camera to a pixel of a layer, whichever axes are on the screen."""
+_FILLED = 0.4
+"""Of the canvas's shorter side: what is looked at is large, and what surrounds it is seen."""
+
+
+def show_position(
+    viewer: Viewer, layer: Layer, position: Sequence[int], size_px: float = 0
+) -> None:
+    """Move slices and camera to a pixel of a layer, whichever axes are on the screen.
+
+    Parameters
+    ----------
+    viewer : Viewer
+    layer : Layer
+    position : sequence of int
+    size_px : float
+        How wide that is which is to be seen there; nobody who is nearer already is moved away.
+    """
     world = layer.data_to_world(position)
     # Axes of the viewer that the layer lacks come first.
     missing = viewer.dims.ndim - layer.ndim
@@ -37,4 +53,18 @@ def show_position(viewer: Viewer, layer: Layer, position: Sequence[int]) -> None
         if axis not in displayed:
             viewer.dims.set_point(axis, coordinate)
     centre = [world[axis - missing] if axis >= missing else 0.0 for axis in displayed]
-    camera_of(viewer).center = (0.0, *centre)[-3:]
+    camera = camera_of(viewer)
+    camera.center = (0.0, *centre)[-3:]
+    if size_px > 0:
+        shown = [axis - missing for axis in displayed if axis >= missing]
+        steps = [layer.data_to_world(step) for step in size_px * np.eye(layer.ndim)[shown]]
+        origin = layer.data_to_world(np.zeros(layer.ndim))
+        size = max(float(np.linalg.norm(np.subtract(step, origin))) for step in steps[-2:])
+        camera.zoom = max(camera.zoom, _FILLED * min(_canvas_size(viewer)) / size)
+
+
+def _canvas_size(viewer: Viewer) -> Sequence[int]:
+    """Return height and width of the canvas in its pixels, which napari 0.9 moved, too."""
+    either: Any = viewer
+    size: Sequence[int] = either.canvas.size if hasattr(viewer, "canvas") else either._canvas_size
+    return size

@@ -66,6 +66,14 @@ def belongs_to(viewer: Viewer, layer: Layer, image: Image) -> Image | None:
     return None
 
 
+def image_of(viewer: Viewer, layer: Layer) -> Image | None:
+    """Return the open image that a result of ours was made of."""
+    for other in viewer.layers:
+        if isinstance(other, Image) and str(other.unique_id) == our_metadata(layer)["image_id"]:
+            return other
+    return None
+
+
 def insert_claimed(
     viewer: Viewer, index: int, layer: Layer, image: Image | None, noted: dict[str, Any]
 ) -> None:
@@ -123,9 +131,9 @@ def note_earlier(
         noted["earlier"] = why
 
 
-def is_earlier(layer: Layer) -> bool:
-    """Whether a result is not of the latest model or prediction."""
-    return is_ours(layer) and bool(our_metadata(layer).get("earlier"))
+def is_current(layer: Layer) -> bool:
+    """Whether a layer is not a result of an earlier model or prediction."""
+    return not is_ours(layer) or not our_metadata(layer).get("earlier")
 
 
 @dataclass(frozen=True)

@@ -213,9 +213,18 @@ def add_result(
         layer.contour = appearance.contour
         note_strokes(layer)
         _insert(viewer, layer, image, noted)
-    elif look.colormap is not None and layer.colormap != look.colormap:
+    elif look.colormap is not None and not _has_colours(layer, look.colormap, look.values):
         layer.colormap = look.colormap
     return layer
+
+
+def _has_colours(layer: Labels, colormap: LabelColormapBase, values: Sequence[int]) -> bool:
+    """Whether labels have their colours already; napari's own comparison fails for some."""
+    if layer.colormap is colormap:
+        return True
+    each = np.array(values)
+    same_type = type(layer.colormap) is type(colormap)
+    return same_type and np.array_equal(layer.colormap.map(each), colormap.map(each))
 
 
 @dataclass(frozen=True)
