@@ -27,7 +27,7 @@ def test_channels(person, tmp_path):
     person.paints(3, (75, 110), (75, 180))
     person.reads("Ready: 3 classes")
     person.trains()
-    assert person.session.models.model.card.n_channels == 2
+    assert person.session.models.model.card.channels == 2
     person.predicts()
     refined = person.refines()
     person.looks("refined")
