@@ -88,6 +88,8 @@ ROOMS = {
     "live": {"crf.live", "fcn.linear", "fcn.training"},
     "model": {"data"},
     "pipeline": {
+        "fcn.batches",
+        "fcn.heads",
         "crf",
         "data",
         "fcn",
@@ -102,7 +104,7 @@ ROOMS = {
         "model",
     },
     "results": {"data"},
-    "ui": {"data", "ui.session", "ui.steps", "ui.viewer"},
+    "ui": {"data", "ui.sections", "ui.session", "ui.steps", "ui.viewer"},
     "ui.actions": {
         "compute.parent",
         "crf.tuning",
@@ -114,12 +116,19 @@ ROOMS = {
         "ui.viewer",
         "weights",
     },
-    "ui.sections": {"crf", "crf.live", "data", "ui.actions", "ui.session", "ui.viewer"},
+    "ui.sections": {
+        "crf",
+        "crf.live",
+        "data",
+        "fcn.heads",
+        "ui.actions",
+        "ui.session",
+        "ui.viewer",
+    },
     "ui.session": {"compute", "compute.parent", "data", "model", "pipeline", "ui.viewer"},
     "ui.steps": {
         "compute",
         "data",
-        "fcn.heads",
         "pipeline",
         "ui.actions",
         "ui.sections",
@@ -231,6 +240,13 @@ def test_only_the_network_and_the_compute_process_know_keras():
 
 def test_only_the_widgets_know_napari_and_qt():
     assert offenders(lambda part, found: found.package in VIEWER and part != "ui") == []
+
+
+def test_the_dock_shows_in_full_all_that_napari_is_told():
+    """Its notifications show some forty characters of it."""
+    shown = "napari.utils.notifications.show_"
+    found = [path.name for path in FILES if any(shown in one.module for one in imports_in(path))]
+    assert found == ["notices.py"]
 
 
 def test_refinement_needs_little():

@@ -327,3 +327,32 @@ def test_transparency_beside_gray_is_no_channel(viewer, session, panel, qtbot, t
     choice.split_button.click()
     assert [layer.name for layer in viewer.layers] == ["a 0"]
     np.testing.assert_array_equal(session.selection.picture().channels_last()[..., 0], gray)
+
+
+def test_a_volumes_spacing_is_its_files_where_napari_drops_it(
+    viewer, session, qtbot, tmp_path
+) -> None:
+    size = {"axes": "ZYX", "unit": "um", "spacing": 2.0}
+    tifffile.imwrite(
+        tmp_path / "a.tif", noise(5, 40, 50), imagej=True, resolution=(4, 4), metadata=size
+    )
+    image = open_file(viewer, session, qtbot, tmp_path / "a.tif")
+    predicted(viewer, session, image)
+    given = gather(session, RefinementOptions(extent="volume"))
+    np.testing.assert_allclose(np.array(given.spacing) / given.spacing[-1], (8, 1, 1))
+    assert "are 2 x 0.25 x 0.25 µm, as its file says" in given.note
+    # What the layer says counts more.
+    image.scale = (3, 1, 1)
+    predicted(viewer, session, image)
+    assert gather(session, RefinementOptions(extent="volume")).spacing == (3, 1, 1)
+
+
+def test_spacing_of_mixed_units(viewer, session) -> None:
+    image = viewer.add_image(noise(5, 40, 50), scale=(1, 0.2, 0.2), units=("pixel", "um", "um"))
+    predicted(viewer, session, image)
+    spacing = gather(session, RefinementOptions(extent="volume")).spacing
+    np.testing.assert_allclose(spacing, (1, 0.2, 0.2))
+    movie = viewer.add_image(noise(5, 40, 50), scale=(30, 0.2, 0.2), units=("s", "um", "um"))
+    predicted(viewer, session, movie)
+    with pytest.raises(ValueError, match="a time apart"):
+        gather(session, RefinementOptions(extent="volume"))

@@ -10,6 +10,7 @@ import dask.array as da
 import numpy as np
 import psutil
 import pytest
+from napari.utils.key_bindings import coerce_keybinding
 from PIL import Image
 
 from napari_fcn_crf.data.labelled_folder import PairFiles
@@ -271,8 +272,15 @@ def test_a_second_click_while_training_cancels_and_starts_nothing(
     train = panel.steps[TrainStep]
     train.controls.iterations.value = 5000
     click(qtbot, train.train_button)
-    _wait_for_loss(qtbot, session)
+    # The second half of a double click, and the key, are no wish to cancel.
     train.train_button.button.click()
+    assert not train.train_button.button.isEnabled()
+    assert train.train_button.button.text() == "Cancel"
+    _wait_for_loss(qtbot, session)
+    viewer.keymap[coerce_keybinding("Shift-T")](viewer)
+    assert not session.runner.activity.is_cancelling
+    click(qtbot, train.train_button)
+    assert session.runner.activity is None or session.runner.activity.is_cancelling
     wait_until_idle(qtbot, session, 60_000)
     assert any(note.startswith("Training stopped after") for note in notes())
     assert len(compute_processes()) == 1
