@@ -18,7 +18,8 @@ from napari_fcn_crf.ui.session.session import Session, session_of
 from napari_fcn_crf.ui.steps.annotate import AnnotateStep
 from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
-from napari_fcn_crf.ui.steps.step import RunButton, Step
+from napari_fcn_crf.ui.steps.run_button import RunButton
+from napari_fcn_crf.ui.steps.step import Step
 from napari_fcn_crf.ui.steps.train import TrainStep
 from tests.ui.conftest import JOB_TIMEOUT_MS, wait_until_idle
 from tests.ui.mouse import drag, places
@@ -94,7 +95,10 @@ class Person:
 
     def clicks(self, button: QAbstractButton) -> None:
         """Bring a button into view and click its middle; fails where it cannot be clicked."""
-        self.panel.ensureWidgetVisible(button)
+        for step in self.panel.steps.values():
+            if step.isAncestorOf(button) and not button.isVisibleTo(step):
+                self.qtbot.mouseClick(step.heading.button, Qt.MouseButton.LeftButton)
+        self.panel.steps_view.ensureWidgetVisible(button)
         self.qtbot.wait(20)
         assert button.isVisible(), f"'{button.text()}' is not to be seen"
         assert button.isEnabled(), f"'{button.text()}' cannot be pressed: {button.toolTip()}"
