@@ -162,7 +162,12 @@ class Person:
 
     def drags(self, layer: Layer, start: Pixel, end: Pixel) -> None:
         """Drag the mouse from a pixel of a layer to another, the left button held down."""
-        drag(self.viewer, self.qtbot, self._whole(layer, start), self._whole(layer, end), layer)
+        ends = [self._whole(layer, start), self._whole(layer, end)]
+        native = self.viewer.window._qt_viewer.canvas.native
+        at = places(self.viewer, ends, layer)
+        assert (at >= 0).all(), "that is not on the screen"
+        assert (at < (native.height(), native.width())).all(), "that is not on the screen"
+        drag(self.viewer, self.qtbot, *ends, layer)
         self.qtbot.wait(20)
 
     def presses(self, key: Qt.Key) -> None:

@@ -23,8 +23,8 @@ def test_channels(person, tmp_path):
     labels = person.presses_new_labels()
     person.paints(1, (40, 35), (40, 55))
     person.paints(1, (150, 140), (150, 160))
-    person.paints(2, (75, 10), (75, 80))
-    person.paints(3, (75, 110), (75, 180))
+    person.paints(2, (75, 20), (75, 80))
+    person.paints(3, (75, 110), (75, 170))
     person.reads("Ready: 3 classes")
     person.trains()
     assert person.session.models.model.card.channels == 2

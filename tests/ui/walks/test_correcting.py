@@ -16,7 +16,7 @@ def test_correcting(person, tmp_path):
     person.opens(pictures.write_tiff(tmp_path / "cells.tif", both))
     labels = person.presses_new_labels()
     person.paints(1, (40, 35), (40, 55))
-    person.paints(2, (75, 10), (75, 60))
+    person.paints(2, (75, 20), (75, 60))
     person.reads("Ready: 2 classes")
     person.trains()
     person.predicts()
@@ -27,7 +27,7 @@ def test_correcting(person, tmp_path):
     person.looks("wrong")
 
     assert person.viewer.layers.selection.active is labels
-    person.paints(2, (75, 110), (75, 180))
+    person.paints(2, (75, 110), (75, 170))
     person.paints(1, (45, 120), (45, 140))
     person.looks("corrected")
     person.sees_classes(labels, labels, (75, 150))
