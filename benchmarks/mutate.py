@@ -198,7 +198,7 @@ MUTATIONS = (
         '**dict.fromkeys(("cm", "centimeter", "centimeters"), 1e-2),',
         '**dict.fromkeys(("cm", "centimeter", "centimeters"), 1e-3),',
         "centimetres are millimetres",
-        "tests/data/test_cases_tiff.py -k size",
+        "tests/data/test_cases_more.py -k units",
     ),
     Mutation(
         "data/source_file.py",

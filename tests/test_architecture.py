@@ -31,12 +31,13 @@ ROOMS = {
     # The public names, imported on first use, and the version.
     "": {"compute", "model", "pipeline"},
     "__main__": {"cli"},
-    "batch": {"compute", "compute.child", "data", "pipeline", "results"},
+    "batch": {"compute", "compute.child", "data", "data.ome_zarr", "pipeline", "results"},
     "cli": {
         "batch",
         "compute",
         "compute.child",
         "data",
+        "data.ome_zarr",
         "demo",
         "fcn.heads",
         "model",
@@ -59,6 +60,7 @@ ROOMS = {
     "crf.live": {"crf"},
     "crf.tuning": {"crf", "data"},
     "data": {"data.reading"},
+    "data.ome_zarr": {"data", "data.reading"},
     "data.reading": set(),
     "demo": {"data", "pipeline", "results", "weights"},
     "fcn": {"fcn.heads", "fcn.layers", "fcn.start", "weights"},
@@ -240,6 +242,12 @@ def test_only_the_network_and_the_compute_process_know_keras():
 
 def test_only_the_widgets_know_napari_and_qt():
     assert offenders(lambda part, found: found.package in VIEWER and part != "ui") == []
+
+
+def test_only_what_reads_and_writes_knows_zarr():
+    """All else takes an array as it is, and asks it for one region at a time."""
+    lazy = {"zarr", "numcodecs", "dask", "yaozarrs"}
+    assert offenders(lambda part, found: found.package in lazy and part != "data") == []
 
 
 def test_the_dock_shows_in_full_all_that_napari_is_told():

@@ -231,3 +231,22 @@ def test_a_scene_in_any_units_is_mapped_as_in_eight_bits(
 def test_what_is_no_intensity_is_told_of(array: np.ndarray, told: str) -> None:
     with pytest.raises((TypeError, ValueError), match=told):
         check_image(array)
+
+
+@pytest.mark.parametrize(
+    ("unit", "metres"),
+    [
+        ("cm", 1e-2),
+        ("mm", 1e-3),
+        ("micron", 1e-6),
+        ("um", 1e-6),
+        ("\\u00B5m", 1e-6),
+        ("nm", 1e-9),
+        ("inch", 0.0254),
+    ],
+)
+def test_imagejs_units(tmp_path: Path, unit: str, metres: float) -> None:
+    path = write(tmp_path / "a.tif", GRAY, imagej=True, resolution=(4, 5), metadata={"unit": unit})
+    place = read_picture(path).place
+    assert place.units == ("meter", "meter")
+    assert place.spacing == pytest.approx((metres / 5, metres / 4))

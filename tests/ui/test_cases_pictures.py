@@ -11,9 +11,11 @@ from napari_fcn_crf.crf.live.region import Region, RegionRefiner
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
 from napari_fcn_crf.ui.sections.picture_choice import PictureChoice
 from napari_fcn_crf.ui.steps.annotate import AnnotateStep
+from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.steps.train import TrainStep
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place, picture_of
-from tests.ui.conftest import wait_until_idle
+from tests.ui.conftest import click, wait_until_idle
 from tests.ui.mouse import drag
 from tests.ui.test_cases_place import changed, noise, predicted
 
@@ -356,3 +358,52 @@ def test_spacing_of_mixed_units(viewer, session) -> None:
     predicted(viewer, session, movie)
     with pytest.raises(ValueError, match="a time apart"):
         gather(session, RefinementOptions(extent="volume"))
+
+
+def test_split_channels_from_strokes_to_refined_labels(viewer, session, panel, qtbot) -> None:
+    """The plane that is looked at is that along the columns, when it is refined."""
+    cells = noise(4, 2, 48, 64)
+    cells[:, 0, 16:40, 16:48] //= 4
+    image = viewer.add_image(cells, axis_labels=("z", "c", "y", "x"), name="cells")
+    session.selection.choose_image(image)
+    panel.findChild(PictureChoice).split_button.click()
+    qtbot.wait(100)
+    panel.steps[AnnotateStep].new_labels_button.click()
+    labels = session.selection.annotation
+    strokes = labels.data.copy()
+    strokes[1, 2:6, 4:60], strokes[1, 24:30, 20:44] = 1, 2
+    labels.data = strokes
+    train, predict = panel.steps[TrainStep], panel.steps[PredictStep]
+    train.controls.iterations.value = 2
+    click(qtbot, train.train_button)
+    wait_until_idle(qtbot, session)
+    assert session.models.model.card.channels == 2
+    click(qtbot, predict.predict_button)
+    wait_until_idle(qtbot, session)
+    viewer.dims.order = (0, 3, 1, 2)
+    viewer.dims.set_point(3, 30)
+    changed(qtbot, session, extent="slice")
+    refined = session.results.refined.refined
+    assert refined.data.shape == (4, 48, 64)
+    assert (refined.data[:, 20:36, 30] == 2).mean() > 0.9
+    assert refined.get_value((1, 28, 30), world=True) == refined.data[1, 28, 30]
+    check_same_place(session.selection.picture(), refined)
+
+
+def test_an_image_of_another_shape_beneath_the_strokes(
+    viewer, session, panel, qtbot, notes
+) -> None:
+    image = viewer.add_image(noise(60, 80), name="a")
+    session.selection.choose_image(image)
+    qtbot.wait(100)
+    annotate, train = panel.steps[AnnotateStep], panel.steps[TrainStep]
+    annotate.new_labels_button.click()
+    labels = session.selection.annotation
+    strokes = labels.data.copy()
+    strokes[4:8], strokes[30:34] = 1, 2
+    labels.data = strokes
+    image.data = noise(50, 70)
+    click(qtbot, train.train_button)
+    wait_until_idle(qtbot, session)
+    assert any("'a' is 50 x 70 and 'a labels' is 60 x 80" in one for one in notes())
+    assert session.models.model is None

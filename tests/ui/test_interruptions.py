@@ -10,7 +10,6 @@ import dask.array as da
 import numpy as np
 import psutil
 import pytest
-from napari.utils.key_bindings import coerce_keybinding
 from PIL import Image
 
 from napari_fcn_crf.data.labelled_folder import PairFiles
@@ -22,7 +21,13 @@ from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.train import TrainStep
 from napari_fcn_crf.ui.viewer import layers
 from napari_fcn_crf.ui.viewer.ownership import METADATA_KEY
-from tests.ui.conftest import JOB_TIMEOUT_MS, click, compute_processes, wait_until_idle
+from tests.ui.conftest import (
+    JOB_TIMEOUT_MS,
+    click,
+    compute_processes,
+    press,
+    wait_until_idle,
+)
 
 
 @pytest.fixture
@@ -277,7 +282,7 @@ def test_a_second_click_while_training_cancels_and_starts_nothing(
     assert not train.train_button.button.isEnabled()
     assert train.train_button.button.text() == "Cancel"
     _wait_for_loss(qtbot, session)
-    viewer.keymap[coerce_keybinding("Shift-T")](viewer)
+    press(viewer, "Shift-T")
     assert not session.runner.activity.is_cancelling
     click(qtbot, train.train_button)
     assert session.runner.activity is None or session.runner.activity.is_cancelling
