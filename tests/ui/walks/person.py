@@ -203,6 +203,15 @@ class Person:
         """Wait until the first step says something."""
         self.waits_for(lambda: words in self.verdict(), 20_000)
 
+    def says(self, words: str) -> None:
+        """Wait until the dock's message says something."""
+        self.waits_for(lambda: words in self.panel.messages.text.text(), 10_000)
+
+    def cannot(self, button: RunButton, words: str) -> None:
+        """Check that a button cannot be pressed, and that its tooltip says why."""
+        assert not button.button.isEnabled()
+        assert words in button.button.toolTip(), button.button.toolTip()
+
     def is_highlighted(self, button: RunButton) -> bool:
         """Return whether a button is the one to press next."""
         return "background" in button.button.styleSheet()

@@ -31,7 +31,7 @@ def test_channels(person, tmp_path):
     person.predicts()
     refined = person.refines()
     person.looks("refined")
-    person.sees_image(image, (20, 20), (70, 70))
+    person.sees_image(image, (20, 80), (70, 112))
     # Neither channel alone tells these three places apart.
     assert [refined.data[at] for at in ((105, 80), (105, 20), (105, 170))] == [1, 2, 3]
     person.sees_classes(refined, labels, (105, 20), (105, 170))

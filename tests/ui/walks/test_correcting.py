@@ -35,7 +35,7 @@ def test_correcting(person, tmp_path):
     person.waits_for(lambda: person.session.runner.activity is None)
     # What was made by the model before says so.
     assert any("earlier" in layer.name for layer in person.viewer.layers)
-    assert person.is_highlighted(person.step(PredictStep).predict_button)
+    person.waits_for(lambda: person.is_highlighted(person.step(PredictStep).predict_button), 5000)
     person.predicts()
     refined = person.refines()
     person.looks("right")

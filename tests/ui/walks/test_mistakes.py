@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tifffile
 
+from napari_fcn_crf.ui.steps.refine import RefineStep
 from napari_fcn_crf.ui.steps.train import TrainStep
 from tests.ui.walks import pictures
 
@@ -43,7 +44,10 @@ def test_mistakes(person, tmp_path):
     person.drags(refined, (180, 100), (180, 150))
     painted = refined.data.copy()
     person.looks("painted on the result")
-    person.says("refined")
+    offer = person.step(RefineStep).offer
+    person.waits_for(offer.isVisible, 10_000)
+    assert "a refined" in offer.text.text() or "cells refined" in offer.text.text()
+    person.clicks(offer.leave_button)
 
     # The next refinement leaves what was painted, and the annotation, as they are.
     before = labels.data.copy()
