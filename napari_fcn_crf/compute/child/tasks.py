@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,9 @@ from napari_fcn_crf.input_error import InputError, InputTypeError
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import IntensityChoice, PredictionSettings, TrainingSettings
 
+if TYPE_CHECKING:
+    from napari_fcn_crf.pipeline.models import Model
+
 _OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
 
 _PLAIN = (str, int, float, tuple)
@@ -36,7 +39,7 @@ _KEPT_STATE_BYTES = 64 * 2**20
 _TEST_SHAPE = (288, 448)
 
 _backend_problem = ""
-_model_cache: dict[tuple[str, int, int], Any] = {}
+_model_cache: dict[tuple[str, int, int], Model] = {}
 _result: SharedMemory | None = None
 _previews: PreviewWriter | None = None
 
@@ -238,7 +241,7 @@ def _give(array: npt.NDArray[Any], name: str) -> dict[str, Any]:
     return {"dtype": array.dtype.str, "shape": shape}
 
 
-def _load_model(task: Any, path: str) -> Any:
+def _load_model(task: Any, path: str) -> Model:
     from napari_fcn_crf.pipeline import models
 
     key = _file_key(path)
@@ -250,7 +253,7 @@ def _load_model(task: Any, path: str) -> Any:
     return _model_cache[key]
 
 
-def _load_to_resume(task: Any, path: str) -> Any:
+def _load_to_resume(task: Any, path: str) -> Model:
     """Return a model with its optimizer's state, if that is known."""
     from napari_fcn_crf.pipeline import models
 
