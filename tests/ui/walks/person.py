@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractButton, QComboBox
+from qtpy.QtWidgets import QAbstractButton, QComboBox, QWidget
 from superqt import QCollapsible
 
 from napari_fcn_crf.ui.panels import SegmentPanel
@@ -21,6 +21,7 @@ from napari_fcn_crf.ui.steps.refine import RefineStep
 from napari_fcn_crf.ui.steps.run_button import RunButton
 from napari_fcn_crf.ui.steps.step import Step
 from napari_fcn_crf.ui.steps.train import TrainStep
+from napari_fcn_crf.ui.viewer.camera import camera_of
 from tests.ui.conftest import JOB_TIMEOUT_MS, wait_until_idle
 from tests.ui.mouse import drag, places
 
@@ -170,11 +171,13 @@ class Person:
         drag(self.viewer, self.qtbot, *ends, layer)
         self.qtbot.wait(20)
 
-    def presses(self, key: Qt.Key) -> None:
+    def presses(
+        self, key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier
+    ) -> None:
         """Press a key while the canvas has the focus."""
         native = self.viewer.window._qt_viewer.canvas.native
         native.setFocus()
-        self.qtbot.keyClick(native, key)
+        self.qtbot.keyClick(native, key, modifier)
         self.qtbot.wait(20)
 
     def colours(self, layer: Layer, start: Pixel, stop: Pixel) -> npt.NDArray[np.float64]:
@@ -216,6 +219,13 @@ class Person:
         """Return whether a button is the one to press next."""
         return "background" in button.button.styleSheet()
 
+    def opens_section(self, title: str) -> None:
+        """Click on what is folded up, in any step that is open."""
+        for section in self.panel.findChildren(QCollapsible):
+            if section.text() == title and not section.isExpanded():
+                self.clicks(section.toggleButton())
+                self.qtbot.wait(400)  # it unfolds slowly
+
     def sections(self, step: Step) -> list[QCollapsible]:
         """Return what of a step is folded up."""
         return step.findChildren(QCollapsible)
@@ -254,13 +264,29 @@ class Person:
                 f"{pixel} of class {own} has the colours {on_screen.round(2)}: {likeness}"
             )
 
-    def looks(self, what: str) -> None:
-        """Take a picture of the whole window, for people to look at."""
-        if self._pictures is not None:
-            self._n_pictures += 1
-            self.qtbot.wait(200)
-            path = self._pictures / f"{self._name}-{self._n_pictures:02d}-{what}.png"
-            self.viewer.screenshot(str(path), canvas_only=False, flash=False)
+    def looks(self, what: str, of: QWidget | None = None, *, canvas_only: bool = False) -> None:
+        """Take a picture of the whole window, for people to look at, or of a part of it."""
+        if self._pictures is None:
+            return
+        self._n_pictures += 1
+        self.qtbot.wait(300)
+        path = self._pictures / f"{self._name}-{self._n_pictures:02d}-{what}.png"
+        if of is None:
+            self.viewer.screenshot(str(path), canvas_only=canvas_only, flash=False)
+        else:
+            of.grab().save(str(path))
+
+    def zoom(self) -> float:
+        """Return how many pixels of the canvas a unit of the world takes."""
+        return float(camera_of(self.viewer).zoom)
+
+    def middle(self, layer: Layer) -> tuple[int, int]:
+        """Return the pixel of a layer in the middle of the canvas."""
+        displayed = list(self.viewer.dims.displayed)
+        world = np.array(self.viewer.dims.point)
+        world[displayed] = camera_of(self.viewer).center[-2:]
+        row, column = np.round(layer.world_to_data(world[-layer.ndim :])).astype(int)[-2:]
+        return int(row), int(column)
 
     def _whole(self, layer: Layer, pixel: Pixel) -> list[float]:
         """Return a pixel with the slices shown along the layer's other axes."""
