@@ -10,6 +10,14 @@ import pytest
 from tests.ui.walks.person import Person
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """They take a minute and more together, and so are of `make walks` and `make test-long`."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.long)
+
+
 @pytest.fixture
 def person(viewer, qtbot, request) -> Person:
     folder = os.environ.get("WALKS")
