@@ -21,6 +21,8 @@ from napari_fcn_crf.data.ome_zarr.labels import (
     LabelClasses,
     build_pyramid,
     create_labels,
+    list_labels,
+    version_for,
     write_region,
 )
 from napari_fcn_crf.data.ome_zarr.reading import read_ome_zarr
@@ -86,6 +88,8 @@ def carry_out_step(
     with named(item.labels):
         build_pyramid(unfinished.data, picture.spatial_shape)
         unfinished.finish()
+        if item.is_in_image:
+            list_labels(item.path, item.labels.name)
     return ()
 
 
@@ -124,11 +128,13 @@ def _begin(
     values = as_label_values(card.class_values)
     classes = LabelClasses(card.class_values, card.class_names, card.class_colours)
     state = _said(item.state())
+    version, source = recipe.ome_zarr_version, ""
+    if item.is_in_image:
+        version, source = version_for(item.path), "../../"
+        list_labels(item.path, "")
 
     def create(path: Path) -> None:
-        create_labels(
-            path, picture, values.dtype, classes, item.labels.stem, recipe.ome_zarr_version
-        )
+        create_labels(path, picture, values.dtype, classes, item.labels.stem, version, source)
 
     signature = {"job": recipe.digest(card.to_json()), "input": str(item.path), "state": state}
     unfinished.begin(signature, create)
