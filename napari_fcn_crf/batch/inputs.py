@@ -9,7 +9,7 @@ from pathlib import Path
 
 from napari_fcn_crf.batch.recipe import Recipe
 from napari_fcn_crf.data.file_names import image_name
-from napari_fcn_crf.data.ome_zarr.reading import images_inside, is_zarr
+from napari_fcn_crf.data.ome_zarr.reading import images_inside, is_zarr, labels_folder
 from napari_fcn_crf.input_error import InputError
 
 
@@ -77,6 +77,11 @@ class Item:
         """All that is written."""
         return (self.labels,) if self.probabilities is None else (self.labels, self.probabilities)
 
+    @property
+    def is_in_image(self) -> bool:
+        """Whether its labels go into the image's own folder."""
+        return self.labels.parent == labels_folder(self.path)
+
     def state(self) -> FileState | None:
         """Return the input's state now, or None if it is not there."""
         return FileState.of(self.path)
@@ -92,7 +97,9 @@ class Item:
         }
 
 
-def items_of(paths: Sequence[Path], folder: Path, recipe: Recipe) -> list[Item]:
+def items_of(
+    paths: Sequence[Path], folder: Path, recipe: Recipe, *, into_images: bool = False
+) -> list[Item]:
     """Return what is to be done, in the order of the names.
 
     Parameters
@@ -102,6 +109,8 @@ def items_of(paths: Sequence[Path], folder: Path, recipe: Recipe) -> list[Item]:
     folder : Path
         Of the results.
     recipe : Recipe
+    into_images : bool
+        Whether labels of OME-Zarr images go into these.
 
     Raises
     ------
@@ -115,7 +124,7 @@ def items_of(paths: Sequence[Path], folder: Path, recipe: Recipe) -> list[Item]:
     for path in dict.fromkeys(Path(os.path.abspath(path)) for path in paths):  # noqa: PTH100
         inside = images_inside(path) if is_zarr(path) else {"": path}
         for end, image in inside.items():
-            item = _item(image, f"{image_name(path)}{end}", folder, recipe)
+            item = _item(image, f"{image_name(path)}{end}", folder, recipe, into_images)
             # As systems see it that do not tell capitals from small letters.
             other = seen.setdefault(item.name.casefold(), image)
             if other != image:
@@ -127,8 +136,11 @@ def items_of(paths: Sequence[Path], folder: Path, recipe: Recipe) -> list[Item]:
     return sorted(items, key=lambda item: (item.name, str(item.path)))
 
 
-def _item(path: Path, name: str, folder: Path, recipe: Recipe) -> Item:
-    stem = f"{name}_{'predicted' if recipe.crf is None else 'refined'}"
+def _item(path: Path, name: str, folder: Path, recipe: Recipe, into_images: bool) -> Item:
+    kind = "predicted" if recipe.crf is None else "refined"
+    if into_images and path.is_dir():
+        return Item(path, name, labels_folder(path) / kind, None, True)
+    stem = f"{name}_{kind}"
     ending = ".zarr" if path.is_dir() else ".tif"
     probabilities = folder / f"{stem}_probabilities{ending}" if recipe.probabilities else None
     return Item(path, name, folder / f"{stem}{ending}", probabilities, path.is_dir())

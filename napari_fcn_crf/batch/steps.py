@@ -18,7 +18,13 @@ from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.label_classes import LabelClasses
 from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.data.lazy_intensity import lazy_mapping
-from napari_fcn_crf.data.ome_zarr.labels import build_pyramid, create_labels, write_region
+from napari_fcn_crf.data.ome_zarr.labels import (
+    build_pyramid,
+    create_labels,
+    list_labels,
+    version_for,
+    write_region,
+)
 from napari_fcn_crf.data.ome_zarr.reading import read_ome_zarr
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.data.probabilities import Probabilities
@@ -82,6 +88,8 @@ def carry_out_step(
     with named(item.labels):
         build_pyramid(unfinished.data, picture.spatial_shape)
         unfinished.finish()
+        if item.is_in_image:
+            list_labels(item.path, item.labels.name)
     return ()
 
 
@@ -120,11 +128,13 @@ def _begin(
     values = as_label_values(card.class_values)
     classes = LabelClasses(card.class_values, card.class_names, card.class_colours)
     state = _said(item.state())
+    version, source = recipe.ome_zarr_version, ""
+    if item.is_in_image:
+        version, source = version_for(item.path), "../../"
+        list_labels(item.path, "")
 
     def create(path: Path) -> None:
-        create_labels(
-            path, picture, values.dtype, classes, item.labels.stem, recipe.ome_zarr_version
-        )
+        create_labels(path, picture, values.dtype, classes, item.labels.stem, version, source)
 
     signature = {"job": recipe.digest(card.to_json()), "input": str(item.path), "state": state}
     unfinished.begin(signature, create)

@@ -95,6 +95,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--probabilities", action="store_true", help="write probabilities besides labels"
     )
     results.add_argument(
+        "--into-images",
+        action="store_true",
+        help="write labels of OME-Zarr images into the images, as labels/refined",
+    )
+    results.add_argument(
         "--ome-zarr-version",
         choices=get_args(Version),
         default="0.4",
@@ -117,7 +122,8 @@ def run(arguments: argparse.Namespace) -> int:
     card = read_card(model)
     recipe = _recipe(arguments, card.crf)
     folder: Path = arguments.output
-    items = items_of(_given(arguments.images), folder, recipe)
+    given = _given(arguments.images)
+    items = items_of(given, folder, recipe, into_images=arguments.into_images)
     part = ""
     if arguments.shard is not None:
         number, count = arguments.shard

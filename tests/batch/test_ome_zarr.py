@@ -15,7 +15,6 @@ import yaozarrs
 import zarr
 
 import napari_fcn_crf as nfc
-from napari_fcn_crf.crf import large_images
 from napari_fcn_crf.data import growing_array
 from napari_fcn_crf.data.ome_zarr import labels as ome_labels
 from napari_fcn_crf.data.ome_zarr.reading import read_ome_zarr
@@ -33,7 +32,7 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (blocks, growing_array, ome_labels):
         monkeypatch.setattr(module, "CHUNK_PX", 128)
     monkeypatch.setattr(ome_labels, "_SMALLEST_LEVEL_PX", 128)
-    monkeypatch.setattr(large_images, "BYTES_AT_ONCE", 10_000_000)
+    monkeypatch.setattr(blocks, "_REFINED_BYTES", 10_000_000)
 
 
 def write_image(
@@ -67,7 +66,8 @@ def write_image(
         str(path), zarr_format=2 if version == "0.4" else 3, attributes=attributes
     )
     chunks = tuple(1 if axis in "ctz" else 100 for axis in axes)
-    array = group.create_array("s0", shape=image.shape, dtype=image.dtype, chunks=chunks)
+    names: Any = {} if version == "0.4" else {"dimension_names": list(axes)}
+    array = group.create_array("s0", shape=image.shape, dtype=image.dtype, chunks=chunks, **names)
     array[...] = image
     return path
 
@@ -100,9 +100,7 @@ def test_labels_are_those_of_memory(
     model = nfc.load_model(model_path)
     settings = nfc.CRFSettings(bilateral_sigma_px=8, gaussian_sigma_px=3)
     probabilities = nfc.predict(model, cats)
-    with pytest.MonkeyPatch.context() as context:
-        context.setattr(large_images, "BYTES_AT_ONCE", 1 << 31)
-        expected = nfc.refine(cats, probabilities, settings, intensity=model.card.intensity)
+    expected = nfc.refine(cats, probabilities, settings, intensity=model.card.intensity)
     expected = model.to_labels(expected)
     labels = np.asarray(group["0"])
     assert labels.dtype == np.uint8
@@ -129,6 +127,44 @@ def test_labels_are_those_of_memory(
     np.testing.assert_allclose(picture.place.matrix[:-1, -1], [2e-5, 2e-5])
     assert carry_out(command, capfd).startswith("0 images done, 1 done before.")
     assert {path.name for path in out.iterdir()} == {"a1_refined.zarr", "ledger.jsonl"}
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_labels_go_into_the_image(
+    version: str,
+    cats: np.ndarray,
+    tmp_path: Path,
+    model_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    image = write_image(tmp_path / "a1.zarr", np.moveaxis(cats, -1, 0), version=version)
+    before = contents(image)
+    out = tmp_path / "out"
+    command = ("batch", model_path, image, "-o", out, "--no-refine", *CPU)
+    carry_out(command, capfd)
+    said = carry_out((*command, "--into-images"), capfd)
+    assert said.startswith("1 image done."), "elsewhere than before"
+    assert {name: before[name] for name in before} == {
+        name: data for name, data in contents(image).items() if not name.startswith("labels/")
+    }
+    yaozarrs.validate_zarr_store(str(image))
+    inside = zarr.open_group(str(image / "labels"), mode="r")
+    attributes = dict(inside.attrs)
+    assert attributes.get("ome", attributes)["labels"] == ["predicted"]
+    own = dict(inside["predicted"].attrs)
+    assert own.get("ome", own)["image-label"]["source"] == {"image": "../../"}
+    apart = zarr.open_array(str(out / "a1_predicted.zarr" / "0"), mode="r")
+    np.testing.assert_array_equal(inside["predicted/0"], apart)
+    assert not [name for name in contents(image) if "unfinished" in name]
+    said = carry_out((*command, "--into-images"), capfd)
+    assert said.startswith("0 images done, 1 done before.")
+
+    carry_out(("batch", model_path, image, "-o", out, *CPU, "--into-images", *QUICK), capfd)
+    attributes = dict(zarr.open_group(str(image / "labels"), mode="r").attrs)
+    assert attributes.get("ome", attributes)["labels"] == ["predicted", "refined"]
+    zarr.create_array(str(tmp_path / "plain.zarr"), data=cats)
+    assert batch(model_path, tmp_path / "plain.zarr", "-o", out, "--into-images") == 3
+    assert "is a zarr array, which cannot have labels" in capfd.readouterr().err
 
 
 def test_stacks_without_refinement_and_tidied(

@@ -62,7 +62,7 @@ def test_images_of_other_programs(folder):
     np.testing.assert_allclose(read.place.spacing, 0.5e-6)
     # What was written is taken as well.
     _export("out/a_probabilities.ome.zarr", "--format", "classes", "-o", "again")
-    with (folder / "again/a_probabilities.ome.classes.csv").open() as file:
+    with (folder / "again/a_probabilities.classes.csv").open() as file:
         assert [row["pixels"] for row in csv.DictReader(file)] == ["1976", "24"]
 
 

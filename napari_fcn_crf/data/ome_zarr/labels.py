@@ -13,7 +13,10 @@ import numpy.typing as npt
 from napari_fcn_crf.data.growing_array import CHUNK_PX
 from napari_fcn_crf.data.images import planes
 from napari_fcn_crf.data.label_classes import LabelClasses
+from napari_fcn_crf.data.ome_zarr.reading import is_zarr, labels_folder, own_words
 from napari_fcn_crf.data.picture import Picture
+from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.quoting import quoted
 
 Version = Literal["0.4", "0.5"]
 
@@ -28,6 +31,7 @@ def create_labels(
     classes: LabelClasses,
     name: str,
     version: Version = "0.4",
+    source: str = "",
 ) -> None:
     """Make an OME-Zarr image of labels, all of which are 0 still.
 
@@ -42,11 +46,13 @@ def create_labels(
     classes : LabelClasses
     name : str
     version : {"0.4", "0.5"}
+    source : str
+        Where the image is from there, if it is known.
     """
     import zarr
 
     shapes = level_shapes(picture.spatial_shape)
-    said = multiscale(picture, len(shapes), name), _image_label(classes)
+    said = multiscale(picture, len(shapes), name), _image_label(classes, source)
     zarr_format: Literal[2, 3] = 2 if version == "0.4" else 3
     group = zarr.create_group(
         str(path), zarr_format=zarr_format, attributes=_attributes(*said, version)
@@ -60,6 +66,43 @@ def create_labels(
             fill_value=0,
             **storage(zarr_format, picture.spatial_axes),
         )
+
+
+def version_for(image: Path) -> Version:
+    """Return the version that an image's own labels must have.
+
+    Raises
+    ------
+    ValueError
+        If it is no group, in which labels could be.
+    """
+    import zarr
+
+    node = zarr.open(str(image), mode="r")
+    if isinstance(node, zarr.Array):
+        raise InputError(
+            f"{quoted(image.name)} is a zarr array, which cannot have labels inside of it. Leave "
+            "out --into-images."
+        )
+    return "0.4" if node.metadata.zarr_format == 2 else "0.5"
+
+
+def list_labels(image: Path, name: str) -> None:
+    """Name labels in the list that an image has of them; without a name, just see to the list."""
+    import zarr
+
+    version, folder = version_for(image), labels_folder(image)
+    if not is_zarr(folder):
+        zarr.create_group(str(folder), zarr_format=2 if version == "0.4" else 3)
+    if not name:
+        return
+    group = zarr.open_group(str(folder), mode="r+")
+    said = own_words(group)
+    names = list(dict.fromkeys([*said.get("labels", []), name]))
+    if version == "0.4":
+        group.attrs["labels"] = names
+    else:
+        group.attrs["ome"] = {**said, "version": version, "labels": names}
 
 
 def write_region(path: Path, key: tuple[Any, ...], labels: npt.NDArray[np.integer]) -> None:
@@ -121,13 +164,15 @@ def multiscale(picture: Picture, levels: int, name: str) -> dict[str, Any]:
     return {"name": name, "axes": axes, "datasets": datasets, "type": "nearest"}
 
 
-def _image_label(classes: LabelClasses) -> dict[str, Any]:
+def _image_label(classes: LabelClasses, source: str) -> dict[str, Any]:
     said: dict[str, Any] = {
         "properties": [
             {"label-value": value, "class": name}
             for value, name in zip(classes.values, classes.names, strict=True)
         ]
     }
+    if source:
+        said["source"] = {"image": source}
     if classes.colours:
         said["colors"] = [
             {"label-value": value, "rgba": [round(255 * part) for part in colour]}

@@ -27,6 +27,11 @@ def is_zarr(path: Path) -> bool:
     return path.is_dir() and any((path / name).is_file() for name in _MARKS)
 
 
+def labels_folder(image: Path) -> Path:
+    """Return where the labels of an OME-Zarr image are inside of it."""
+    return image / "labels"
+
+
 def read_ome_zarr(path: Path, axes: str | None = None) -> Picture:
     """Return the image of an OME-Zarr group at full size, or that of a zarr array.
 
@@ -53,7 +58,7 @@ def read_ome_zarr(path: Path, axes: str | None = None) -> Picture:
         if isinstance(node, zarr.Array):
             picture = Picture(node, as_picture(node).axes, path.name, guessed=True)
             return picture if axes is None else picture.with_axes(axes)
-        said = _checked(path, _own_words(node))
+        said = _checked(path, own_words(node))
         scales = said["multiscales"][0]
         dataset = scales["datasets"][0]
         letters = "".join(map(_letter, scales["axes"]))
@@ -94,7 +99,7 @@ def _checked(path: Path, said: Mapping[str, Any]) -> Mapping[str, Any]:
     return said
 
 
-def _own_words(node: Any) -> dict[str, Any]:
+def own_words(node: Any) -> dict[str, Any]:
     """Return what a group says of itself, wherever its version keeps that."""
     said: dict[str, Any] = dict(node.attrs)
     own: dict[str, Any] = said.get("ome", said)
@@ -145,7 +150,7 @@ def images_inside(path: Path) -> dict[str, Path]:
 
     try:
         node = zarr.open(str(path), mode="r")
-        said = _own_words(node)
+        said = own_words(node)
         if "multiscales" in said or not ("plate" in said or "bioformats2raw.layout" in said):
             return {"": path}
         if "plate" not in said:
@@ -156,7 +161,7 @@ def images_inside(path: Path) -> dict[str, Path]:
             return {f"_{name}": path / name for name in series}
         found = {}
         for well in said["plate"]["wells"]:
-            inside = _own_words(zarr.open(str(path / well["path"]), mode="r"))
+            inside = own_words(zarr.open(str(path / well["path"]), mode="r"))
             for field in inside["well"]["images"]:
                 at = f"{well['path']}/{field['path']}"
                 found[f"_{at.replace('/', '_')}"] = path / at
