@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -26,7 +26,7 @@ import psutil
 
 from benchmarks.crf import inputs
 from benchmarks.pairs import Task, data_folder, read_tasks
-from napari_fcn_crf.compute.parent.service import ComputeService
+from napari_fcn_crf.compute.parent.service import ComputeService, TrainingRequest
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.results.metrics import mean_iou
@@ -98,18 +98,22 @@ def large(rows: int, columns: int, settings: TrainingSettings) -> None:
         tempfile.TemporaryDirectory() as folder,
         watched(os.getpid(), service.pid) as memory,
     ):
-        started = time.perf_counter()
-        job = service.train([image], [labels], settings, Path(folder) / "model.keras")
+        process = psutil.Process(service.pid)
+        started, before = time.perf_counter(), process.cpu_times()
+        request = TrainingRequest(settings)
+        job = service.train([image], [labels], request, Path(folder) / "model.keras")
         for progress in job.events():
             assert isinstance(progress, Progress)
             phases.setdefault(progress.phase, time.perf_counter() - started)
         card = job.result()
-        seconds = time.perf_counter() - started
+        seconds, after = time.perf_counter() - started, process.cpu_times()
     service.close()
+    busy = after.user + after.system - before.user - before.system
     said = "; ".join(f"{phase} from {began:.1f} s" for phase, began in phases.items())
     print(
         f"{rows} x {columns}, {card.record['mode']} mode, {len(card.losses)} steps: "
-        f"{seconds:.1f} s, {(memory.peak - memory.start) / 1e9:.2f} GB above the "
+        f"{seconds:.1f} s, {busy:.1f} of a processor's, "
+        f"{(memory.peak - memory.start) / 1e9:.2f} GB above the "
         f"{memory.start / 1e9:.2f} GB at the start ({said})"
     )
 
@@ -205,10 +209,12 @@ def main() -> None:
     settings = TrainingSettings(
         mode=options.mode, architecture=options.architecture, iterations=options.iterations
     )
+    # What dropout leaves out at random makes a difference of several percent by itself.
+    sure = replace(settings, dropout=0.0)
     if "large" in options.what:
         large(options.rows, options.columns, settings)
     if "agreement" in options.what:
-        agreement(options.pairs, options.enlarged, settings)
+        agreement(options.pairs, options.enlarged, sure)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from superqt import QCollapsible
 from napari_fcn_crf.ui.session.session import Session, session_of
 from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
-from napari_fcn_crf.ui.steps.step import RunButton
+from napari_fcn_crf.ui.steps.run_button import RunButton
 from napari_fcn_crf.ui.steps.train import TrainStep
 from napari_fcn_crf.ui.viewer.camera import camera_of
 
@@ -137,12 +137,12 @@ def main(folder: Path) -> None:
     click(session, panel.steps[PredictStep].predict_button)
     viewer.layers["cat scribbles"].visible = False
     viewer.dims.set_point(0, 1)
-    panel.ensureWidgetVisible(panel.steps[PredictStep])
+    panel.steps_view.ensureWidgetVisible(panel.steps[PredictStep])
     shoot(viewer, folder / "3-predict.png")
 
     click(session, panel.steps[RefineStep].refine_button)
     viewer.layers["cat probabilities"].visible = False
-    panel.ensureWidgetVisible(panel.steps[RefineStep])
+    panel.steps_view.ensureWidgetVisible(panel.steps[RefineStep])
     shoot(viewer, folder / "4-refine.png")
     shoot_refinement(viewer, panel.steps[RefineStep], folder)
 

@@ -31,12 +31,13 @@ ROOMS = {
     # The public names, imported on first use, and the version.
     "": {"compute", "model", "pipeline"},
     "__main__": {"cli"},
-    "batch": {"compute", "compute.child", "data", "pipeline", "results"},
+    "batch": {"compute", "compute.child", "data", "data.ome_zarr", "pipeline", "results"},
     "cli": {
         "batch",
         "compute",
         "compute.child",
         "data",
+        "data.ome_zarr",
         "demo",
         "fcn.heads",
         "model",
@@ -59,6 +60,7 @@ ROOMS = {
     "crf.live": {"crf"},
     "crf.tuning": {"crf", "data"},
     "data": {"data.reading"},
+    "data.ome_zarr": {"data", "data.reading"},
     "data.reading": set(),
     "demo": {"data", "pipeline", "results", "weights"},
     "fcn": {"fcn.heads", "fcn.layers", "fcn.start", "weights"},
@@ -88,6 +90,8 @@ ROOMS = {
     "live": {"crf.live", "fcn.linear", "fcn.training"},
     "model": {"data"},
     "pipeline": {
+        "fcn.batches",
+        "fcn.heads",
         "crf",
         "data",
         "fcn",
@@ -102,7 +106,7 @@ ROOMS = {
         "model",
     },
     "results": {"data"},
-    "ui": {"data", "ui.session", "ui.steps", "ui.viewer"},
+    "ui": {"data", "ui.sections", "ui.session", "ui.steps", "ui.viewer"},
     "ui.actions": {
         "compute.parent",
         "crf.tuning",
@@ -114,12 +118,19 @@ ROOMS = {
         "ui.viewer",
         "weights",
     },
-    "ui.sections": {"crf", "crf.live", "data", "ui.actions", "ui.session", "ui.viewer"},
+    "ui.sections": {
+        "crf",
+        "crf.live",
+        "data",
+        "fcn.heads",
+        "ui.actions",
+        "ui.session",
+        "ui.viewer",
+    },
     "ui.session": {"compute", "compute.parent", "data", "model", "pipeline", "ui.viewer"},
     "ui.steps": {
         "compute",
         "data",
-        "fcn.heads",
         "pipeline",
         "ui.actions",
         "ui.sections",
@@ -231,6 +242,19 @@ def test_only_the_network_and_the_compute_process_know_keras():
 
 def test_only_the_widgets_know_napari_and_qt():
     assert offenders(lambda part, found: found.package in VIEWER and part != "ui") == []
+
+
+def test_only_what_reads_and_writes_knows_zarr():
+    """All else takes an array as it is, and asks it for one region at a time."""
+    lazy = {"zarr", "numcodecs", "dask", "yaozarrs"}
+    assert offenders(lambda part, found: found.package in lazy and part != "data") == []
+
+
+def test_the_dock_shows_in_full_all_that_napari_is_told():
+    """Its notifications show some forty characters of it."""
+    shown = "napari.utils.notifications.show_"
+    found = [path.name for path in FILES if any(shown in one.module for one in imports_in(path))]
+    assert found == ["notices.py"]
 
 
 def test_refinement_needs_little():

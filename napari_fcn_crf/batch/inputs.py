@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_fcn_crf.batch.recipe import Recipe
 from napari_fcn_crf.data.file_names import image_name
+from napari_fcn_crf.data.ome_zarr.reading import images_inside, is_zarr
 from napari_fcn_crf.input_error import InputError
 
 
@@ -29,12 +30,23 @@ class FileState:
 
     @classmethod
     def of(cls, path: Path) -> FileState | None:
-        """Return a file's state, or None if there is none."""
+        """Return a file's state, or that of all files of a zarr folder; None if there is none.
+
+        What is kept in such a folder besides the image, labels and results, does not count.
+        """
         try:
             found = path.stat()
+            if not path.is_dir():
+                return cls(found.st_size, found.st_mtime_ns)
+            states = [
+                (one.st_size, one.st_mtime_ns)
+                for folder, names, files in os.walk(path)
+                if not _leave_out_labels(names)
+                for one in (os.stat(os.path.join(folder, name)) for name in files)  # noqa: PTH116, PTH118
+            ]
         except (OSError, ValueError):
             return None
-        return cls(found.st_size, found.st_mtime_ns)
+        return cls(sum(size for size, _ in states), max((at for _, at in states), default=0))
 
 
 @dataclass(frozen=True)
@@ -50,12 +62,15 @@ class Item:
         Where its labels go.
     probabilities : Path, optional
         Where its probabilities go, if they are written.
+    is_zarr : bool
+        Whether it is a zarr folder, which is segmented block by block.
     """
 
     path: Path
     name: str
     labels: Path
     probabilities: Path | None = None
+    is_zarr: bool = False
 
     @property
     def outputs(self) -> tuple[Path, ...]:
@@ -69,7 +84,12 @@ class Item:
     def written(self) -> dict[str, int]:
         """Return the sizes of what is there of its results, by name."""
         states = {path.name: FileState.of(path) for path in self.outputs}
-        return {name: state.size for name, state in states.items() if state is not None}
+        # A folder's size says nothing.
+        return {
+            name: 0 if self.is_zarr else state.size
+            for name, state in states.items()
+            if state is not None
+        }
 
 
 def items_of(paths: Sequence[Path], folder: Path, recipe: Recipe) -> list[Item]:
@@ -90,16 +110,30 @@ def items_of(paths: Sequence[Path], folder: Path, recipe: Recipe) -> list[Item]:
     """
     seen: dict[str, Path] = {}
     items = []
+    # Others may work in another folder.
+    folder = Path(os.path.abspath(folder))  # noqa: PTH100
     for path in dict.fromkeys(Path(os.path.abspath(path)) for path in paths):  # noqa: PTH100
-        name = image_name(path)
-        # As systems see it that do not tell capitals from small letters.
-        other = seen.setdefault(name.casefold(), path)
-        if other != path:
-            raise InputError(
-                f"The results are named after the images, but {other} and {path} have the same "
-                "name. Give them another --output each."
-            )
-        stem = f"{name}_{'predicted' if recipe.crf is None else 'refined'}"
-        probabilities = folder / f"{stem}_probabilities.tif" if recipe.probabilities else None
-        items.append(Item(path, name, folder / f"{stem}.tif", probabilities))
+        inside = images_inside(path) if is_zarr(path) else {"": path}
+        for end, image in inside.items():
+            item = _item(image, f"{image_name(path)}{end}", folder, recipe)
+            # As systems see it that do not tell capitals from small letters.
+            other = seen.setdefault(item.name.casefold(), image)
+            if other != image:
+                raise InputError(
+                    f"The results are named after the images, but {other} and {image} have the "
+                    "same name. Give them another --output each."
+                )
+            items.append(item)
     return sorted(items, key=lambda item: (item.name, str(item.path)))
+
+
+def _item(path: Path, name: str, folder: Path, recipe: Recipe) -> Item:
+    stem = f"{name}_{'predicted' if recipe.crf is None else 'refined'}"
+    ending = ".zarr" if path.is_dir() else ".tif"
+    probabilities = folder / f"{stem}_probabilities{ending}" if recipe.probabilities else None
+    return Item(path, name, folder / f"{stem}{ending}", probabilities, path.is_dir())
+
+
+def _leave_out_labels(names: list[str]) -> bool:
+    names[:] = [name for name in names if name != "labels"]
+    return False

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
+from napari_fcn_crf.data.ome_zarr.labels import Version
 from napari_fcn_crf.settings import CRFSettings, IntensityChoice, PredictionSettings
 
 
@@ -30,6 +31,8 @@ class Recipe:
         Those that are used, counted from 0; all if there are none.
     exif : bool
         Whether photographs are turned as their camera noted.
+    ome_zarr_version : {"0.4", "0.5"}
+        Of the labels of zarr images.
     """
 
     prediction: PredictionSettings = field(default_factory=PredictionSettings)
@@ -40,6 +43,7 @@ class Recipe:
     axes: str | None = None
     channels: tuple[int, ...] = ()
     exif: bool = False
+    ome_zarr_version: Version = "0.4"
 
     def digest(self, model_sha256: str) -> str:
         """Return a short hash of all that results depend on besides the image."""
@@ -53,5 +57,6 @@ class Recipe:
             "axes": self.axes,
             "channels": list(self.channels),
             "exif": self.exif,
+            "ome_zarr_version": self.ome_zarr_version,
         }
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -12,6 +14,7 @@ from napari_fcn_crf.batch.ledger import Entry, Ledger, State
 from napari_fcn_crf.batch.outcome import OnTaskProgress, Outcome, Task
 from napari_fcn_crf.batch.plan import Plan
 from napari_fcn_crf.input_error import sentence
+from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.quoting import printable
 
 OnOutcome = Callable[[Item, Outcome], None]
@@ -61,21 +64,87 @@ def run_batch(
     ValueError
         If backend or model cannot be loaded.
     """
-    failed = dict(plan.failed)
-    waiting: Iterator[Item] = iter(plan.to_do)
-    begun: dict[Item, FileState | None] = {}
+    agenda = _Agenda(plan, ledger, job, on_outcome, on_progress)
+    try:
+        executor.run(agenda.take, agenda.finish, on_progress)
+    finally:
+        remove_abandoned(ledger.path.parent)
+    return agenda.failed
 
-    def note(item: Item, state: State, outcome: Outcome) -> Outcome:
-        before = begun[item]
+
+class _Agenda:
+    """What is to be done next, and what is known of each image that was begun."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        ledger: Ledger,
+        job: str,
+        on_outcome: OnOutcome,
+        on_progress: OnTaskProgress,
+    ) -> None:
+        self.failed = dict(plan.failed)
+        self._waiting = iter(plan.to_do)
+        self._ledger, self._job = ledger, job
+        self._on_outcome, self._on_progress = on_outcome, on_progress
+        self._begun: dict[Item, FileState | None] = {}
+        self._parts: dict[Item, _Parts] = {}
+        self._next: deque[Task] = deque()
+
+    def take(self) -> Task | None:
+        """Return what can be begun now, or None if there is nothing."""
+        if self._next:
+            return self._next.popleft()
+        for item in self._waiting:
+            self._begun[item] = item.state()
+            outcome = self._note(item, "begun", Outcome())
+            if not outcome.error:
+                return Task(item, "begin" if item.is_zarr else "all")
+            self._end(item, outcome)
+        return None
+
+    def finish(self, task: Task, outcome: Outcome) -> None:
+        """Hear what came of a task."""
+        item = task.item
+        if task.step == "all":
+            self._end(item, outcome)
+            return
+        if item not in self._parts:
+            if task.step != "begin":
+                return  # another block has failed before
+            self._parts[item] = _Parts(set(outcome.missing), len(outcome.missing))
+            self._next.extend(Task(item, "block", number) for number in outcome.missing)
+        parts = self._parts[item]
+        parts.add(outcome)
+        parts.missing.discard(task.block if task.step == "block" else -1)
+        if outcome.error or task.step == "end":
+            del self._parts[item]
+            self._next = deque(other for other in self._next if other.item != item)
+            self._end(item, replace(outcome, notes=tuple(parts.notes), seconds=parts.seconds))
+        else:
+            done = parts.count - len(parts.missing)
+            self._on_progress(task, Progress("Segmenting blocks", done, parts.count))
+            if not parts.missing:
+                self._next.appendleft(Task(item, "end"))
+
+    def _end(self, item: Item, outcome: Outcome) -> None:
+        # Of one that could not even be noted, nothing is written.
+        outcome = self._note(item, "failed" if outcome.error else "done", outcome)
+        if outcome.error:
+            self.failed[item] = outcome.error
+        self._on_outcome(item, outcome)
+
+    def _note(self, item: Item, state: State, outcome: Outcome) -> Outcome:
+        before = self._begun[item]
         written = item.written() if state != "begun" else {}
         try:
-            ledger.add(
+            self._ledger.add(
                 Entry(
                     item.name,
                     str(item.path),
                     -1 if before is None else before.size,
                     -1 if before is None else before.changed_ns,
-                    job,
+                    self._job,
                     state,
                     {path.name: written.get(path.name, -1) for path in item.outputs},
                     round(outcome.seconds, 3),
@@ -83,32 +152,22 @@ def run_batch(
                 )
             )
         except OSError as error:
-            return Outcome(outcome.error or sentence(error), outcome.notes, outcome.seconds)
+            return replace(outcome, error=outcome.error or sentence(error))
         return outcome
 
-    def end(item: Item, outcome: Outcome) -> None:
-        if outcome.error:
-            failed[item] = outcome.error
-        on_outcome(item, outcome)
 
-    def take() -> Task | None:
-        for item in waiting:
-            begun[item] = item.state()
-            outcome = note(item, "begun", Outcome())
-            if not outcome.error:
-                return Task(item)
-            end(item, outcome)
-        return None
+@dataclass
+class _Parts:
+    """What is known of an image that is done block by block."""
 
-    def finish(task: Task, outcome: Outcome) -> None:
-        item = task.item
-        end(item, note(item, "failed" if outcome.error else "done", outcome))
+    missing: set[int]
+    count: int
+    notes: dict[str, None] = field(default_factory=dict)
+    seconds: float = 0.0
 
-    try:
-        executor.run(take, finish, on_progress)
-    finally:
-        remove_abandoned(ledger.path.parent)
-    return failed
+    def add(self, outcome: Outcome) -> None:
+        self.notes |= dict.fromkeys(outcome.notes)
+        self.seconds += outcome.seconds
 
 
 def write_failed(path: Path, failed: dict[Item, str]) -> None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from napari_fcn_crf.batch.inputs import Item
 from napari_fcn_crf.batch.outcome import Outcome, Task
 from napari_fcn_crf.batch.recipe import Recipe
+from napari_fcn_crf.batch.steps import carry_out_step, changed_meanwhile, named
 from napari_fcn_crf.data import image_files
 from napari_fcn_crf.data.picture import Picture, as_picture
-from napari_fcn_crf.input_error import InputError, sentence
+from napari_fcn_crf.input_error import sentence
 from napari_fcn_crf.pipeline.models import Model, load_model
 from napari_fcn_crf.pipeline.prediction import check_prediction_input, predict
 from napari_fcn_crf.pipeline.refinement import refine
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
-from napari_fcn_crf.quoting import quoted
 
 _BY = "batch"
 
@@ -71,13 +69,17 @@ class Segmenter:
                 on_progress(progress)
 
         error = ""
+        missing: tuple[int, ...] = ()
         try:
-            self._segment(task.item, notes, report, should_stop)
+            if task.step == "all":
+                self._segment(task.item, notes, report, should_stop)
+            else:
+                missing = carry_out_step(self._model, self._recipe, task, notes, should_stop)
         except Cancelled:
             raise
         except Exception as found:  # noqa: BLE001 - told with the image's name; the others go on
             error = sentence(found)
-        return Outcome(error, tuple(notes), time.perf_counter() - started)
+        return Outcome(error, tuple(notes), time.perf_counter() - started, missing)
 
     def _segment(
         self,
@@ -115,14 +117,11 @@ class Segmenter:
 
             labels = remove_small_regions(labels, recipe.minimum_px)
         if item.state() != before:
-            raise InputError(
-                f"{quoted(item.path.name)} changed while it was read. Run the same command again "
-                "when it no longer does."
-            )
-        with _named(item.labels):
+            raise changed_meanwhile(item)
+        with named(item.labels):
             image_files.write_labels(item.labels, labels, _BY, picture)
         if item.probabilities is not None:
-            with _named(item.probabilities):
+            with named(item.probabilities):
                 image_files.write_probabilities(
                     item.probabilities, probabilities, card.class_values, _BY, picture
                 )
@@ -131,16 +130,3 @@ class Segmenter:
         recipe = self._recipe
         picture = image_files.read_picture(item.path, recipe.axes, exif=recipe.exif)
         return picture.chosen_channels(recipe.channels) if recipe.channels else picture
-
-
-@contextmanager
-def _named(target: Path) -> Iterator[None]:
-    """Let an error of writing say what could not be written."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(
-            f"{quoted(str(target), 100)} could not be written ({error.strerror or error}). Free "
-            "some space or choose another folder, and run the same command again with "
-            "--retry-failed."
-        ) from error

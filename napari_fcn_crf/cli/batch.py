@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from napari_fcn_crf.batch.inputs import items_of
 from napari_fcn_crf.batch.ledger import Ledger
@@ -16,8 +16,10 @@ from napari_fcn_crf.cli.command import SOME_FAILED, Command
 from napari_fcn_crf.cli.device import add_device, load_backend
 from napari_fcn_crf.cli.inputs import add_image_options, add_intensity, images_in
 from napari_fcn_crf.cli.options import add_output_folder, add_settings, read_settings
-from napari_fcn_crf.cli.paths import folder_for_results, one_file
+from napari_fcn_crf.cli.paths import folder_for_results, matching, one_file, user_path
 from napari_fcn_crf.cli.told import Notes
+from napari_fcn_crf.data.ome_zarr.labels import Version
+from napari_fcn_crf.data.ome_zarr.reading import is_zarr
 from napari_fcn_crf.quoting import say
 from napari_fcn_crf.settings import ComputeSettings, CRFSettings, PredictionSettings
 
@@ -32,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "images",
         nargs="+",
         metavar="IMAGE",
-        help="files, folders, or patterns such as 'plate1/*.tif'; results of earlier runs are left "
-        "out",
+        help="files, folders, or patterns such as 'plate1/*.tif', and OME-Zarr images and plates "
+        "of any size; results of earlier runs are left out",
     )
-    add_output_folder(parser, "IMAGE_refined.tif, ledger.jsonl and, if any failed, failed.txt")
+    add_output_folder(parser, "IMAGE_refined.tif or .zarr, ledger.jsonl and maybe failed.txt")
     group = parser.add_argument_group("run")
     group.add_argument(
         "--dry-run", action="store_true", help="say what would be done, and do nothing"
@@ -54,13 +56,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="I/N",
         help="do the I-th of N parts of the images, counted from 1, as a job array does",
     )
-    group.add_argument(
+    who = group.add_mutually_exclusive_group()
+    who.add_argument(
         "--workers",
         type=_count,
         default=1,
         metavar="N",
         help="processes that share the images, each with a network of its own. "
         "Default: %(default)s.",
+    )
+    who.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="let the workers of this dask.distributed scheduler do it, such as tcp://node1:8786; "
+        "they need this package, and the same folders",
+    )
+    who.add_argument(
+        "--scheduler-file",
+        metavar="FILE",
+        type=user_path,
+        help="the same by the file that the scheduler wrote",
     )
     results = parser.add_argument_group("results")
     results.add_argument(
@@ -74,10 +89,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_count,
         default=0,
         metavar="N",
-        help="give regions of fewer pixels to their neighbours",
+        help="give regions of fewer pixels to their neighbours; of OME-Zarr images, plane by plane",
     )
     results.add_argument(
         "--probabilities", action="store_true", help="write probabilities besides labels"
+    )
+    results.add_argument(
+        "--ome-zarr-version",
+        choices=get_args(Version),
+        default="0.4",
+        help="of the labels of OME-Zarr images. Default: %(default)s.",
     )
     add_image_options(parser)
     add_intensity(parser, "where type or range differ")
@@ -96,7 +117,7 @@ def run(arguments: argparse.Namespace) -> int:
     card = read_card(model)
     recipe = _recipe(arguments, card.crf)
     folder: Path = arguments.output
-    items = items_of(images_in(arguments.images), folder, recipe)
+    items = items_of(_given(arguments.images), folder, recipe)
     part = ""
     if arguments.shard is not None:
         number, count = arguments.shard
@@ -119,13 +140,33 @@ def run(arguments: argparse.Namespace) -> int:
     failed = plan.failed
     if plan.to_do:
         executor = _executor(arguments, model, recipe)
-        with batch_bar(len(plan.to_do), arguments.workers, notes) as (on_outcome, on_progress):
+        is_one = arguments.workers == 1 and not _scheduler(arguments)
+        with batch_bar(len(plan.to_do), notes, is_one=is_one) as (on_outcome, on_progress):
             failed = run_batch(plan, ledger, job, executor, on_outcome, on_progress)
     notes.end()
     failed_path = folder / f"failed{f'-{part}' if part else ''}.txt"
     write_failed(failed_path, failed)
     _say_result(plan, len(failed), folder, failed_path.name)
     return SOME_FAILED if failed else 0
+
+
+def _given(given: list[str]) -> list[Path]:
+    """Return the images among files, folders and patterns, and the zarr folders there."""
+    stores: list[Path] = []
+    others: list[str] = []
+    for text in given:
+        paths = matching(text)
+        found = [path for path in paths if is_zarr(path)]
+        if len(paths) == 1 and paths[0].is_dir() and not found:
+            found = sorted(filter(is_zarr, paths[0].iterdir()))
+            if found and not any(path.is_file() for path in paths[0].iterdir()):
+                paths = []
+        stores += found
+        if len(paths) > 1:
+            others += [str(path) for path in paths if not path.is_dir()]
+        else:
+            others += [str(path) for path in paths if path not in found]
+    return [*stores, *(images_in(others) if others else [])]
 
 
 def _recipe(arguments: argparse.Namespace, kept: CRFSettings) -> Recipe:
@@ -138,17 +179,26 @@ def _recipe(arguments: argparse.Namespace, kept: CRFSettings) -> Recipe:
         axes=arguments.axes,
         channels=arguments.channels,
         exif=arguments.exif,
+        ome_zarr_version=arguments.ome_zarr_version,
     )
 
 
 def _executor(arguments: argparse.Namespace, model: Path, recipe: Recipe) -> Executor:
+    from napari_fcn_crf.batch.cluster import Cluster
     from napari_fcn_crf.batch.here import Here
     from napari_fcn_crf.batch.processes import Processes
 
     compute = read_settings(arguments, ComputeSettings)
+    if _scheduler(arguments):
+        is_file = arguments.scheduler_file is not None
+        return Cluster(_scheduler(arguments), is_file, model, recipe, compute)
     if arguments.workers > 1:
         return Processes(arguments.workers, model, recipe, compute)
     return Here(model, recipe, compute, lambda: load_backend(arguments))
+
+
+def _scheduler(arguments: argparse.Namespace) -> str:
+    return str(arguments.scheduler or arguments.scheduler_file or "")
 
 
 def _say_plan(plan: Plan) -> None:

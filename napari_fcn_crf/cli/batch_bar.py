@@ -15,7 +15,7 @@ from napari_fcn_crf.quoting import printable
 
 @contextmanager
 def batch_bar(
-    images: int, workers: int, notes: Notes
+    images: int, notes: Notes, *, is_one: bool
 ) -> Iterator[tuple[OnOutcome, OnTaskProgress]]:
     """Give callbacks that draw a bar on a terminal, and say what failed wherever they are.
 
@@ -23,10 +23,10 @@ def batch_bar(
     ----------
     images : int
         How many are to be done.
-    workers : int
-        Of more than one, the images under way are counted and not named.
     notes : Notes
         Told those of the images.
+    is_one : bool
+        Whether there is never more than one under way, so that it can be named.
     """
     from tqdm import tqdm
 
@@ -35,7 +35,7 @@ def batch_bar(
 
         def show() -> None:
             shown = list(under_way.values())
-            text = shown[0] if len(shown) == 1 and workers == 1 else f"{len(shown)} under way"
+            text = shown[0] if is_one and shown else f"{len(shown)} under way"
             bar.set_postfix_str(text if shown else "", refresh=False)
 
         def on_progress(task: Task, progress: Progress) -> None:

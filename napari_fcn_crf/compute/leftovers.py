@@ -27,11 +27,23 @@ def block_name() -> str:
     return f"nfc_{_owner()}_{secrets.token_hex(4)}"
 
 
-def session_folder() -> tempfile.TemporaryDirectory[str]:
-    """Make a temporary folder whose name says whose it is."""
-    return tempfile.TemporaryDirectory(
-        prefix=f"napari-fcn-crf-{_owner()}-", ignore_cleanup_errors=True
-    )
+def owned_folder(parent: Path) -> Path:
+    """Make a lasting folder in another one whose name says whose it is."""
+    folder = parent / f"napari-fcn-crf-{_owner()}-{secrets.token_hex(4)}"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def abandoned_folders(parent: Path) -> list[Path]:
+    """Return the folders of `owned_folder` in another one whose process is gone."""
+    found: list[Path] = []
+    with suppress(OSError):
+        for path in parent.iterdir():
+            named = _NAMES.fullmatch(path.name)
+            # Of other machines that share the user's folder nobody here knows what runs.
+            if named and named[2] == _place() and _is_abandoned(path, int(named[1])):
+                found.append(path)
+    return found
 
 
 def remove_leftovers() -> None:

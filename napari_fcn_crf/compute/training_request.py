@@ -25,6 +25,9 @@ class TrainingRequest:
         Whether to show now and then what the network would predict.
     tensorboard : Path, optional
         A folder to write an event file to.
+    are_patches : tuple of bool
+        Of each image, whether it is the patches of one plane, as `read_for_training` gives them;
+        empty if none is.
     """
 
     settings: TrainingSettings = field(default_factory=TrainingSettings)
@@ -32,6 +35,7 @@ class TrainingRequest:
     resume_path: Path | None = None
     preview: bool = False
     tensorboard: Path | None = None
+    are_patches: tuple[bool, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the request as plain JSON values; its paths mean the same in any folder."""
@@ -42,6 +46,7 @@ class TrainingRequest:
             "resume_path": _absolute(self.resume_path),
             "preview": self.preview,
             "tensorboard": _absolute(self.tensorboard),
+            "are_patches": list(self.are_patches),
         }
 
     @classmethod
@@ -54,6 +59,7 @@ class TrainingRequest:
             None if resume_path is None else Path(resume_path),
             values["preview"],
             None if tensorboard is None else Path(tensorboard),
+            tuple(values["are_patches"]),
         )
 
 

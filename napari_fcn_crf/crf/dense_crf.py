@@ -159,7 +159,7 @@ class DenseCRF:
     ) -> Floats:
         classes = len(given)
         volume = np.ascontiguousarray(given).reshape(classes, *self._volume.shape[:3])
-        odds = log_odds(volume, self._threads)
+        odds = log_odds(volume, self._threads, control["check"])
         if fixed is not None:
             clamp(odds, fixed.reshape(volume.shape[1:]), classes)
         weights = [_weight(kind, settings) for kind in KINDS]

@@ -90,6 +90,8 @@ class PermutohedralLattice:
         check: Check | None = None,
     ) -> None:
         features = make_features()
+        if check is not None:
+            check()
         shape, d = features.image.shape[:3], features.dimensions
         self._threads = threads
         self.boxes = boxes = tile_boxes(shape, d + 1) if boxes is None else boxes

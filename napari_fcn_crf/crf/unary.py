@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari_fcn_crf.crf._kernels import mean_field_steps as kernels
 from napari_fcn_crf.crf._kernels.rows import lanes
 from napari_fcn_crf.data.probabilities import SUM_TOLERANCE
-from napari_fcn_crf.threads import in_threads
+from napari_fcn_crf.threads import Check, in_threads
 
 Floats = npt.NDArray[np.float32]
 
@@ -21,7 +21,7 @@ LEAST_PROBABILITY = np.float32(1e-5)
 _CERTAIN = np.float32(1e6)
 
 
-def log_odds(probabilities: Floats, threads: int) -> Floats:
+def log_odds(probabilities: Floats, threads: int, check: Check | None = None) -> Floats:
     """Return log p_c - log p_last of all classes but the last, (planes, rows, columns, length).
 
     Rows may be longer; what is behind the classes is -1e30.
@@ -31,6 +31,8 @@ def log_odds(probabilities: Floats, threads: int) -> Floats:
     probabilities : float32 array, shape (classes, planes, rows, columns)
         Normalised over the classes, and taken for 1e-5 where they are below it.
     threads : int
+    check : callable, optional
+        Called again and again; raises to end the work.
 
     Warns
     -----
@@ -52,7 +54,7 @@ def log_odds(probabilities: Floats, threads: int) -> Floats:
     odds = np.empty((*shape, len(row)), np.float32)
     off = np.empty(shape[0] * shape[1], np.float32)
     arguments = probabilities, LEAST_PROBABILITY, odds, off, row
-    in_threads(kernels.log_odds, arguments, off.size, threads)
+    in_threads(kernels.log_odds, arguments, off.size, threads, check=check)
     worst = float(off.max())
     if np.isnan(worst):
         raise ValueError(

@@ -39,6 +39,12 @@ class ChannelStack:
         self.ndim = len(self.shape)
         self.dtype = np.result_type(*(channel.dtype for channel in channels))
 
+    def __getitem__(self, key: tuple[Any, ...]) -> npt.NDArray[Any]:
+        """Read a part, chosen along all axes; all channels with `slice(None)`."""
+        *spatial, channels = key
+        found = [np.asarray(channel[tuple(spatial)]) for channel in self._channels]
+        return np.stack(found, axis=-1)[..., channels]
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> npt.NDArray[Any]:
         stacked = np.stack([np.asarray(channel) for channel in self._channels], axis=-1)
         return stacked if dtype is None else stacked.astype(dtype)

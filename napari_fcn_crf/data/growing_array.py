@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,14 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.atomic_files import atomic_path
+from napari_fcn_crf.data.unfinished import Unfinished
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 
 CHUNK_PX = 512
 """Side of what is stored in one piece; blocks are whole numbers of these."""
-
-_SIGNATURE = "signature.json"
 
 
 class ArrayOnDisk(Protocol):
@@ -41,10 +37,7 @@ class ArrayOnDisk(Protocol):
 
 
 class GrowingArray:
-    """A result on disk that can be gone on with when its process was killed.
-
-    Until it is whole, all of it is in a hidden folder beside its place. A block counts as done once
-    a file says so that is made after it was written.
+    """A result on disk that can be gone on with when its process was killed, see `Unfinished`.
 
     Parameters
     ----------
@@ -75,52 +68,34 @@ class GrowingArray:
                 f"The result is to be written to {quoted(str(path), 100)}, but its folder is not "
                 "there. Make it first."
             )
-        self._folder = path.with_name(f".{path.name}-unfinished")
-        self._data = self._folder / f"data{'.npy' if path.suffix == '.npy' else '.zarr'}"
-        said = json.dumps(
-            {"shape": list(shape), "dtype": np.dtype(dtype).str, **signature}, sort_keys=True
+        self._unfinished = Unfinished(path, ".npy" if path.suffix == ".npy" else ".zarr")
+        self._unfinished.begin(
+            {"shape": list(shape), "dtype": np.dtype(dtype).str, **signature},
+            lambda data: _create(data, tuple(shape), np.dtype(dtype)),
         )
-        if _read(self._folder / _SIGNATURE) != said:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder.mkdir()
-            _create(self._data, tuple(shape), np.dtype(dtype))
-            (self._folder / "done").mkdir()
-            with atomic_path(self._folder / _SIGNATURE) as temporary:
-                temporary.write_text(said)
-        self.array: ArrayOnDisk = _open(self._data, "r+")
+        self.array: ArrayOnDisk = _open(self._unfinished.data, "r+")
 
     def is_done(self, number: int) -> bool:
         """Return whether a block was written."""
-        return self._mark(number).exists()
+        return self._unfinished.is_done(number)
 
     def done(self, number: int) -> None:
         """Note that a block was written."""
-        self._mark(number).touch()
+        self._unfinished.done(number)
 
     def finish(self) -> ArrayOnDisk:
         """Give the array its name, and return it, to be read only."""
         if isinstance(self.array, np.memmap):
             self.array.flush()
         del self.array
-        remove_partial_chunks(self._data)
-        self._data.rename(self.path)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._unfinished.finish()
         return _open(self.path, "r")
-
-    def _mark(self, number: int) -> Path:
-        return self._folder / "done" / str(number)
 
 
 def chunks_of(shape: Sequence[int]) -> tuple[int, ...]:
     """Return what is stored in one piece of probabilities: all classes of a square."""
     *planes, rows, columns = shape[1:]
     return (shape[0], *(1 for _ in planes), min(rows, CHUNK_PX), min(columns, CHUNK_PX))
-
-
-def remove_partial_chunks(folder: Path) -> None:
-    """Remove what zarr left of chunks that it was writing when its process was killed."""
-    for path in folder.rglob("*.partial"):
-        path.unlink(missing_ok=True)
 
 
 def _create(path: Path, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -150,10 +125,3 @@ def _open(path: Path, mode: Any) -> ArrayOnDisk:
 
     array: ArrayOnDisk = zarr.open_array(str(path), mode=mode)
     return array
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except FileNotFoundError:
-        return ""

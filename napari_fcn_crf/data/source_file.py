@@ -55,6 +55,12 @@ class SourceFile:
         axes = self.axes_of(shape)
         return self.form.alpha if axes and "c" in axes else None
 
+    def volume_spacing(self, axes: str) -> tuple[float, ...] | None:
+        """Return the size of pixels along some axes, in metres; None if the file does not say."""
+        known = [self.form.spacing.get(axis, (0.0, "")) for axis in axes]
+        is_known = all(unit == "meter" for _, unit in known)
+        return tuple(size for size, _ in known) if is_known else None
+
     @property
     def is_turned(self) -> bool:
         """Whether rows would be columns if it stood upright."""

@@ -21,10 +21,12 @@ from napari_fcn_crf.data.mapped_image import MappedImage
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model import record
 from napari_fcn_crf.model.card import ModelCard
+from napari_fcn_crf.pipeline.lazy_images import lazy_pictures, read_for_training
 from napari_fcn_crf.pipeline.models import Model
 from napari_fcn_crf.pipeline.training_input import (
     Arrays,
     Pair,
+    as_list,
     check_continues,
     check_training_input,
     common_channels,
@@ -54,6 +56,7 @@ def train(
     on_preview: Callable[[npt.NDArray[np.float32]], None] | None = None,
     tensorboard: str | Path | None = None,
     axes: str | None = None,
+    are_patches: Sequence[bool] = (),
 ) -> Model:
     """Train a network on annotated images.
 
@@ -92,6 +95,8 @@ def train(
         shows a folder as one run.
     axes : str, optional
         One letter an axis of the images, such as "cyx"; it overrules what their labels tell.
+    are_patches : sequence of bool, optional
+        Of each image, whether it is the patches of one plane, as `read_for_training` gives them.
 
     Raises
     ------
@@ -102,6 +107,10 @@ def train(
         If `should_stop` turned true before the first step.
     """
     settings = settings or TrainingSettings()
+    images, labels = as_list(images), as_list(labels)
+    if pictures := lazy_pictures(images, labels, axes):
+        read = read_for_training(pictures, labels, settings, on_progress)
+        images, labels, are_patches, axes = read.images, read.labels, read.are_patches, None
     given = check_training_input(images, labels, settings, axes)
     pairs, counts = given.pairs, given.counts
     channels = common_channels(pairs)
@@ -129,7 +138,7 @@ def train(
     if on_progress is not None:
         on_progress(Progress("Building the network"))
     class_values = tuple(counts) if resume is None else resume.card.class_values
-    examples = list(_examples(pairs, mappings, class_values, settings))
+    examples = list(_examples(pairs, mappings, class_values, settings, are_patches))
     if resume is not None:
         built, card = _go_on(resume, settings, class_names, run_record)
     else:
@@ -273,14 +282,21 @@ def _examples(
     mappings: Sequence[IntensityMapping],
     class_values: tuple[int, ...],
     settings: TrainingSettings,
+    are_patches: Sequence[bool],
 ) -> Iterator[Example]:
     """Iterate over the annotated planes of all images."""
     from napari_fcn_crf.fcn.training.fit import Example
 
-    for (image, labels), intensity in zip(pairs, mappings, strict=True):
+    piled = are_patches or [False] * len(pairs)
+    for (image, labels), intensity, is_pile in zip(pairs, mappings, piled, strict=True):
+        rows = 0
+        if is_pile:
+            # One below the other, as one plane.
+            rows, columns, channels = image.shape[1:]
+            image, labels = image.reshape(-1, columns, channels), labels.reshape(-1, columns)
         for index in annotated_planes(labels, settings.labels):
             indices = class_indices_by_strips(
                 labels[index], class_values, settings.labels, settings.ignore_label
             )
             if (indices != IGNORE).any():
-                yield Example(MappedImage(image[index], intensity), indices)
+                yield Example(MappedImage(image[index], intensity), indices, patch_rows=rows)

@@ -18,7 +18,7 @@ from napari_fcn_crf.data.annotation_summary import (
     left_out,
     statistics_of,
 )
-from napari_fcn_crf.data.annotations import as_label_array
+from napari_fcn_crf.data.annotations import annotated_planes, as_label_array
 from napari_fcn_crf.data.images import check_image, check_not_constant, check_size
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.label_doubts import DoubtfulLabelsError, image_values, label_doubt
@@ -39,6 +39,8 @@ Pair = tuple[npt.NDArray[Any], npt.NDArray[np.integer]]
 
 # Intensities are fitted to no more values of several images together.
 _FITTED_VALUES = 2**24
+
+_WORTH_A_LOOK_BYTES = 2**30
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,35 @@ def check_training_input(
     common_channels(pairs)
     if not settings.trust_labels:
         _check_doubts(pairs, each, together, settings)
+    _check_memory(pairs, settings)
     return TrainingInput(pairs, counts, left_out(together, mode))
+
+
+def _check_memory(pairs: list[Pair], settings: TrainingSettings) -> None:
+    """Refuse what the classes of the pixels alone would fill the memory with.
+
+    Where everything is annotated, each patch has them as well, and patches overlap.
+    """
+    bytes_of_pixel = 4 if settings.labels == "scribbles" else 16
+    needed = sum(
+        int(np.prod(pair_labels.shape[-2:])) * bytes_of_pixel
+        for _, pair_labels in pairs
+        for _ in annotated_planes(pair_labels, settings.labels)
+    )
+    if needed > _WORTH_A_LOOK_BYTES and needed > (free := _free_bytes()):
+        remedy = "Train on a smaller part of it"
+        if settings.labels != "scribbles":
+            remedy += ", or paint a few strokes of each class and let 0 mean not annotated"
+        raise InputError(
+            f"So large an annotation needs {needed / 1e9:.0f} GB of memory, but {free / 1e9:.0f} "
+            f"GB are free. {remedy}."
+        )
+
+
+def _free_bytes() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().available)
 
 
 def annotated_counts(labels: npt.NDArray[np.integer], settings: TrainingSettings) -> dict[int, int]:
@@ -229,10 +259,14 @@ def fit_intensity(
     return mapping, mappings, note
 
 
+def as_list(arrays: Arrays) -> list[Any]:
+    """Return one array, or a list or tuple of arrays, as a list."""
+    return list(arrays) if isinstance(arrays, (list, tuple)) else [arrays]
+
+
 def _pairs(images: Arrays, labels: Arrays, axes: str | None) -> list[Pair]:
     """Return checked images `(*spatial, channels)` with their labels `spatial`."""
-    image_list = list(images) if isinstance(images, (list, tuple)) else [images]
-    label_list = list(labels) if isinstance(labels, (list, tuple)) else [labels]
+    image_list, label_list = as_list(images), as_list(labels)
     if len(image_list) != len(label_list) or not image_list:
         raise InputError(
             f"Each image needs its labels, but there are {len(image_list)} images and "

@@ -9,7 +9,10 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from napari_fcn_crf.ui import shortcuts
-from napari_fcn_crf.ui.session.session import session_of
+from napari_fcn_crf.ui.folding import Folding
+from napari_fcn_crf.ui.sections.message_area import MessageArea
+from napari_fcn_crf.ui.sections.recovery import Recovery
+from napari_fcn_crf.ui.session.session import Session, session_of
 from napari_fcn_crf.ui.session.timers import one_shot
 from napari_fcn_crf.ui.steps.annotate import AnnotateStep
 from napari_fcn_crf.ui.steps.device import DeviceStep
@@ -17,19 +20,20 @@ from napari_fcn_crf.ui.steps.image import ImageStep
 from napari_fcn_crf.ui.steps.network import NetworkStep
 from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
-from napari_fcn_crf.ui.steps.step import RunButton, Step
+from napari_fcn_crf.ui.steps.run_button import RunButton
+from napari_fcn_crf.ui.steps.step import Step
 from napari_fcn_crf.ui.steps.train import TrainStep
 
 
-class Panel(QScrollArea):
+class StepScroll(QScrollArea):
     """Steps below each other, scrolled when the window is low."""
 
     def __init__(self, steps: Sequence[Step]) -> None:
         super().__init__()
-        self.steps = {type(step): step for step in steps}
         inside = QWidget()
         layout = QVBoxLayout(inside)
         layout.setContentsMargins(8, 4, 8, 4)
+        layout.setSpacing(2)
         for position, step in enumerate(steps):
             if position:
                 line = QFrame()
@@ -41,6 +45,36 @@ class Panel(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Keep the panel as wide as its controls and the vertical bar beside them."""
+        resizing = (QEvent.Type.LayoutRequest, QEvent.Type.Polish)
+        inside, bar = self.widget(), self.verticalScrollBar()
+        if (
+            event is not None
+            and event.type() in resizing
+            and inside is not None
+            and bar is not None
+        ):
+            self.setMinimumWidth(inside.minimumSizeHint().width() + bar.sizeHint().width())
+        return super().eventFilter(watched, event)
+
+
+class Panel(QWidget):
+    """Steps, and above them what was said last."""
+
+    def __init__(self, session: Session, steps: Sequence[Step]) -> None:
+        super().__init__()
+        self.steps = {type(step): step for step in steps}
+        self.messages = MessageArea(session)
+        self.recovery = Recovery(session)
+        self.steps_view = StepScroll(steps)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.messages)
+        layout.addWidget(self.recovery)
+        layout.addWidget(self.steps_view, 1)
         self._removal = one_shot(self, 0, self._end_if_removed)
         _bind_keys(self)
 
@@ -56,19 +90,6 @@ class Panel(QScrollArea):
             for step in self.steps.values():
                 step.leave()
             self.deleteLater()
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Keep the panel as wide as its controls and the vertical bar beside them."""
-        resizing = (QEvent.Type.LayoutRequest, QEvent.Type.Polish)
-        inside, bar = self.widget(), self.verticalScrollBar()
-        if (
-            event is not None
-            and event.type() in resizing
-            and inside is not None
-            and bar is not None
-        ):
-            self.setMinimumWidth(inside.minimumSizeHint().width() + bar.sizeHint().width())
-        return super().eventFilter(watched, event)
 
 
 def _bind_keys(panel: Panel) -> None:
@@ -87,7 +108,7 @@ def _bind_keys(panel: Panel) -> None:
             button.key = " or ".join(shortcut.chosen_keys())
     viewer = next(iter(panel.steps.values())).session.viewer
     presses = {
-        shortcut: (button.button if isinstance(button, RunButton) else button).click
+        shortcut: button.press if isinstance(button, RunButton) else button.click
         for shortcut, button in keys.items()
     }
     shortcuts.bind(viewer, presses, panel)
@@ -100,24 +121,24 @@ class SegmentPanel(Panel):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         session = session_of(napari_viewer)
-        network = NetworkStep(session, 2)
-        super().__init__(
-            [
-                AnnotateStep(session, 1),
-                network,
-                TrainStep(session, network, 3),
-                PredictStep(session, 4),
-                RefineStep(session, 5),
-                DeviceStep(session),
-            ]
-        )
+        steps = [
+            AnnotateStep(session, 1),
+            NetworkStep(session, 2),
+            TrainStep(session, 3),
+            PredictStep(session, 4),
+            RefineStep(session, 5),
+            DeviceStep(session),
+        ]
+        super().__init__(session, steps)
+        self._folding = Folding(session, steps, self.steps_view)
 
 
 class LoadWeightsPanel(Panel):
     """The choice of network and weights."""
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
-        super().__init__([NetworkStep(session_of(napari_viewer))])
+        session = session_of(napari_viewer)
+        super().__init__(session, [NetworkStep(session)])
 
 
 class TrainPanel(Panel):
@@ -125,10 +146,13 @@ class TrainPanel(Panel):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         session = session_of(napari_viewer)
-        network = NetworkStep(session)
-        super().__init__(
-            [AnnotateStep(session), network, TrainStep(session, network), DeviceStep(session)]
-        )
+        steps = [
+            AnnotateStep(session),
+            NetworkStep(session),
+            TrainStep(session),
+            DeviceStep(session),
+        ]
+        super().__init__(session, steps)
 
 
 class PredictPanel(Panel):
@@ -136,7 +160,7 @@ class PredictPanel(Panel):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         session = session_of(napari_viewer)
-        super().__init__([ImageStep(session), PredictStep(session)])
+        super().__init__(session, [ImageStep(session), PredictStep(session)])
 
 
 class RefinePanel(Panel):
@@ -144,4 +168,4 @@ class RefinePanel(Panel):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         session = session_of(napari_viewer)
-        super().__init__([ImageStep(session), RefineStep(session)])
+        super().__init__(session, [ImageStep(session), RefineStep(session)])

@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_fcn_crf.atomic_files import why_no_file
 from napari_fcn_crf.weights.formats import table
 from napari_fcn_crf.weights.formats.checkpoint import is_in_parts
-from napari_fcn_crf.weights.formats.file_format import FirstLook
+from napari_fcn_crf.weights.formats.file_format import FirstLook, WeightsFormat
 from napari_fcn_crf.weights.formats.tensors import Convention, not_weights
 from napari_fcn_crf.weights.formats.vgg_layers import Layers
 
@@ -42,11 +42,27 @@ def recognise(path: Path, stack: ExitStack) -> Found:
     ValueError
         If it is of none of them.
     """
+    kind, look = _kind_of(path)
+    layers, convention = kind.read(look, stack)
+    return Found(kind.title, layers, convention)
+
+
+def needs_tensorflow(path: Path) -> bool:
+    """Return whether a weights file, of whose kind nothing more is looked at, is TensorFlow's.
+
+    Raises
+    ------
+    ValueError
+        If it is of no known kind.
+    """
+    return _kind_of(path)[0].needs_tensorflow
+
+
+def _kind_of(path: Path) -> tuple[WeightsFormat, FirstLook]:
     look = _first_look(path)
     for kind in table.FORMATS:
         if kind.matches(look):
-            layers, convention = kind.read(look, stack)
-            return Found(kind.title, layers, convention)
+            return kind, look
     if look.is_zip:
         raise not_weights(path, "is a zip file of another kind")
     if look.head.startswith(_PICKLE_MAGIC):

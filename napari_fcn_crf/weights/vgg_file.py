@@ -14,10 +14,11 @@ import numpy.typing as npt
 from napari_fcn_crf.atomic_files import ZIP_ERRORS
 from napari_fcn_crf.backbones import BACKBONES, CONVOLUTIONS, FULLY_CONNECTED, VGGWidths
 from napari_fcn_crf.settings import Backbone
+from napari_fcn_crf.weights import recognise
 from napari_fcn_crf.weights.formats import checkpoint, vgg_layers
 from napari_fcn_crf.weights.formats.tensors import Convention, WeightsError, not_weights
 from napari_fcn_crf.weights.formats.vgg_layers import CLASSIFIER, Layers
-from napari_fcn_crf.weights.recognise import Found, recognise
+from napari_fcn_crf.weights.recognise import Found
 
 _READ_ERRORS = (
     *ZIP_ERRORS,
@@ -111,7 +112,7 @@ def open_weights(path: str | Path) -> Iterator[VGGFile]:
     path = Path(path)
     with ExitStack() as stack:
         try:
-            file = _vgg_file(path, recognise(path, stack))
+            file = _vgg_file(path, recognise.recognise(path, stack))
         except WeightsError:
             raise
         except _READ_ERRORS as error:
@@ -134,6 +135,23 @@ def describe_weights(path: str | Path) -> str:
     """
     with open_weights(path) as file:
         return file.describe()
+
+
+def needs_tensorflow(path: str | Path) -> bool:
+    """Return whether a weights file can only be read where TensorFlow is.
+
+    Raises
+    ------
+    ValueError
+        If it is of no known kind; the message says what was found instead.
+    """
+    path = Path(path)
+    try:
+        return recognise.needs_tensorflow(path)
+    except WeightsError:
+        raise
+    except _READ_ERRORS as error:
+        raise not_weights(path, "cannot be read; it may be truncated") from error
 
 
 def _vgg_file(path: Path, recognised: Found) -> VGGFile:

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import psutil
 import pytest
 import tifffile
+import zarr
 
 from tests.batch.test_batch import batch, contents
 
@@ -40,8 +42,13 @@ def start(model: Path, plate: Path, out: Path, *options: object) -> subprocess.P
 
 def wait_for(out: Path, count: int, run: subprocess.Popen[str]) -> None:
     """Wait until so many of a run's files are there, or it is over."""
+    wait_until(run, lambda: len(list(out.glob("*.tif"))) >= count)
+
+
+def wait_until(run: subprocess.Popen[str], condition: Callable[[], bool]) -> None:
+    """Wait for something, or until a run is over."""
     deadline = time.monotonic() + PATIENCE_S
-    while run.poll() is None and len(list(out.glob("*.tif"))) < count:
+    while run.poll() is None and not condition():
         assert time.monotonic() < deadline
         time.sleep(0.002)
 
@@ -77,6 +84,34 @@ def test_killed_at_any_moment_it_is_gone_on_with(
     done = len(contents(out))
     assert done > 0
     assert batch(model_path, many, "-o", out, "--probabilities") == 0
+    assert contents(out) == contents(whole)
+
+
+def test_an_image_in_blocks_is_gone_on_with_by_other_processes(
+    tmp_path: Path, model_path: Path, tiny_image: np.ndarray
+) -> None:
+    """Killed between its blocks, then shared among two processes of which one is killed."""
+    image = tmp_path / "large.zarr"
+    # As long as many blocks, and as narrow as may be.
+    pixels = np.tile(tiny_image, (1, 260, 1))
+    zarr.create_array(str(image), data=pixels, chunks=(60, 512, 3))
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    options = ("--no-refine", "--threads", 1)
+    assert batch(model_path, image, "-o", whole, *options) == 0
+    arguments = [model_path, image, "-o", out, *options, "--device", "cpu"]
+    line = [sys.executable, "-m", "napari_fcn_crf", "batch", *map(str, arguments)]
+    run = subprocess.Popen(line, start_new_session=True, text=True)
+    done = out / ".large_predicted.zarr-unfinished" / "done"
+    wait_until(run, lambda: done.is_dir() and len(list(done.iterdir())) >= 2)
+    kill_group(run)
+    before = {path.name: path.stat().st_mtime_ns for path in done.iterdir()}
+    assert 2 <= len(before) < 9
+    run = subprocess.Popen([*line, "--workers", "2"], start_new_session=True, text=True)
+    wait_until(run, lambda: len(list(done.iterdir())) > len(before))
+    children = psutil.Process(run.pid).children()
+    next(one for one in children if "spawn_main" in str(one.cmdline())).kill()
+    assert before.items() <= {path.name: path.stat().st_mtime_ns for path in done.iterdir()}.items()
+    assert run.wait(PATIENCE_S) == 0
     assert contents(out) == contents(whole)
 
 

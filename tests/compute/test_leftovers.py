@@ -19,12 +19,13 @@ from tests.compute.conftest import SHARED_MEMORY, shared_blocks
 _KILLED = """
 import os, signal
 import numpy as np
-from napari_fcn_crf.compute.leftovers import session_folder
+from pathlib import Path
+from napari_fcn_crf.compute.leftovers import owned_folder
 from napari_fcn_crf.compute.shared import SharedArrays
 
-folder = session_folder()
+folder = owned_folder(Path(os.environ["TMPDIR"]))
 SharedArrays().share([np.zeros(1000)])
-open(os.path.join(folder.name, "model-1.keras"), "w").close()
+(folder / "model-1.keras").touch()
 print(flush=True)
 os.killpg(0, signal.SIGKILL)
 """
@@ -123,7 +124,7 @@ def test_what_another_user_left_stays(temporary: Path) -> None:
 
 
 def test_what_was_made_is_recognised(temporary: Path) -> None:
-    with leftovers.session_folder() as folder:
-        names = (leftovers.block_name(), Path(folder).name)
+    folder = leftovers.owned_folder(temporary)
+    names = (leftovers.block_name(), folder.name)
     assert all(leftovers._NAMES.fullmatch(name) for name in names)
     assert len(names[0]) < 30

@@ -3,13 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import dask.array as da
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from napari_fcn_crf.compute.parent.service import ComputeService, TrainingRequest
+from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.model.card import read_card
 from napari_fcn_crf.model.record import array_sha256
+from napari_fcn_crf.pipeline.lazy_images import read_for_training
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import ComputeSettings, PredictionSettings, TrainingSettings
 from tests.compute.conftest import ENDLESS, PATIENCE_S, SHORT
@@ -255,3 +258,24 @@ def test_training_goes_on_from_a_file_with_names_and_previews(
     np.testing.assert_array_equal(
         warm_service.predict(second, image).result(), warm_service.predict(whole, image).result()
     )
+
+
+def test_patches_of_a_lazy_image_cross_as_one_plane(
+    warm_service: ComputeService, tmp_path: Path
+) -> None:
+    generator = np.random.default_rng(0)
+    image = generator.integers(0, 255, (1536, 1536), dtype=np.uint8)
+    image[:, 768:] //= 2
+    labels = np.zeros(image.shape, np.uint8)
+    labels[400:406, 400:406], labels[1200:1206, 1200:1206] = 1, 2
+    settings = TrainingSettings(iterations=2, mode="quick", dropout=0.0)
+    read = read_for_training([Picture(da.from_array(image), "yx")], [labels], settings)
+    assert read.are_patches == [True]
+    request = TrainingRequest(settings, are_patches=tuple(read.are_patches))
+    job = warm_service.train(read.images, read.labels, request, tmp_path / "model.keras")
+    phases = {progress.phase for progress in job.events()}
+    assert "Reading what surrounds the strokes" in phases
+    whole = warm_service.train(
+        [image], [labels], TrainingRequest(settings), tmp_path / "whole.keras"
+    )
+    np.testing.assert_allclose(job.result().losses, whole.result().losses, rtol=1e-3)

@@ -5,6 +5,7 @@ import struct
 import tracemalloc
 import warnings
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ import tifffile
 from PIL import Image
 
 from napari_fcn_crf.data import image_files
+from napari_fcn_crf.data.picture import Picture
+from napari_fcn_crf.data.place import Place
 
 
 def test_probabilities_come_back_with_their_class_values(tmp_path: Path) -> None:
@@ -225,3 +228,33 @@ def test_a_label_image_is_no_probabilities(tmp_path: Path) -> None:
     image_files.write_labels(tmp_path / "l.tif", np.zeros((9, 7), np.int32))
     with pytest.raises(ValueError, match=r"has the shape \(9, 7\)"):
         image_files.read_probabilities(tmp_path / "l.tif")
+
+
+@pytest.mark.parametrize(("axes", "classes"), [("tzyx", 2), ("zyx", 3), ("yx", 2)])
+def test_axes_and_the_size_of_pixels_are_kept(tmp_path: Path, axes: str, classes: int) -> None:
+    """In what tifffile, which is not ours, tells of them; and all of them in our own reader."""
+    sizes = {"t": (30.0, "second"), "z": (2e-6, "meter"), "y": (2.5e-7, "meter")}
+    sizes["x"] = (4e-9, "meter")
+    spacing, units = zip(*(sizes[axis] for axis in axes), strict=True)
+    shape = tuple(range(2, 2 + len(axes)))
+    place = Place(np.diag([*spacing, 1.0]), units)
+    of = Picture(np.zeros(shape, np.uint8), axes, place=place)
+    image_files.write_labels(tmp_path / "l.tif", np.ones(shape, np.uint8), of=of)
+    image_files.write_probabilities(
+        tmp_path / "p.tif",
+        np.full((classes, *shape), 0.5, np.float32),
+        tuple(range(classes)),
+        of=of,
+    )
+    for name, before in (("l.tif", ""), ("p.tif", "C")):
+        with tifffile.TiffFile(tmp_path / name) as file:
+            assert file.series[0].axes == before + axes.upper()
+            per_centimeter = file.pages.first.resolution
+            assert per_centimeter == pytest.approx((2.5e6, 4e4))
+            assert file.pages.first.resolutionunit == tifffile.RESUNIT.CENTIMETER
+        read = image_files.read_picture(tmp_path / name)
+        assert read.place.spacing == pytest.approx(spacing)
+        assert read.place.units == units
+    guessed = replace(of, guessed=True, place=Place.of_pixels(len(axes)))
+    image_files.write_labels(tmp_path / "g.tif", np.ones(shape, np.uint8), of=guessed)
+    assert image_files.read_picture(tmp_path / "g.tif").guessed is (len(axes) > 2)

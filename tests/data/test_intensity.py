@@ -193,3 +193,11 @@ def test_a_constant_channel_of_any_size_is_mapped_to_a_constant(value: float) ->
     mapped = IntensityMapping.fit(image).apply(image)
     assert np.isfinite(mapped).all()
     assert np.ptp(mapped) == 0
+
+
+def test_the_lowest_number_of_a_type_is_padding_also_beside_a_wide_range() -> None:
+    scan = np.random.default_rng(0).uniform(-20_000, 20_000, (80, 80, 1)).astype(np.int16)
+    padded = np.pad(scan, ((10, 10), (0, 0), (0, 0)), constant_values=-32768)
+    alone, both = IntensityMapping.fit(scan), IntensityMapping.fit(padded)
+    assert both.low == pytest.approx(alone.low, abs=200)
+    assert both.high == pytest.approx(alone.high, abs=200)

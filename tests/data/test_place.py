@@ -65,3 +65,8 @@ def test_spacing_and_parts() -> None:
     assert place.without(1).spacing == pytest.approx((1.0, 0.3))
     said = Place(place.matrix, place.units, (1.0, 1e-3, 1e-6))
     assert (said.last(2).said_in, said.without(1).said_in) == ((1e-3, 1e-6), (1.0, 1e-6))
+
+
+def test_pixels_of_a_sheared_picture_are_as_long_as_a_step_along_its_axis() -> None:
+    place = Place(np.array([[2.0, 0.75, 0], [0, 1.0, 0], [0, 0, 1]]), ("pixel",) * 2)
+    assert place.spacing == pytest.approx((2.0, 1.25))

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+import napari_fcn_crf as nfc
 from napari_fcn_crf.backbones import CONVOLUTIONS
 from napari_fcn_crf.fcn.heads.head import heads
 from napari_fcn_crf.fcn.network import build_network
@@ -67,3 +68,18 @@ def test_any_number_of_equal_channels_looks_gray() -> None:
         columns = keras.Model(network.input, network.get_layer("hyper_relu").output)
         logits.append(columns.predict_on_batch(np.repeat(plane, channels, axis=-1)))
     np.testing.assert_allclose(logits[0], logits[1], rtol=1e-3, atol=1e-3)
+
+
+def test_a_channel_and_its_opposite_are_learnt_from() -> None:
+    """Their mean is the same everywhere, of which there is nothing to learn but noise."""
+    bright = np.zeros((64, 64), bool)
+    bright[16:48, 16:48] = True
+    cells = (1000 + 400 * bright + np.random.default_rng(0).normal(0, 40, bright.shape)).astype(
+        np.uint16
+    )
+    strokes = np.zeros(cells.shape, np.uint8)
+    strokes[4:8, 4:60], strokes[28:34, 20:44] = 1, 2
+    settings = TrainingSettings(architecture="hypercolumn", weights="bundled", iterations=3)
+    alone = nfc.train(cells, strokes, settings).card.losses
+    both = nfc.train(np.dstack([cells, 2400 - cells]), strokes, settings).card.losses
+    assert max(both) < 1.2 * max(alone)

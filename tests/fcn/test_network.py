@@ -71,3 +71,12 @@ def test_spread_kernels_answer_equal_channels_as_before(channels: int) -> None:
     spread = spread_channels(kernel, channels)
     assert spread.shape == (3, 3, channels, 4)
     np.testing.assert_allclose(spread.sum(axis=2), kernel.sum(axis=2), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [2, 4, 5])
+def test_channels_that_are_each_others_opposite_do_not_cancel_out(channels: int) -> None:
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 3, 4)).astype(np.float32)
+    spread = spread_channels(kernel, channels)
+    opposite = np.where(np.arange(channels) % 2, -1.0, 1.0)
+    response = np.einsum("rcio,i->o", spread, opposite)
+    assert (np.abs(response) > 0.01).all()

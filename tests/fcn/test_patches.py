@@ -15,6 +15,7 @@ from napari_fcn_crf.fcn.batches import patches as patches_module
 from napari_fcn_crf.fcn.batches.example import Example, views
 from napari_fcn_crf.fcn.batches.patch_plan import cells_of, place_cuts
 from napari_fcn_crf.fcn.batches.patches import around_strokes, whole
+from napari_fcn_crf.fcn.heads.head import halo_of
 from napari_fcn_crf.fcn.layers.frozen_boundary import freeze_backbone
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.fcn.prediction.receptive_field import halo_px
@@ -130,6 +131,8 @@ def test_halo_is_what_is_needed(architecture: Architecture, backbone: Any) -> No
     network = random_network(architecture, backbone=backbone, weights="random")
     halo = halo_px(network)
     assert halo % 32 == 0
+    # Known before there is a network, for images of which nothing else is to be read.
+    assert halo_of(TrainingSettings(architecture=architecture, backbone=backbone)) == halo
     side = 2 * halo + 96
     image = np.random.default_rng(0).uniform(0, 255, (1, side, 64 + halo, 3)).astype(np.float32)
     changed = image.copy()

@@ -12,6 +12,7 @@ from napari.utils.notifications import notification_manager
 from npe2.manifest import _bases
 
 from napari_fcn_crf.ui.panels import SegmentPanel
+from napari_fcn_crf.ui.session import unsaved_models, user_memory
 from napari_fcn_crf.ui.session.session import Session, session_of
 from tests.ui.warm_process import WarmProcess
 
@@ -77,6 +78,15 @@ def _warm_process(request, monkeypatch):
     """A process that is warm, unless the test is about how one starts and ends."""
     if not request.node.get_closest_marker("own_process"):
         _warm.install(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def user_folder(tmp_path_factory, monkeypatch):
+    """A folder of the user's in which nothing was chosen or left yet."""
+    folder = tmp_path_factory.mktemp("user")
+    monkeypatch.setattr(user_memory, "default_path", lambda: folder / "dock.json")
+    monkeypatch.setattr(unsaved_models, "default_folder", lambda: folder / "unsaved")
+    return folder
 
 
 @pytest.fixture

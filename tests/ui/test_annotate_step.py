@@ -122,7 +122,9 @@ def test_choices_follow_layers(viewer, panel, session, qtbot, two_squares):
     first = viewer.add_image(two_squares[0], name="first")
     viewer.add_image(two_squares[0], name="second")
     qtbot.waitUntil(lambda: choice.count() == 2)
-    assert choice.currentText() == "first"
+    # It is the one on the screen.
+    assert choice.currentText() == "second"
+    session.selection.choose_image(first)
     first.name = "renamed"
     qtbot.waitUntil(lambda: choice.currentText() == "renamed")
     viewer.layers.remove(first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from napari_fcn_crf.compute.parent.service import TrainingRequest
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui.actions import network_actions, refine_actions
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions
+from napari_fcn_crf.ui.steps.annotate import AnnotateStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
 from napari_fcn_crf.ui.steps.train import TrainStep
-from tests.ui.conftest import click, wait_until_idle
+from tests.ui.conftest import click, compute_processes, wait_until_idle
 
 
 def _arrays(viewer):
@@ -35,6 +37,20 @@ def _train_is_refused(viewer, panel, session, qtbot, notes, expected):
     assert session.models.model is None
 
 
+def _train_is_disabled(panel, session, qtbot, expected):
+    """Whoever looks at the dock reads why, without a click; a script is told the same."""
+    step = panel.steps[TrainStep]
+    qtbot.waitUntil(lambda: session.selection.counts.is_current)
+    qtbot.wait(50)
+    said = panel.steps[AnnotateStep].verdict.text()
+    for word in expected:
+        assert word in said
+    assert not step.train_button.button.isEnabled()
+    assert step.train_button.button.toolTip() == said
+    with pytest.raises(ValueError, match=re.escape(said)):
+        network_actions.train(session, TrainingRequest(step.settings()))
+
+
 def test_no_layers(viewer, panel, session):
     button = panel.steps[TrainStep].train_button.button
     assert not button.isEnabled()
@@ -52,7 +68,7 @@ def test_labels_of_another_shape(viewer, panel, session, qtbot, notes, two_squar
     viewer.add_image(image, name="squares")
     viewer.add_labels(labels[:50], name="strokes")
     expected = ("same shape", "64 x 64", "50 x 64", "New labels")
-    _train_is_refused(viewer, panel, session, qtbot, notes, expected)
+    _train_is_disabled(panel, session, qtbot, expected)
 
 
 def test_labels_in_another_place(viewer, panel, session, qtbot, notes, two_squares):
@@ -60,7 +76,7 @@ def test_labels_in_another_place(viewer, panel, session, qtbot, notes, two_squar
     viewer.add_image(image, name="squares", scale=(2, 2))
     viewer.add_labels(labels, name="strokes")
     expected = ("same place", "31.5 pixels apart", "'squares'", "'strokes'")
-    _train_is_refused(viewer, panel, session, qtbot, notes, expected)
+    _train_is_disabled(panel, session, qtbot, expected)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +90,7 @@ def test_too_few_classes(viewer, panel, session, qtbot, notes, two_squares, valu
     viewer.add_image(two_squares[0], name="squares")
     viewer.add_labels(labels, name="strokes")
     session.selection.choose_label_mode("scribbles")
-    _train_is_refused(viewer, panel, session, qtbot, notes, expected)
+    _train_is_disabled(panel, session, qtbot, expected)
 
 
 def _infinite(image):
@@ -114,18 +130,28 @@ def test_a_layer_that_is_no_probabilities(viewer, panel, session, qtbot, notes, 
     assert [layer.name for layer in viewer.layers] == ["squares", "stack"]
 
 
-@pytest.mark.parametrize("kind", ["text", "folder", "truncated"])
-def test_unfit_weights_files(viewer, panel, session, qtbot, notes, tmp_path, kind):
-    path = tmp_path / "vgg16.h5"
-    if kind == "folder":
-        path.mkdir()
-    else:
-        path.write_bytes(b"hello" if kind == "text" else b"\x89HDF\r\n\x1a\n" + bytes(40))
-    network_actions.load_weights(session, path)
-    wait_until_idle(qtbot, session)
-    assert len(notes()) == 1
-    assert "vgg16.h5" in notes()[0]
-    assert session.models.weights is None
+@pytest.mark.own_process
+def test_unfit_weights_files_are_refused_without_tensorflow(
+    viewer, panel, session, qtbot, notes, tmp_path
+):
+    spoilt = {
+        "text.h5": b"hello",
+        "truncated.h5": b"\x89HDF\r\n\x1a\n" + bytes(40),
+        "picture.png": b"\x89PNG\r\n\x1a\n" + bytes(40),
+        "folder.h5": None,
+    }
+    for name, content in spoilt.items():
+        path = tmp_path / name
+        path.mkdir() if content is None else path.write_bytes(content)
+        before = len(notes())
+        network_actions.load_weights(session, path)
+        wait_until_idle(qtbot, session, 20_000)
+        (said,) = notes()[before:]
+        assert name in said
+        assert panel.messages.text.text() == f"Not done: {said}"
+        assert session.models.weights is None
+    assert session.runner.service.pid is None
+    assert compute_processes() == []
 
 
 def test_full_disk_while_saving_leaves_no_file(

@@ -11,9 +11,11 @@ from napari_fcn_crf.crf.live.region import Region, RegionRefiner
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
 from napari_fcn_crf.ui.sections.picture_choice import PictureChoice
 from napari_fcn_crf.ui.steps.annotate import AnnotateStep
+from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.steps.train import TrainStep
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place, picture_of
-from tests.ui.conftest import wait_until_idle
+from tests.ui.conftest import click, wait_until_idle
 from tests.ui.mouse import drag
 from tests.ui.test_cases_place import changed, noise, predicted
 
@@ -327,3 +329,81 @@ def test_transparency_beside_gray_is_no_channel(viewer, session, panel, qtbot, t
     choice.split_button.click()
     assert [layer.name for layer in viewer.layers] == ["a 0"]
     np.testing.assert_array_equal(session.selection.picture().channels_last()[..., 0], gray)
+
+
+def test_a_volumes_spacing_is_its_files_where_napari_drops_it(
+    viewer, session, qtbot, tmp_path
+) -> None:
+    size = {"axes": "ZYX", "unit": "um", "spacing": 2.0}
+    tifffile.imwrite(
+        tmp_path / "a.tif", noise(5, 40, 50), imagej=True, resolution=(4, 4), metadata=size
+    )
+    image = open_file(viewer, session, qtbot, tmp_path / "a.tif")
+    predicted(viewer, session, image)
+    given = gather(session, RefinementOptions(extent="volume"))
+    np.testing.assert_allclose(np.array(given.spacing) / given.spacing[-1], (8, 1, 1))
+    assert "are 2 x 0.25 x 0.25 µm, as its file says" in given.note
+    # What the layer says counts more.
+    image.scale = (3, 1, 1)
+    predicted(viewer, session, image)
+    assert gather(session, RefinementOptions(extent="volume")).spacing == (3, 1, 1)
+
+
+def test_spacing_of_mixed_units(viewer, session) -> None:
+    image = viewer.add_image(noise(5, 40, 50), scale=(1, 0.2, 0.2), units=("pixel", "um", "um"))
+    predicted(viewer, session, image)
+    spacing = gather(session, RefinementOptions(extent="volume")).spacing
+    np.testing.assert_allclose(spacing, (1, 0.2, 0.2))
+    movie = viewer.add_image(noise(5, 40, 50), scale=(30, 0.2, 0.2), units=("s", "um", "um"))
+    predicted(viewer, session, movie)
+    with pytest.raises(ValueError, match="a time apart"):
+        gather(session, RefinementOptions(extent="volume"))
+
+
+def test_split_channels_from_strokes_to_refined_labels(viewer, session, panel, qtbot) -> None:
+    """The plane that is looked at is that along the columns, when it is refined."""
+    cells = noise(4, 2, 48, 64)
+    cells[:, 0, 16:40, 16:48] //= 4
+    image = viewer.add_image(cells, axis_labels=("z", "c", "y", "x"), name="cells")
+    session.selection.choose_image(image)
+    panel.findChild(PictureChoice).split_button.click()
+    qtbot.wait(100)
+    panel.steps[AnnotateStep].new_labels_button.click()
+    labels = session.selection.annotation
+    strokes = labels.data.copy()
+    strokes[1, 2:6, 4:60], strokes[1, 24:30, 20:44] = 1, 2
+    labels.data = strokes
+    train, predict = panel.steps[TrainStep], panel.steps[PredictStep]
+    train.controls.iterations.value = 2
+    click(qtbot, train.train_button)
+    wait_until_idle(qtbot, session)
+    assert session.models.model.card.channels == 2
+    click(qtbot, predict.predict_button)
+    wait_until_idle(qtbot, session)
+    viewer.dims.order = (0, 3, 1, 2)
+    viewer.dims.set_point(3, 30)
+    changed(qtbot, session, extent="slice")
+    refined = session.results.refined.refined
+    assert refined.data.shape == (4, 48, 64)
+    assert (refined.data[:, 20:36, 30] == 2).mean() > 0.9
+    assert refined.get_value((1, 28, 30), world=True) == refined.data[1, 28, 30]
+    check_same_place(session.selection.picture(), refined)
+
+
+def test_an_image_of_another_shape_beneath_the_strokes(
+    viewer, session, panel, qtbot, notes
+) -> None:
+    image = viewer.add_image(noise(60, 80), name="a")
+    session.selection.choose_image(image)
+    qtbot.wait(100)
+    annotate, train = panel.steps[AnnotateStep], panel.steps[TrainStep]
+    annotate.new_labels_button.click()
+    labels = session.selection.annotation
+    strokes = labels.data.copy()
+    strokes[4:8], strokes[30:34] = 1, 2
+    labels.data = strokes
+    image.data = noise(50, 70)
+    click(qtbot, train.train_button)
+    wait_until_idle(qtbot, session)
+    assert any("'a' is 50 x 70 and 'a labels' is 60 x 80" in one for one in notes())
+    assert session.models.model is None

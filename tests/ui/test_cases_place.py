@@ -199,8 +199,13 @@ def test_strokes_of_another_image_are_not_burnt_in(viewer, session, panel, qtbot
     session.selection.choose_image(first)
     qtbot.wait(100)
     panel.steps[AnnotateStep].new_labels_button.click()
-    assert session.selection.annotation.name == "a labels"
+    strokes = session.selection.annotation
+    assert strokes.name == "a labels"
     predicted(viewer, session, second)
+    # They go with their image; chosen by hand, they are refused with both names.
+    assert session.selection.annotation is None
+    assert gather(session, RefinementOptions())
+    session.selection.choose_annotation(strokes)
     with pytest.raises(ValueError, match="'a labels' belongs to 'a', but 'b' is chosen"):
         gather(session, RefinementOptions())
     assert gather(session, RefinementOptions(keep_annotated=False))

@@ -21,7 +21,13 @@ from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.train import TrainStep
 from napari_fcn_crf.ui.viewer import layers
 from napari_fcn_crf.ui.viewer.ownership import METADATA_KEY
-from tests.ui.conftest import JOB_TIMEOUT_MS, click, compute_processes, wait_until_idle
+from tests.ui.conftest import (
+    JOB_TIMEOUT_MS,
+    click,
+    compute_processes,
+    press,
+    wait_until_idle,
+)
 
 
 @pytest.fixture
@@ -271,8 +277,15 @@ def test_a_second_click_while_training_cancels_and_starts_nothing(
     train = panel.steps[TrainStep]
     train.controls.iterations.value = 5000
     click(qtbot, train.train_button)
-    _wait_for_loss(qtbot, session)
+    # The second half of a double click, and the key, are no wish to cancel.
     train.train_button.button.click()
+    assert not train.train_button.button.isEnabled()
+    assert train.train_button.button.text() == "Cancel"
+    _wait_for_loss(qtbot, session)
+    press(viewer, "Shift-T")
+    assert not session.runner.activity.is_cancelling
+    click(qtbot, train.train_button)
+    assert session.runner.activity is None or session.runner.activity.is_cancelling
     wait_until_idle(qtbot, session, 60_000)
     assert any(note.startswith("Training stopped after") for note in notes())
     assert len(compute_processes()) == 1

@@ -173,11 +173,11 @@ def test_probabilities_of_8_bits_are_refined(viewer, panel, session, qtbot, note
     given = np.random.default_rng(0).dirichlet(np.ones(3), image.shape).transpose(2, 0, 1)
     exported = np.round(255 * given).astype(np.uint8)
     viewer.add_image(image, name="image")
-    session.selection.choose_image(viewer.layers["image"])
     if n_layers == 1:
         sources = (viewer.add_image(exported, name="exported"),)
     else:
         sources = tuple(viewer.add_image(plane) for plane in exported)
+        session.selection.choose_image(viewer.layers["image"])
     session.selection.choose_sources(sources)
     refine = panel.steps[RefineStep]
     click(qtbot, refine.refine_button)

@@ -34,6 +34,7 @@ def step(viewer, session, two_squares, qtbot) -> RefineStep:
     session.selection.choose_sources((source,))
     panel = RefinePanel(viewer)
     viewer.window.add_dock_widget(panel, name="Refine (CRF)")
+    viewer.window._qt_window.resize(1200, 900)
     viewer.window._qt_window.show()
     step = panel.steps[RefineStep]
     click(qtbot, step.refine_button)

@@ -41,7 +41,8 @@ def test_of_the_trained_models_only_the_current_one_is_kept(session, tmp_path):
     opened.touch()
     session.models.keep(opened, CARD, "opened.keras", is_saved=True)
     third = session.models.new_path()
-    assert list(folder.iterdir()) == []
+    assert list(folder.glob("*.keras")) == []
+    assert list(folder.glob("*.npz")) == []
     assert opened.exists()
     assert third.parent == folder
 

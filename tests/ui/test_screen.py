@@ -22,6 +22,13 @@ CLOSE = 0.03
 """Of one: a canvas has 255 steps, and its pixels are seldom an image's."""
 
 
+def _sliders(viewer):
+    """What the sliders below the canvas are called."""
+    dims = viewer.window._qt_viewer.dims
+    shown = zip(dims.slider_widgets, dims._displayed_sliders, strict=True)
+    return [slider.axis_label.text() for slider, is_shown in shown if is_shown]
+
+
 def _kinds(viewer):
     return [our_metadata(layer).get("kind", layer.name) for layer in viewer.layers if layer.visible]
 
@@ -47,7 +54,7 @@ def _shows_classes(seen, base, layer, annotation, plane=()):
 @pytest.fixture
 def person(viewer, panel, session, qtbot):
     """What a person does: press a button, and look."""
-    viewer.window._qt_window.resize(1000, 800)
+    viewer.window._qt_window.resize(900, 700)
     viewer.window._qt_window.show()
     qtbot.wait(100)
 
@@ -64,8 +71,10 @@ def person(viewer, panel, session, qtbot):
 
 
 def test_the_image_is_seen_through_the_classes_colours(viewer, person, session, qtbot):
-    image = viewer.add_image(samples.load("cat"), name="cat")
-    annotation = viewer.add_labels(samples.load("cat_scribbles"), name="strokes", opacity=0.6)
+    image = viewer.add_image(samples.load("cat")[::2, ::2], name="cat")
+    annotation = viewer.add_labels(
+        samples.load("cat_scribbles")[::2, ::2], name="strokes", opacity=0.6
+    )
     person.train.controls.iterations.value = 40
     qtbot.waitUntil(lambda: session.selection.counts.is_current)
 
@@ -92,7 +101,12 @@ def test_the_image_is_seen_through_the_classes_colours(viewer, person, session, 
     _shows_classes(Seen(viewer, image), base, viewer.layers["cat predicted"], annotation)
     assert viewer.layers.selection.active is annotation
 
-    viewer.layers["cat predicted"].opacity = 0.5
+    # No slider for what nobody sees.
+    assert _sliders(viewer) == []
+    viewer.layers["cat probabilities"].visible = True
+    assert _sliders(viewer) == ["class"]
+    viewer.layers["cat probabilities"].visible = False
+    assert _sliders(viewer) == []
     person.press(person.refine.refine_button)
     assert _kinds(viewer) == ["cat", "refined", "strokes"]
     refined = viewer.layers["cat refined"]
@@ -107,7 +121,7 @@ def test_the_image_is_seen_through_the_classes_colours(viewer, person, session, 
 def _a_stroke_is_seen(viewer, qtbot, image, annotation, base):
     annotation.mode, annotation.brush_size, annotation.selected_label = "paint", 8, 1
     before, painted = Seen(viewer, image), annotation.data.copy()
-    drag(viewer, qtbot, (90, 200), (90, 270))
+    drag(viewer, qtbot, (45, 100), (45, 135))
     new = inner((annotation.data != painted) & (annotation.data == 1))
     assert new.sum() > 50
     assert _is_over(Seen(viewer, image), before, annotation.get_color(1), 0.6, new)
@@ -193,6 +207,9 @@ def test_a_stack_of_16_bits_elsewhere_in_the_world(viewer, person, session, qtbo
     )
     assert viewer.layers.selection.active is annotation
 
+    assert len(_sliders(viewer)) == 1
+    _uncertainty_is_seen_in_3d(viewer, person, qtbot, stack)
+
     # A full annotation would lie on the result, and is hidden where one is shown.
     session.selection.choose_label_mode("mask")
     person.press(person.refine.refine_button)
@@ -200,9 +217,29 @@ def test_a_stack_of_16_bits_elsewhere_in_the_world(viewer, person, session, qtbo
 
     # Another image over it is not what was asked for, nor are results of another.
     other = viewer.add_image(stack, name="other", **place)
+    session.selection.choose_image(image)
     person.press(person.refine.refine_button)
     assert _kinds(viewer) == ["stack", "refined"]
     assert not other.visible
+
+
+def _uncertainty_is_seen_in_3d(viewer, person, qtbot, stack):
+    """Where the prediction is sure the volume is seen as it was, not white."""
+    viewer.dims.ndisplay = 3
+    person.press(person.refine.uncertainty.show_button)
+    assert _kinds(viewer) == ["stack", "uncertainty", "stack labels"]
+    uncertainty = viewer.layers["stack uncertainty"]
+    viewer.layers["stack labels"].visible = False
+    seen = viewer.screenshot(flash=False)[..., :3].astype(float)
+    uncertainty.visible = False
+    base = viewer.screenshot(flash=False)[..., :3].astype(float)
+    uncertainty.visible = True
+    viewer.layers["stack labels"].visible = True
+    volume = base.sum(axis=2) > 0
+    assert volume.mean() > 0.05
+    assert (seen[volume].min(axis=1) > 240).mean() < 0.1
+    assert np.corrcoef(seen[volume].mean(axis=1), base[volume].mean(axis=1))[0, 1] > 0.3
+    viewer.dims.ndisplay = 2
 
 
 def test_every_kind_of_result_is_seen_or_hidden():

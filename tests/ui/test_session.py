@@ -79,7 +79,7 @@ def test_each_change_is_announced_by_its_own_signal_alone(viewer, session, qtbot
     files = PairFiles(Path("a.tif"), Path("a_labels.tif"))
     assert told_by(selection.add_files, [files]) == {"selection.pairs_changed"}
     assert told_by(selection.remove_pair, 1) == {"selection.pairs_changed"}
-    model = ("m.keras", CARD, "m.keras")
+    model = (Path("m.keras"), CARD, "m.keras")
     assert told_by(lambda: models.keep(*model, is_saved=True)) == {"models.model_changed"}
     assert told_by(models.keep_settings, CRFSettings(iterations=1)) == {"models.model_changed"}
     assert told_by(models.choose_weights, WeightsChoice(Path("w.h5"), "VGG-16")) == {

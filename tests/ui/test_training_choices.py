@@ -175,18 +175,25 @@ def test_classes_are_named(viewer, panel, session, qtbot, two_squares):
 
 def test_weights_fit_their_backbone(panel, session, qtbot, tmp_path):
     step = panel.steps[NetworkStep]
-    bundled = step.weights.model().item(step.weights.findData(BUNDLED))
-    assert bundled.isEnabled()
+
+    def bundled():
+        return step.weights.model().item(step.weights.findData(BUNDLED))
+
+    def chosen():
+        return session.choices.training["weights"]
+
+    assert bundled().isEnabled()
     step.backbone.setCurrentIndex(step.backbone.findData("vgg16"))
-    assert not bundled.isEnabled()
-    assert step.chosen_weights() == "random"
+    assert not bundled().isEnabled()
+    assert chosen() == "random"
     session.models.choose_weights(WeightsChoice(tmp_path / "vgg16.h5", "VGG-16, Keras HDF5"))
-    qtbot.waitUntil(lambda: step.chosen_weights() == tmp_path / "vgg16.h5")
+    assert chosen() == tmp_path / "vgg16.h5"
+    qtbot.waitUntil(lambda: step.weights.currentText() == "vgg16.h5")
     assert step.found.text() == "vgg16.h5: VGG-16, Keras HDF5"
     assert not step.found.isHidden()
     step.backbone.setCurrentIndex(step.backbone.findData("vgg16-compact"))
-    assert step.chosen_weights() != tmp_path / "vgg16.h5"
-    assert step.found.isHidden()
+    assert chosen() == BUNDLED
+    qtbot.waitUntil(step.found.isHidden)
 
 
 def test_the_device_is_found_and_tested(viewer, panel, session, qtbot, monkeypatch):

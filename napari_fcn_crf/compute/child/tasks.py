@@ -138,6 +138,7 @@ def train(
             resume=resume,
             on_preview=_previews if preview_names else None,
             tensorboard=asked.tensorboard,
+            are_patches=asked.are_patches,
         )
     if model.optimizer is not None and model.optimizer.nbytes > _KEPT_STATE_BYTES:
         model = replace(model, optimizer=None)  # its file has it

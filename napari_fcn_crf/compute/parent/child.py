@@ -97,7 +97,7 @@ class Child:
         if self._is_ready:
             return
         backend = BACKEND_TITLES[self.settings.backend]
-        job.report(Progress(f"Starting {backend}, about 5 s the first time"))
+        job.report(Progress(f"Starting {backend}"))
         try:
             hello = self.call(job, "hello", {"device": self.settings.device}, grace_s=0)
         except ChildEndedError as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,13 @@ from napari_fcn_crf.data.reading.deep_pictures import is_deep_colour_png
 from napari_fcn_crf.data.reading.limits import PieceReader
 from napari_fcn_crf.data.reading.pictures import FILM_FORMATS, FORMATS, orientation_of_picture
 from napari_fcn_crf.data.reading.raster import DECODING
-from napari_fcn_crf.data.reading.tiff import is_tiff, largest, orientation_of, with_tiff
+from napari_fcn_crf.data.reading.tiff import (
+    is_tiff,
+    largest,
+    orientation_of,
+    spacing_of,
+    with_tiff,
+)
 from napari_fcn_crf.data.reading.tiff_axes import our_letters
 from napari_fcn_crf.data.reading.tiff_colours import (
     is_scale_of_intensities,
@@ -45,6 +52,8 @@ class StoredForm:
         How many images there are.
     is_largest : bool
         Whether none of them is larger than this one.
+    spacing : mapping of an axis to (float, str)
+        Size of a pixel and its unit, "meter" or "second", of those axes that the file says it of.
     """
 
     axes: str
@@ -56,6 +65,7 @@ class StoredForm:
     needs: str = ""
     n_images: int = 1
     is_largest: bool = True
+    spacing: Mapping[str, tuple[float, str]] = field(default_factory=dict)
 
 
 def stored_form(path: Path) -> StoredForm | None:
@@ -83,6 +93,7 @@ def _of_tiff(file: Any) -> StoredForm:
         needs="" if is_scale or is_array else stored_as(page, series.dtype),
         n_images=len(file.series),
         is_largest=largest(file.series)[0] is series,
+        spacing=spacing_of(file, series, page),
     )
 
 

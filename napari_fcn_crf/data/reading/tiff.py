@@ -118,7 +118,7 @@ def _read(path: Path, file: Any, purpose: Purpose) -> Raster:
         axes=letters,
         guessed=guessed,
         alpha=alpha,
-        spacing=_spacing(file, series, page),
+        spacing=spacing_of(file, series, page),
         orientation=orientation_of(page),
         notes=tuple(notes),
         metadata=dict((file.shaped_metadata or ({},))[0]),
@@ -150,7 +150,8 @@ def orientation_of(page: Any) -> int:
     return int(value) if value in range(1, 9) else 1
 
 
-def _spacing(file: Any, series: Any, page: Any) -> tiff_spacing.Spacing:
+def spacing_of(file: Any, series: Any, page: Any) -> tiff_spacing.Spacing:
+    """Return the sizes that a file says of one of its images' pixels."""
     if file.is_ome and series.kind == "ome":
         number = [one is series for one in file.series].index(True)
         return tiff_spacing.ome_spacing(file.ome_metadata or "", number)

@@ -11,21 +11,21 @@ Spacing = dict[str, tuple[float, str]]
 
 _METERS = {
     **dict.fromkeys(("m", "meter", "meters", "metre"), 1.0),
-    **dict.fromkeys(("dm",), 1e-1),
+    **dict.fromkeys(("dm", "decimeter"), 1e-1),
     **dict.fromkeys(("cm", "centimeter", "centimeters"), 1e-2),
     **dict.fromkeys(("mm", "millimeter", "millimeters"), 1e-3),
     **dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer", "micrometers"), 1e-6),
     **dict.fromkeys(("nm", "nanometer", "nanometers"), 1e-9),
-    **dict.fromkeys(("pm",), 1e-12),
+    **dict.fromkeys(("pm", "picometer"), 1e-12),
     **dict.fromkeys(("å", "angstrom", "angstroms"), 1e-10),
     **dict.fromkeys(("km", "kilometer"), 1e3),
     **dict.fromkeys(("in", "inch", "inches"), 0.0254),
-    **dict.fromkeys(("ft",), 0.3048),
+    **dict.fromkeys(("ft", "foot"), 0.3048),
 }
 _SECONDS = {
     **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
-    **dict.fromkeys(("ms", "msec"), 1e-3),
-    **dict.fromkeys(("µs", "μs", "us"), 1e-6),
+    **dict.fromkeys(("ms", "msec", "millisecond"), 1e-3),
+    **dict.fromkeys(("µs", "μs", "us", "microsecond"), 1e-6),
     **dict.fromkeys(("min", "minute", "minutes"), 60.0),
     **dict.fromkeys(("h", "hour", "hours"), 3600.0),
     **dict.fromkeys(("d", "day", "days"), 86400.0),
@@ -99,6 +99,11 @@ def noted_spacing(metadata: Mapping[str, Any]) -> Spacing:
             if unit in ("meter", "second")
         }
     )
+
+
+def named_size(value: Any, unit: str, axis: str) -> tuple[float, str] | None:
+    """Return a size in metres, or in seconds along "t", or None if the unit is not known."""
+    return _size(value, unit, _SECONDS if axis == "t" else _METERS)
 
 
 def _per_pixel(page: Any) -> tuple[float, float]:

@@ -24,11 +24,14 @@ class Example:
         Class index of each pixel, or `IGNORE`.
     held_out : array of int32, shape `(rows, columns)`, optional
         The same, of pixels that nothing is learnt from.
+    patch_rows : int
+        Rows of each of the patches that the plane is a pile of; 0 where it is a plane.
     """
 
     image: Plane
     indices: npt.NDArray[np.int32]
     held_out: npt.NDArray[np.int32] | None = None
+    patch_rows: int = 0
 
 
 def views(example: Example) -> Iterator[Example]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import compress
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +25,10 @@ WHOLE_AT_MOST_PX = 2 * WHOLE_PX
 LARGEST_SIDE_PX = 1024
 """Of a patch."""
 
+_SPOTS = 16
+_SPOT_PX = 256
 _STATISTICS_MARGIN_PX = 64
+"""At most: a quarter of a patch that is smaller."""
 
 Indices = npt.NDArray[np.int32]
 Size = tuple[int, int]
@@ -50,6 +55,11 @@ class Patches:
         Class index of each pixel, or `IGNORE`.
     held_out : array of int32, shape `(n_patches, rows, columns)`, optional
         The same, of pixels that nothing is learnt from.
+    piled : tuple of int, optional
+        Rows and columns of the patches that the plane is a pile of, one below the other.
+    spot_corners : tuple of (int, int)
+        First row and column of patches without annotation that are spread over the plane: what
+        surrounds strokes does not tell how bright, or how even, the whole plane is.
 
     Notes
     -----
@@ -62,6 +72,8 @@ class Patches:
     corners: tuple[Corner, ...]
     indices: Indices
     held_out: Indices | None = None
+    piled: Size | None = None
+    spot_corners: tuple[Corner, ...] = ()
 
     def __len__(self) -> int:
         return len(self.corners)
@@ -69,7 +81,22 @@ class Patches:
     @property
     def is_whole(self) -> bool:
         """Whether it is the plane as a whole."""
-        return all(side >= length for side, length in zip(self.size, self._padded, strict=True))
+        return self.piled is None and all(
+            side >= length for side, length in zip(self.size, self._padded, strict=True)
+        )
+
+    @property
+    def is_typical(self) -> bool:
+        """Whether its pixels are a fair sample of the plane's, and not those around strokes."""
+        return self.is_whole or not (self.indices.size or self.spot_corners)
+
+    @property
+    def spots(self) -> Patches:
+        """Patches that are a fair sample of the plane."""
+        rows, columns = (min(_SPOT_PX, side) for side in self.size)
+        none = np.zeros((0, rows, columns), np.int32)
+        piled = None if self.piled is None else (rows, columns)
+        return Patches(self.image, (rows, columns), self.spot_corners, none, piled=piled)
 
     @property
     def px(self) -> int:
@@ -78,38 +105,29 @@ class Patches:
 
     def pixels(self, patch: int) -> npt.NDArray[np.float32]:
         """Return one patch's pixels `(rows, columns, channels)` on the 0-255 scale."""
+        if self.piled is not None:
+            cut = padded_window(self.image, (0, 0), self.corners[patch], self.piled)
+            return _grown(cut, self.size, mode="reflect")
         return padded_window(self.image, self._before, self.corners[patch], self.size)
 
     def typical(self, patch: int) -> tuple[slice, slice]:
         """Return the part of a patch whose features may stand for those of the plane.
 
-        Its outermost pixels miss what is beyond them, unless that is the plane's border.
+        Where it is not the whole plane, its outermost pixels miss what is beyond them.
         """
+        margins = (0, 0) if self.is_whole else map(_margin, self.size)
         rows, columns = (
-            slice(
-                _STATISTICS_MARGIN_PX if first else 0,
-                side - (_STATISTICS_MARGIN_PX if first + side < length else 0),
-            )
-            for first, side, length in zip(
-                self.corners[patch], self.size, self._padded, strict=True
-            )
+            slice(margin, side - margin) for side, margin in zip(self.size, margins, strict=True)
         )
         return rows, columns
 
     def typical_within(self, patch: int) -> tuple[slice, slice]:
         """Return `typical` without the continuation of the plane."""
+        if not self.is_whole:
+            return self.typical(patch)
         rows, columns = (
-            slice(
-                max(part.start, before - first),
-                min(part.stop, before + length - first),
-            )
-            for part, first, before, length in zip(
-                self.typical(patch),
-                self.corners[patch],
-                self._before,
-                self.image.shape,
-                strict=False,
-            )
+            slice(before, before + length)
+            for before, length in zip(self._before, self.image.shape, strict=False)
         )
         return rows, columns
 
@@ -177,6 +195,8 @@ def around_strokes(
 
 def _best_size(example: Example, halo: int) -> Size:
     """Return the size of patches with the fewest pixels in all, or the whole plane's."""
+    if example.patch_rows:
+        return example.patch_rows, example.image.shape[1]
     padded = _padded_size(example.image.shape)
     area = padded[0] * padded[1]
     if area <= WHOLE_PX:
@@ -192,6 +212,8 @@ def _best_size(example: Example, halo: int) -> Size:
 
 
 def _with_size(example: Example, size: Size, halo: int) -> Patches:
+    if example.patch_rows:
+        return _unpiled(example, size)
     padded = _padded_size(example.image.shape, size)
     if padded == size:
         return whole(example, size)
@@ -204,6 +226,71 @@ def _with_size(example: Example, size: Size, halo: int) -> Patches:
     return _cut(example, size, cuts)
 
 
+def spots_of(shape: tuple[int, ...], size: Size) -> tuple[Corner, ...]:
+    """Return the corners of patches spread over a plane, one somewhere in each of 16 parts of it.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Rows and columns of the plane.
+    size : tuple of int
+        Rows and columns of the patches.
+    """
+    generator = np.random.default_rng(_SPOTS)
+    free = [
+        max(0, padded - min(_SPOT_PX, side)) // STRIDE_PX
+        for padded, side in zip(_padded_size(shape, size), size, strict=True)
+    ]
+    along = round(_SPOTS**0.5)
+    parts = np.indices((along, along)).reshape(2, -1).T
+    shares = (parts + generator.uniform(size=parts.shape)) / along
+    places = np.unique((shares * (np.array(free) + 1)).astype(int), axis=0) * STRIDE_PX
+    return tuple((int(row), int(column)) for row, column in places)
+
+
+def _margin(side: int) -> int:
+    return min(_STATISTICS_MARGIN_PX, side // 4 // STRIDE_PX * STRIDE_PX)
+
+
+def _unpiled(example: Example, size: Size) -> Patches:
+    piled = example.patch_rows, example.image.shape[1]
+    n_patches = example.image.shape[0] // piled[0]
+    indices, held_out = (
+        None
+        if plane is None
+        else np.stack(
+            [
+                _grown(patch, size, mode="constant", constant_values=IGNORE)
+                for patch in plane.reshape(n_patches, *piled)
+            ]
+        )
+        for plane in (example.indices, example.held_out)
+    )
+    assert indices is not None
+    # The others are spots.
+    annotated = (indices != IGNORE).any(axis=(1, 2))
+    if held_out is not None:
+        annotated |= (held_out != IGNORE).any(axis=(1, 2))
+    corners = [(patch * piled[0], 0) for patch in range(n_patches)]
+    return Patches(
+        example.image,
+        size,
+        tuple(compress(corners, annotated)),
+        indices[annotated],
+        None if held_out is None else held_out[annotated],
+        piled,
+        tuple(compress(corners, ~annotated)),
+    )
+
+
+def _grown(array: npt.NDArray[Any], size: Size, **how: Any) -> npt.NDArray[Any]:
+    """Return rows and columns continued at their ends."""
+    margins = [(0, side - length) for side, length in zip(size, array.shape, strict=False)]
+    if not np.any(margins):
+        return array
+    return np.pad(array, (*margins, *((0, 0),) * (array.ndim - 2)), **how)
+
+
 def _cut(example: Example, size: Size, cuts: list[Cut]) -> Patches:
     padded = _padded_size(example.image.shape, size)
     indices, held_out = (
@@ -212,7 +299,8 @@ def _cut(example: Example, size: Size, cuts: list[Cut]) -> Patches:
     )
     assert indices is not None
     corners = tuple(cut.corner for cut in cuts)
-    return Patches(example.image, size, corners, indices, held_out)
+    spots = () if size == padded else spots_of(example.image.shape[:2], size)
+    return Patches(example.image, size, corners, indices, held_out, spot_corners=spots)
 
 
 def _planes_of(plane: Indices, padded: Size, size: Size, cuts: list[Cut]) -> Indices:

@@ -12,12 +12,15 @@ from importlib import import_module
 from typing import Any, get_args
 
 from napari_fcn_crf import settings
-from napari_fcn_crf.backbones import VGGWidths
+from napari_fcn_crf.backbones import BACKBONES, VGGWidths
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 
 Network = Any
 """A `keras.Model`."""
+
+_HALOS_PX = {3: 160, 7: 224}
+"""What patches need around their cores, by the side of fc6's kernel."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,9 @@ class Head:
         Takes a network with this head and returns the `Classifier` that it ends in.
     pixel_sum : callable, optional
         Takes a network with this head and returns its `PixelSum`.
+    halo_px : int
+        What a patch needs around its core, a multiple of 32 (see `prediction.receptive_field`); 0
+        for what fc6 on pool5 needs.
     """
 
     title: str
@@ -127,6 +133,7 @@ class Head:
     projections: tuple[str, ...] = ()
     classifier: Callable[[Network], Classifier] | None = None
     pixel_sum: Callable[[Network], PixelSum] | None = None
+    halo_px: int = 0
 
     @property
     def description(self) -> str:
@@ -143,6 +150,12 @@ def find_head(name: str) -> Head:
     """Return the head in the file of that name."""
     head: Head = import_module(f"napari_fcn_crf.fcn.heads.{name}").HEAD
     return head
+
+
+def halo_of(asked: settings.TrainingSettings) -> int:
+    """Return what a patch needs around its core, before there is a network to read it off."""
+    given = find_head(asked.architecture).halo_px
+    return given or _HALOS_PX[BACKBONES[asked.backbone].widths.fc6_kernel]
 
 
 def name_network(architecture: str, n_classes: int) -> str:

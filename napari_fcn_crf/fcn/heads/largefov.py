@@ -60,4 +60,5 @@ HEAD = Head(
     good_for="objects that their surroundings tell apart",
     build=build,
     scores=("fc8",),
+    halo_px=256,
 )

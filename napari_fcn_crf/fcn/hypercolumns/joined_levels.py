@@ -21,8 +21,8 @@ from napari_fcn_crf.fcn.hypercolumns.standardisation import (
     Floats,
     Masks,
     Report,
-    activations_of,
     standardise,
+    with_spots,
 )
 from napari_fcn_crf.fcn.linear.moments import Moments
 
@@ -99,9 +99,11 @@ def column_features(
     normalisation = network.get_layer(NORMALISATION)
     moments, features = Moments(normalisation.input.shape[-1]), []
     where = {id(patches): mask for patches, mask in zip(all_patches, chosen, strict=True)}
-    for patches, patch, (column,) in activations_of(
+    for patches, patch, (column,) in with_spots(
         network, [normalisation.input], all_patches, report
     ):
-        moments.add(column[patches.typical_within(patch)])
-        features.append(column[where[id(patches)][patch]])
+        if patches.is_typical:
+            moments.add(column[patches.typical_within(patch)])
+        if id(patches) in where:
+            features.append(column[where[id(patches)][patch]])
     return standardise(normalisation, moments, np.concatenate(features))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 import keras
@@ -28,6 +29,7 @@ from napari_fcn_crf.fcn.hypercolumns.standardisation import (
     activations_of,
     set_statistics,
     standardise,
+    with_spots,
 )
 from napari_fcn_crf.fcn.linear.moments import FLOOR, Moments
 
@@ -88,7 +90,12 @@ def level_features(
 
     sizes = [Moments(layer.input.shape[-1]) for layer in loudness]
     inputs = [layer.input for layer in loudness]
-    for patches, patch, values in activations_of(network, inputs, all_patches, report):
+    typical = [one if one.is_typical else one.spots for one in all_patches]
+    for patches, patch, values in chain.from_iterable(
+        # Each by itself: they may be of different sizes.
+        activations_of(network, inputs, [one], report)
+        for one in typical
+    ):
         for size, value, (_, stride) in zip(sizes, values, levels, strict=True):
             size.add(np.abs(value[_on_grid(patches.typical(patch), stride)]))
     for layer, size in zip(loudness, sizes, strict=True):
@@ -99,10 +106,14 @@ def level_features(
     features: list[list[Floats]] = [[] for _ in names]
     inputs = [layer.input for layer in standard]
     where = {id(patches): mask for patches, mask in zip(all_patches, chosen, strict=True)}
-    for patches, patch, values in activations_of(network, inputs, all_patches, report):
+    for patches, patch, values in with_spots(network, inputs, all_patches, report):
+        if patches.is_typical:
+            for moment, value, (_, stride) in zip(moments, values, levels, strict=True):
+                moment.add(value[_on_grid(patches.typical(patch), stride)])
+        if id(patches) not in where:
+            continue
         rows, columns = np.nonzero(where[id(patches)][patch])
         for index, (value, (_, stride)) in enumerate(zip(values, levels, strict=True)):
-            moments[index].add(value[_on_grid(patches.typical(patch), stride)])
             taps = Taps.at(rows, columns, value.shape[:2], stride)
             features[index].append(taps.apply(value))
     joined = [

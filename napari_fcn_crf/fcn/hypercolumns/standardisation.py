@@ -45,6 +45,16 @@ def activations_of(
             done += 1
 
 
+def with_spots(
+    network: Any, tensors: list[Any], all_patches: list[Patches], report: Report
+) -> Iterator[tuple[Patches, int, list[Floats]]]:
+    """Iterate as `activations_of` does, and then over the spots of planes that are not whole."""
+    yield from activations_of(network, tensors, all_patches, report)
+    spots = [patches.spots for patches in all_patches if not patches.is_typical]
+    if spots:
+        yield from activations_of(network, tensors, spots, report)
+
+
 def standardise(layer: Any, moments: Moments, features: Floats) -> Floats:
     """Set a normalisation's statistics, and return features as they are behind it.
 

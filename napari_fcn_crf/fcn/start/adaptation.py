@@ -30,13 +30,21 @@ def adapt(kernel: Kernel, bias: Bias, shape: tuple[int, ...]) -> tuple[Kernel, B
 def spread_channels(kernel: Kernel, channels: int) -> Kernel:
     """Return conv1_1's kernel for images of another number of channels.
 
-    The mean over red, green and blue, so scaled that an image whose channels are all equal gives
-    the same response as before. Kernels that fit are returned as they are.
+    A single channel gets the sum of red, green and blue. Several are these in turn, and share what
+    there is of each, so that channels which are each other's opposite do not cancel out. An image
+    whose channels are all equal gives the same response as before. Kernels that fit are returned as
+    they are.
     """
     if kernel.shape[2] == channels:
         return kernel
-    shared = kernel.sum(axis=2, keepdims=True) / channels
-    return np.repeat(shared, channels, axis=2)
+    of_channel = np.arange(channels) % 3
+    spread = np.zeros((*kernel.shape[:2], channels, kernel.shape[3]), kernel.dtype)
+    for colour in range(3):
+        # Of two channels none is blue: both have their part of it.
+        sharing = np.flatnonzero(of_channel == colour)
+        sharing = sharing if sharing.size else np.arange(channels)
+        spread[:, :, sharing] += kernel[:, :, colour : colour + 1] / sharing.size
+    return spread
 
 
 def decimate(kernel: Kernel, bias: Bias, shape: tuple[int, ...]) -> tuple[Kernel, Bias]:

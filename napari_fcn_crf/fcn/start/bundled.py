@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.fcn.heads.head import head_of
-from napari_fcn_crf.fcn.start.adaptation import adapt
+from napari_fcn_crf.fcn.start.adaptation import adapt, spread_channels
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.settings import Backbone
 
@@ -85,5 +85,5 @@ def spread_image(kernel: npt.NDArray[np.float32], channels: int) -> npt.NDArray[
     """
     if channels in (1, 3):
         return kernel
-    shared = kernel[:, :, :3].sum(axis=2, keepdims=True) / channels
-    return np.concatenate([np.repeat(shared, channels, axis=2), kernel[:, :, 3:]], axis=2)
+    spread = spread_channels(kernel[:, :, :3], channels)
+    return np.concatenate([spread, kernel[:, :, 3:]], axis=2)

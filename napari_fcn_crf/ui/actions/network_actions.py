@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
 
 from napari_fcn_crf.compute.parent.service import Job, TrainingRequest
@@ -19,31 +18,42 @@ from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.model import record
 from napari_fcn_crf.model.card import ModelCard, read_card
 from napari_fcn_crf.pipeline import prediction, training
+from napari_fcn_crf.pipeline.lazy_images import read_for_training
 from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import PredictionSettings
+from napari_fcn_crf.ui.actions.training_input import gather_training
 from napari_fcn_crf.ui.session.model_store import TrainedModel, WeightsChoice
+from napari_fcn_crf.ui.session.notices import tell
 from napari_fcn_crf.ui.session.preferences import compute_settings
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import preview_layers
 from napari_fcn_crf.ui.viewer.arrangement import RESULTS
 from napari_fcn_crf.ui.viewer.axes import layer_array
-from napari_fcn_crf.ui.viewer.layer_picture import check_same_place
 from napari_fcn_crf.ui.viewer.layers import class_colours
 from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, note_earlier
 from napari_fcn_crf.ui.viewer.result_layers import add_predicted, add_probabilities, class_look
-from napari_fcn_crf.weights import download
+from napari_fcn_crf.weights import download, vgg_file
 
 _MADE_OF_A_PREDICTION = ("refined", "cleaned", "instances", "uncertainty", "changed")
 
 
 def load_weights(session: Session, path: Path) -> None:
-    """Check a weights file in the compute process and use it for the next training."""
+    """Check a weights file and use it for the next training.
+
+    Here, in a thread: whoever chose another file need not wait for TensorFlow to be told so.
+    """
+
+    def start(on_progress: OnProgress) -> Job[str]:
+        on_progress(Progress("Looking at the file"))
+        if vgg_file.needs_tensorflow(path):
+            return session.runner.service.describe_weights(path)
+        return Job("reading the weights", lambda _: vgg_file.describe_weights(path)).start()
 
     session.runner.run_job(
         "weights",
         "Reading the weights",
-        lambda _: session.runner.service.describe_weights(path),
+        start,
         lambda found: session.models.choose_weights(WeightsChoice(path, found)),
     )
 
@@ -87,14 +97,10 @@ def go_on_training(session: Session, request: TrainingRequest) -> None:
 def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | None) -> None:
     settings = request.settings
     selection = session.selection
-    pairs = selection.training_pairs()
-    pictures = [selection.picture(image) for image, _ in pairs]
-    for picture, (image, labels) in zip(pictures, pairs, strict=True):
-        selection.require_own(labels, image)
-        check_same_place(picture, labels)
+    given = gather_training(session)
+    pairs, pictures, files = given.pairs, given.pictures, given.files
     # Copies, since the user may go on painting while the network trains.
     annotations = [np.array(layer_array(labels)) for _, labels in pairs]
-    files = selection.file_pairs
     name = pairs[0][0].name if pairs else files[0].image.parent.name
     # Models that other work may read go with the new path.
     session.runner.require_idle()
@@ -105,28 +111,28 @@ def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | N
     trained_on: list[tuple[int, ...]] = []
 
     def start(on_progress: OnProgress) -> Job[ModelCard]:
-        labels = [
-            found.reshape(picture.spatial_shape)
-            for picture, found in zip(pictures, annotations, strict=True)
-        ]
         # What is previewed is the first plane that is trained on.
-        trained_on.extend(next(annotated_planes(one, settings.labels), ()) for one in labels[:1])
-        arrays = [picture.channels_last() for picture in pictures]
+        for picture, found in zip(pictures[:1], annotations, strict=False):
+            planes = found.reshape(picture.spatial_shape)
+            trained_on.append(next(annotated_planes(planes, settings.labels), ()))
+        read = read_for_training(pictures, annotations, settings, on_progress)
         for done, pair in enumerate(files):
             on_progress(Progress("Reading files", done, len(files)))
             image, found = pair.read()
-            arrays.append(image.channels_last())
-            labels.append(found)
-        given = training.check_training_input(arrays, labels, settings)
+            read.add(image.channels_last(), found)
+        given = training.check_training_input(read.images, read.labels, settings)
         values[:] = values or given.counts
         on_progress(Progress("Preparing"))
         return session.runner.service.train(
-            arrays,
-            labels,
+            read.images,
+            read.labels,
             replace(
                 request,
                 class_names=dict(selection.class_names),
                 resume_path=None if resumed is None else resumed.path,
+                # Patches are no image that a preview could lie on.
+                preview=request.preview and not any(read.are_patches),
+                are_patches=tuple(read.are_patches),
             ),
             model_path,
         )
@@ -148,12 +154,12 @@ def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | N
             card = replace(card, class_colours=class_colours(pairs[0][1], card.class_values))
         session.models.keep(model_path, card, f"{name}.keras", is_saved=False)
         if note := _note(session):
-            show_info(note)
+            tell(note)
         done = len(card.losses) - before
         if done < settings.iterations:
             ending = card.record.get("ending", "")
             why = f" {ending}" if ending.endswith(".") else ""
-            show_info(f"Training stopped after {done} of {settings.iterations} iterations.{why}")
+            tell(f"Training stopped after {done} of {settings.iterations} iterations.{why}")
         yield
         session.screen.end_preview()
         _use_another_model(session)
@@ -192,12 +198,12 @@ def predict(session: Session) -> None:
     def keep(found: tuple[np.ndarray, Made]) -> Iterator[None]:
         probabilities, labels = found
         if image not in session.viewer.layers:
-            show_info(f"'{image.name}' was closed; its prediction is not shown.")
+            tell(f"'{image.name}' was closed; its prediction is not shown.")
             return
         run_record["seconds"] = round(time.perf_counter() - began, 3)
         if note := _note(session):
             run_record["note"] = note
-            show_info(note)
+            tell(note)
         card = replace(model.card, record=model.card.record | {"prediction": run_record})
         layer = add_probabilities(session.viewer, image, probabilities, card)
         session.selection.choose_sources((layer,))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from napari.utils.notifications import show_info
-
 from napari_fcn_crf.data.image_files import read_picture
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.progress import OnProgress, Progress
+from napari_fcn_crf.ui.session.notices import tell
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer.axes import source_of
 from napari_fcn_crf.ui.viewer.picture_layer import add_instead
@@ -47,7 +46,7 @@ def add_as_meant(session: Session) -> None:
 
     def keep(picture: Picture) -> None:
         if image not in session.viewer.layers:
-            show_info(f"'{image.name}' was closed; its file is not shown.")
+            tell(f"'{image.name}' was closed; its file is not shown.")
             return
         added = add_instead(session.viewer, image, picture, turned=source.is_turned)
         session.selection.choose_image(added)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_info
 
 from napari_fcn_crf.data.objects import BORDER, OBJECT
 from napari_fcn_crf.data.picture import same_spatial_shape
@@ -22,6 +21,7 @@ from napari_fcn_crf.results.metrics import changed_fraction
 from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
+from napari_fcn_crf.ui.session.notices import tell
 from napari_fcn_crf.ui.session.results import Refined
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import preview_layers
@@ -136,9 +136,9 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
     def keep(outcome: _Outcome) -> Iterator[None]:
         session.screen.end_preview()
         if note := outcome.record["refinement"].get("note"):
-            show_info(note)
+            tell(note)
         if image not in session.viewer.layers:
-            show_info(f"'{image.name}' was closed; its refinement is not shown.")
+            tell(f"'{image.name}' was closed; its refinement is not shown.")
             return
         look = ClassLook(outcome.class_values, colormap)
         predicted = add_predicted(session.viewer, image, outcome.before, look, given.record)

@@ -26,6 +26,7 @@ from napari_fcn_crf.ui.viewer.layer_picture import (
     check_source_place,
     region_outlines,
     shown_part,
+    volume_spacing,
 )
 from napari_fcn_crf.ui.viewer.ownership import our_metadata
 from napari_fcn_crf.ui.viewer.preview_layers import is_preview
@@ -257,18 +258,20 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
                 f"What is painted on '{strokes.name}' is left out: it is {by(shape)}, and "
                 f"'{image.name}' is {by(picture.spatial_shape)}."
             )
-    is_volume = options.extent == "volume" and len(picture.spatial_shape) == 3
+    spacing, told = None, ""
+    if options.extent == "volume" and len(picture.spatial_shape) == 3:
+        spacing, told = volume_spacing(image, picture)
     return RefinementInput(
         image=image,
         picture=picture,
         index=shown_part(session.viewer, image, picture) if options.extent == "slice" else (),
-        spacing=picture.place.spacing if is_volume else None,
+        spacing=spacing,
         record=noted.get("record", {}),
         options=options,
         _sources=tuple(layer_array(layer) for layer in chosen),
         _is_labels=isinstance(chosen[0], Labels),
         _noted_values=noted.get("class_values"),
-        note=note,
+        note=" ".join(filter(None, (note, told))),
         _annotation=annotation,
         _region=None if options.within is None else region_outlines(options.within, image),
     )

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
@@ -24,6 +23,7 @@ from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui.sections.number_field import NumberField
 from napari_fcn_crf.ui.sections.qt_parts import label_of, present
 from napari_fcn_crf.ui.sections.setting_control import setting_control
+from napari_fcn_crf.ui.session.notices import tell_error
 
 _SLIDERS = (
     "gaussian_sigma_px",
@@ -58,7 +58,9 @@ class CRFControls(QWidget):
         self._controls["engine"] = setting_control(CRFSettings, "engine")
         self._form = QFormLayout()
         self._form.setContentsMargins(0, 0, 0, 0)
-        self._form.setVerticalSpacing(4)
+        self._form.setVerticalSpacing(2)
+        # Beside its title a slider would be too short to be set to anything.
+        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapAllRows)
         self.fields: dict[str, NumberField] = {}
         for name, control in self._controls.items():
             row = control.native
@@ -142,7 +144,7 @@ class CRFControls(QWidget):
         try:
             own = presets.load()
         except ValueError as error:
-            show_error(str(error))
+            tell_error(error)
             own = dict(presets.PUBLISHED)
         kept = self._of_model if self._of_model != CRFSettings() else None
         self._presets = ({} if kept is None else {_OF_MODEL: kept}) | own
@@ -178,6 +180,6 @@ class CRFControls(QWidget):
             try:
                 presets.save(name, self.settings())
             except (ValueError, OSError) as error:
-                show_error(str(error))
+                tell_error(error)
             self._fill_presets()
             self._show_preset()

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Labels
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
@@ -24,6 +23,7 @@ from napari_fcn_crf.ui.actions.refinement_input import (
     gather,
 )
 from napari_fcn_crf.ui.session.lifetime import at_end_of, emit, follow
+from napari_fcn_crf.ui.session.notices import tell_error
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import one_shot, update_after
 from napari_fcn_crf.ui.viewer import preview_layers
@@ -310,7 +310,7 @@ class LivePreview(QObject):
         told = frame.settings, frame.given.image, self._session.selection.sources, type(error)
         if told != self._told:
             self._told = told
-            show_error(str(error) or type(error).__name__)
+            tell_error(error)
 
     def _remove_layer(self) -> None:
         layer, self._layer = self._layer, None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLineEdit
+
+from napari_fcn_crf.ui.session.notices import tell_error
 
 _WIDTH_CHARACTERS = 8
 _MOST_DIGITS = 6
@@ -54,7 +55,7 @@ class NumberField(QLineEdit):
             self._take(self._number(typed))
         except ValueError as error:
             self.setText(self._shown)
-            show_error(str(error))
+            tell_error(error)
 
     def _number(self, typed: str) -> float:
         try:

@@ -31,3 +31,11 @@ def label_of(form: QFormLayout, field: QWidget) -> QLabel:
     if not isinstance(label, QLabel):
         raise TypeError(f"Expected a label beside {field!r}, but found {label!r}.")
     return label
+
+
+def row_of(combo: QComboBox, value: object) -> int:
+    """Return the row of a combo box whose data are equal to a value; -1 if none are.
+
+    Qt's own search compares objects of Python's by what they are, not by what they hold.
+    """
+    return next((row for row in range(combo.count()) if combo.itemData(row) == value), -1)

@@ -55,9 +55,9 @@ class Restriction(QWidget):
         self._form.addRow(self.keep_annotated)
         self._form.addRow("Region", self.within)
         self._form.addRow("Class", self.only_class)
-        self._form.addRow("Stack", self.extent)
+        self._form.addRow("Slices", self.extent)
         self._form.addRow("Trust in labels", self.confidence)
-        self._form.addRow("0 is", self.zero)
+        self._form.addRow("A label of 0 is", self.zero)
         for signal in (
             self.keep_annotated.toggled,
             self.within.activated,
@@ -72,6 +72,7 @@ class Restriction(QWidget):
             self.update_choices,
             selection.image_changed,
             selection.sources_changed,
+            selection.classes_named,
             selection.layers_changed,
         )
         self.update_choices()
@@ -96,7 +97,8 @@ class Restriction(QWidget):
         _fill(self.within, [("whole image", None), *((layer.name, layer) for layer in regions)])
         source = selection.sources[0] if selection.sources else None
         values = our_metadata(source).get("class_values", ()) if source is not None else ()
-        _fill(self.only_class, [("all", None), *((f"only {value}", value) for value in values)])
+        names = [(f"only {selection.class_name(value)}", value) for value in values]
+        _fill(self.only_class, [("all", None), *names])
         image = selection.image
         self._form.setRowVisible(self.extent, image is not None and spatial_ndim(image) > 2)
         for widget in (self.confidence, self.zero):

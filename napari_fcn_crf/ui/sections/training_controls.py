@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 from magicgui.widgets import Container
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_fcn_crf.settings import TrainingSettings
@@ -31,7 +33,15 @@ _TYPED = ("validation_fraction", "learning_rate", "dropout")
 
 
 class TrainingControls(QWidget):
-    """Controls for `TrainingSettings`, but for network, weights and labels."""
+    """Controls for `TrainingSettings`, but for network, weights and labels.
+
+    Attributes
+    ----------
+    changed : Signal of dict
+        What somebody has set, by the settings' names.
+    """
+
+    changed = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,11 +70,28 @@ class TrainingControls(QWidget):
         layout.setSpacing(6)
         layout.addWidget(self._main.native)
         layout.addWidget(more)
+        for name, control in self._named.items():
+            control.changed.connect(partial(self._on_set, name))
+
+    def show_values(self, values: Mapping[str, Any]) -> None:
+        """Show what is set elsewhere."""
+        for name, control in self._named.items():
+            if control.value != values[name]:
+                with control.changed.blocked():
+                    control.value = values[name]
+        for name, field in self.fields.items():
+            if self._typed[name] != values[name]:
+                self._typed[name] = values[name]
+                field.show_number(values[name])
+
+    def take_typed(self) -> None:
+        """Take numbers that are still being typed."""
+        for field in self.fields.values():
+            field.take_typed()
 
     def values(self) -> dict[str, Any]:
         """Return what the controls say, by the settings' names."""
-        for field in self.fields.values():
-            field.take_typed()
+        self.take_typed()
         return {name: control.value for name, control in self._named.items()} | self._typed
 
     def _row(self, name: str) -> tuple[QLabel, QWidget]:
@@ -85,3 +112,7 @@ class TrainingControls(QWidget):
         TrainingSettings(**{name: value})  # refuses what is none
         self._typed[name] = value
         self.fields[name].show_number(value)
+        self.changed.emit({name: value})
+
+    def _on_set(self, name: str, value: Any) -> None:
+        self.changed.emit({name: value})

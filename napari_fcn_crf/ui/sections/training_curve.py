@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
@@ -9,6 +12,7 @@ from napari.utils.theme import get_theme
 from qtpy.QtGui import QResizeEvent
 
 from napari_fcn_crf.progress import Progress
+from napari_fcn_crf.ui.actions.training_input import summary_of_labels
 from napari_fcn_crf.ui.session.lifetime import follow
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import one_shot
@@ -16,6 +20,7 @@ from napari_fcn_crf.ui.session.timers import one_shot
 _HEIGHT_PX = 130
 _REDRAW_MS = 500
 _TICKS = 4
+_ABOVE = 1.05
 
 # Fixed, in points: to measure all texts at each redraw takes longer than to draw them.
 _LEFT, _RIGHT, _BOTTOM, _TOP = 40, 32, 26, 6
@@ -34,7 +39,7 @@ class TrainingCurve(FigureCanvasQTAgg):
         self.setMinimumWidth(100)
         self._axes = self.figure.add_subplot()
         self._iou_axes = self._axes.twinx()
-        self._iou_axes.set_ylim(0, 1)
+        self._iou_axes.set_ylim(0, _ABOVE)
         self._iou_axes.set_yticks([0, 0.5, 1])
         self._iou_axes.set_visible(False)
         self._axes.locator_params(nbins=_TICKS)
@@ -88,9 +93,10 @@ class TrainingCurve(FigureCanvasQTAgg):
         self._shown = self._content()
         self.setVisible(len(self._losses) > 1)
         self._line.set_data(self._steps, self._losses)
-        self._axes.relim()
-        self._axes.autoscale_view()
-        self._axes.set_ylim(bottom=0)
+        # All of it, of whichever run: to set one end of an axis is to leave the other as it was.
+        self._axes.set_xlim(1, max(2, len(self._steps)))
+        finite = [loss for loss in self._losses if math.isfinite(loss)]
+        self._axes.set_ylim(0, _ABOVE * max(finite, default=1) or 1)
         self._draw_iou()
         self.draw_idle()
 
@@ -102,16 +108,43 @@ class TrainingCurve(FigureCanvasQTAgg):
             return
         steps = list(self._measured)
         table = np.array([self._measured[step] for step in steps])
-        for column, colour in zip(table.T, self._class_colours(table.shape[1]), strict=True):
-            self._iou_axes.plot(steps, column, linewidth=1, color=colour)
+        for (name, colour), column in zip(self._classes(table.shape[1]), table.T, strict=True):
+            self._iou_axes.plot(
+                steps,
+                column,
+                marker=".",
+                linewidth=1.5,
+                color=colour,
+                label=f"{name}: IoU {column[-1]:.2f}",
+            )
+        self._legend()
 
-    def _class_colours(self, n_classes: int) -> list[object]:
-        annotation, model = self._session.selection.annotation, self._session.models.model
-        values = model.card.class_values if model is not None else ()
+    def _legend(self) -> None:
+        theme = get_theme(self._session.viewer.theme)
+        legend = self._iou_axes.legend(
+            loc="center right",
+            fontsize=7,
+            labelcolor=theme.text.as_hex(),
+            facecolor=theme.background.as_hex(),
+            edgecolor=theme.foreground.as_hex(),
+            framealpha=0.8,
+        )
+        legend.set_in_layout(False)
+
+    def _classes(self, n_classes: int) -> list[tuple[str, Any]]:
+        """Return each class's name and colour, as the labels layer has it."""
+        selection, model = self._session.selection, self._session.models.model
+        annotation, summary = selection.annotation, summary_of_labels(selection)
+        values = () if summary is None else tuple(summary.counts)
+        if len(values) != n_classes and model is not None:
+            values = model.card.class_values
         if annotation is None or len(values) != n_classes:
-            return [f"C{index + 1}" for index in range(n_classes)]
+            return [(f"class {at + 1}", f"C{at + 1}") for at in range(n_classes)]
         colours = [annotation.get_color(value) for value in values]
-        return ["gray" if colour is None else tuple(colour) for colour in colours]
+        return [
+            (selection.class_name(value), "gray" if colour is None else tuple(colour))
+            for value, colour in zip(values, colours, strict=True)
+        ]
 
     def _apply_theme(self, event: object = None) -> None:
         theme = get_theme(self._session.viewer.theme)
@@ -125,5 +158,5 @@ class TrainingCurve(FigureCanvasQTAgg):
             axes.tick_params(colors=text, labelsize=7)
             for spine in axes.spines.values():
                 spine.set_color(theme.foreground.as_hex())
-        self._line.set_color(theme.current.as_hex())
+        self._line.set_color(text)
         self.draw_idle()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -59,6 +60,7 @@ class Activity(QObject):
         self.title = title
         self.latest = Progress(title)
         self.is_cancelling = False
+        self._phase_began = time.monotonic()
         self._work = work
         self._cancel = cancel
         # A daemon: napari must be able to close whatever the work is waiting for.
@@ -68,6 +70,11 @@ class Activity(QObject):
         self.progressed.connect(self._on_progressed)
         self.returned.connect(self._close_bar)
         self.failed.connect(self._close_bar)
+
+    @property
+    def phase_seconds(self) -> float:
+        """For how long the work has been in the phase that it told last."""
+        return time.monotonic() - self._phase_began
 
     def start(self) -> None:
         """Start the thread."""
@@ -91,6 +98,8 @@ class Activity(QObject):
             emit(self, "returned", result)
 
     def _on_progressed(self, latest: Progress) -> None:
+        if latest.phase != self.latest.phase:
+            self._phase_began = time.monotonic()
         self.latest = latest
         if not self._show.isActive():
             self._show.start()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
-from napari.utils.notifications import Notification, notification_manager, show_error
+from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtCore import QObject, Signal
 
 from napari_fcn_crf.data.picture import same_spatial_shape
 from napari_fcn_crf.ui.session.lifetime import follow, while_alive
+from napari_fcn_crf.ui.session.notices import tell_error
 from napari_fcn_crf.ui.session.screen import Screen
 from napari_fcn_crf.ui.session.selection import Selection
 from napari_fcn_crf.ui.viewer.axes import layer_array
@@ -129,4 +130,4 @@ class MisplacedStrokes(QObject):
         try:
             self.take()
         except ValueError as error:
-            show_error(str(error))
+            tell_error(error)

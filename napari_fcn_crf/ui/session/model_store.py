@@ -8,10 +8,10 @@ from pathlib import Path
 from qtpy.QtCore import QObject, Signal
 
 from napari_fcn_crf.atomic_files import atomic_path
-from napari_fcn_crf.compute.leftovers import session_folder
 from napari_fcn_crf.model.card import ModelCard, copy_model, optimizer_path
 from napari_fcn_crf.pipeline import refinement
 from napari_fcn_crf.settings import CRFSettings
+from napari_fcn_crf.ui.session.unsaved_models import UnsavedFolder, UnsavedModel
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,20 @@ class ModelStore(QObject):
         Another model is used, it was saved, or other CRF settings are kept with it.
     weights_changed : Signal
         Another weights file was checked.
+    unsaved_changed : Signal
+        There is no model of an earlier session to be opened any more.
     """
 
     model_changed = Signal()
     weights_changed = Signal()
+    unsaved_changed = Signal()
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
         self._model: TrainedModel | None = None
         self._weights: WeightsChoice | None = None
-        self._folder = session_folder()
+        self._folder = UnsavedFolder()
+        self._unsaved = self._folder.found()
         self._models_made = 0
 
     @property
@@ -74,7 +78,7 @@ class ModelStore(QObject):
         Of those that were trained before, the current one stays: it can still be gone on with. The
         others are deleted, so no work that may read them can be under way.
         """
-        folder = Path(self._folder.name)
+        folder = self._folder.path
         current = None if self._model is None else self._model.path
         for path in folder.glob("*.keras"):
             if path != current:
@@ -121,10 +125,44 @@ class ModelStore(QObject):
             ) from error
         self._use(replace(self._model, name=target.name, is_saved=True))
 
-    def delete_unsaved(self) -> None:
-        """Delete the folder of models that were not saved."""
-        self._folder.cleanup()
+    @property
+    def unsaved(self) -> UnsavedModel | None:
+        """The model that an earlier session has not saved, until it is opened or deleted."""
+        return self._unsaved
+
+    def open_unsaved(self) -> None:
+        """Use the model that an earlier session has not saved.
+
+        Raises
+        ------
+        ValueError
+            If it is gone.
+        """
+        unsaved = self._unsaved
+        if unsaved is None:
+            return
+        self._forget_unsaved()
+        path = self._folder.adopt(unsaved)
+        self.keep(path, unsaved.card, unsaved.name, is_saved=False)
+
+    def discard_unsaved(self) -> None:
+        """Delete the model that an earlier session has not saved."""
+        if self._unsaved is not None:
+            self._folder.discard(self._unsaved)
+        self._forget_unsaved()
+
+    def leave(self) -> None:
+        """End with the session; a model that is not saved stays for the next one."""
+        self._folder.leave()
+
+    def _forget_unsaved(self) -> None:
+        self._unsaved = None
+        self.unsaved_changed.emit()
 
     def _use(self, model: TrainedModel) -> None:
         self._model = model
+        if model.is_saved:
+            self._folder.forget(model.path)
+        else:
+            self._folder.note(model.path, model.card, model.name)
         self.model_changed.emit()

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
-from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, Signal
 
 from napari_fcn_crf.compute.parent.job import Job
@@ -16,6 +15,7 @@ from napari_fcn_crf.pipeline import refinement
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress
 from napari_fcn_crf.settings import ComputeSettings
 from napari_fcn_crf.ui.session.activity import Activity
+from napari_fcn_crf.ui.session.notices import tell, tell_error
 from napari_fcn_crf.ui.session.preferences import compute_settings
 from napari_fcn_crf.ui.session.timers import one_shot
 
@@ -209,7 +209,7 @@ class Runner(QObject):
             pass
         except Exception as error:  # noqa: BLE001  shown to the user
             _log.warning("showing a result failed", exc_info=error)
-            show_error(str(error) or type(error).__name__)
+            tell_error(error)
         else:
             self._show_later.start()
             return
@@ -226,9 +226,11 @@ class Runner(QObject):
         self._end_activity()
         self.failed.emit(error)
         if isinstance(error, Cancelled):
-            show_info(f"{title} was cancelled.")
+            tell(f"{title} was cancelled.")
         elif isinstance(error, MemoryError):
-            show_error(f"{title} needs more memory than there is. Use a smaller image or network.")
+            tell(
+                f"{title} needs more memory than there is. Use a smaller image or network.", "error"
+            )
         else:
-            show_error(str(error) or f"{title} failed: {type(error).__name__}.")
+            tell(str(error) or f"{title} failed: {type(error).__name__}.", "error")
         self.changed.emit()

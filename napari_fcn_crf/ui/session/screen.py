@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject
 
 from napari_fcn_crf.data.picture import same_spatial_shape
+from napari_fcn_crf.ui.session.lifetime import follow
 from napari_fcn_crf.ui.session.selection import Selection
 from napari_fcn_crf.ui.viewer.arrangement import AFTER, Step, arrange
 from napari_fcn_crf.ui.viewer.axes import layer_array
+from napari_fcn_crf.ui.viewer.class_axis import fold_class_axis, has_class_axis
 from napari_fcn_crf.ui.viewer.class_names import show_names
 from napari_fcn_crf.ui.viewer.layer_picture import picture_of
 from napari_fcn_crf.ui.viewer.layers import layers_where
@@ -39,6 +41,8 @@ class Screen(QObject):
         self._selection = selection
         self._aside: tuple[Layer, ...] = ()
         selection.classes_named.connect(self.show_class_names)
+        follow(viewer.layers.events.inserted, self._on_inserted)
+        follow(viewer.dims.events.range, self._fold_class_axis)
 
     def show_class_names(self) -> None:
         """Let results say what their label values are called; napari's status bar shows it."""
@@ -46,6 +50,13 @@ class Screen(QObject):
             values = our_metadata(layer).get("class_values", ())
             if isinstance(layer, Labels) and values:
                 show_names(layer, values, self._selection.class_name)
+
+    def _on_inserted(self, event: Any) -> None:
+        if has_class_axis(event.value):
+            follow(event.value.events.visible, self._fold_class_axis)
+
+    def _fold_class_axis(self, event: object = None) -> None:
+        fold_class_axis(self._viewer)
 
     def arrange(self, image: Image, step: Step, *shown: Layer) -> None:
         """Leave on the screen what a step leaves there.

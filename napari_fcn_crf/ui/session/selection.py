@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
-from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
 
 from napari_fcn_crf.data.annotation_summary import default_class_name
@@ -26,6 +25,7 @@ from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.settings import LabelMode
 from napari_fcn_crf.ui.session.label_counts import LabelCounts
 from napari_fcn_crf.ui.session.lifetime import follow
+from napari_fcn_crf.ui.session.notices import tell_error
 from napari_fcn_crf.ui.viewer.axes import (
     check_labels_can_lie_on,
     choose_axes,
@@ -33,7 +33,7 @@ from napari_fcn_crf.ui.viewer.axes import (
     layer_array,
 )
 from napari_fcn_crf.ui.viewer.class_names import names_in
-from napari_fcn_crf.ui.viewer.layer_picture import picture_of
+from napari_fcn_crf.ui.viewer.layer_picture import could_lie_on, picture_of
 from napari_fcn_crf.ui.viewer.layers import is_source_image, is_source_labels, layers_where
 from napari_fcn_crf.ui.viewer.ownership import belongs_to, earlier_results, was_made_to_paint_on
 
@@ -79,6 +79,8 @@ class Selection(QObject):
         self._label_mode: LabelMode = "scribbles"
         self._ignore_label: int | None = None
         self._is_guessing = False
+        self._is_mode_chosen = False
+        self._pinned: tuple[Layer, ...] = ()
         self._pairs: tuple[tuple[Image, Labels], ...] = ()
         self._file_pairs: tuple[PairFiles, ...] = ()
         self._class_names: dict[int, str] = {}
@@ -108,6 +110,11 @@ class Selection(QObject):
     def label_mode(self) -> LabelMode:
         """What a 0 in the labels means."""
         return self._label_mode
+
+    @property
+    def is_mode_chosen(self) -> bool:
+        """Whether somebody has said what the labels mean."""
+        return self._is_mode_chosen
 
     @property
     def ignore_label(self) -> int | None:
@@ -190,15 +197,28 @@ class Selection(QObject):
         ValueError
             With both names.
         """
-        other = belongs_to(self._viewer, layer, image)
-        if other is not None and other not in self._channels_of.get(image, ()):
+        other = self._other_owner(layer, image)
+        if other is not None:
             raise ValueError(
                 f"'{layer.name}' belongs to '{other.name}', but '{image.name}' is chosen. Choose "
                 f"'{other.name}', or layers of '{image.name}'."
             )
 
+    def _other_owner(self, layer: Layer, image: Image) -> Image | None:
+        """Return the image that a layer belongs to, if that is neither an image nor its channel."""
+        other = belongs_to(self._viewer, layer, image)
+        return None if other in self._channels_of.get(image, ()) else other
+
     def choose_image(self, image: Image | None) -> None:
-        """Segment another image; what was made of the one before is no source any more."""
+        """Segment another image; what was made of the one before is no source any more.
+
+        Labels that are another image's give way to those that lie on this one.
+        """
+        self._set_image(image)
+        if image is not None and self._annotation not in self._pinned:
+            self._choose_fitting_annotation(image)
+
+    def _set_image(self, image: Image | None) -> None:
         self._image = image
         self.image_changed.emit()
         if image is None:
@@ -208,6 +228,36 @@ class Selection(QObject):
             kept = list(earlier_results(self._viewer, image, "probabilities")[:1])
         if tuple(kept) != self._sources:
             self.choose_sources(tuple(kept))
+
+    def pin_image(self, image: Image) -> None:
+        """Segment an image that was chosen by name, whichever is selected in napari's list."""
+        self._pinned = (*self._pinned, image)
+        self.choose_image(image)
+
+    def pin_annotation(self, labels: Labels) -> None:
+        """Train on labels that were chosen by name, whichever are selected in napari's list."""
+        self._pinned = (*self._pinned, labels)
+        self.choose_annotation(labels)
+
+    def follow(self, layer: Layer | None) -> None:
+        """Turn to a layer that was selected in napari's list, unless another was chosen by name."""
+        if layer is self._image or layer is self._annotation or layer is None:
+            return
+        if is_source_image(layer) and self._image not in self._pinned:
+            if layer not in self.more_channels:
+                self.choose_image(layer)
+        elif is_source_labels(layer) and self._annotation not in self._pinned:
+            self._follow_labels(layer)
+
+    def _follow_labels(self, labels: Labels) -> None:
+        image = self._image
+        other = None if image is None else self._other_owner(labels, image)
+        if other is not None:
+            if image in self._pinned:
+                return
+            # Without what lies on it: that is what was selected.
+            self._set_image(other)
+        self.choose_annotation(labels)
 
     def choose_axes(self, axes: str) -> None:
         """Take the chosen image for something else than its layer says.
@@ -247,6 +297,7 @@ class Selection(QObject):
         are for strokes.
         """
         self._annotation = labels
+        self._is_mode_chosen = False
         is_for_strokes = labels is not None and was_made_to_paint_on(labels)
         self._is_guessing = labels is not None and not is_for_strokes
         self._ignore_label = None
@@ -259,11 +310,13 @@ class Selection(QObject):
             self.classes_named.emit()
         self._count_what_is_meant()
         self.counts.watch(labels)
+        if labels is None and self._file_pairs:
+            self._count_first_file()
         self.annotation_changed.emit()
 
     def choose_label_mode(self, mode: LabelMode) -> None:
         """Say what the labels mean."""
-        self._label_mode, self._is_guessing = mode, False
+        self._label_mode, self._is_guessing, self._is_mode_chosen = mode, False, True
         self._count_what_is_meant()
         self.annotation_changed.emit()
 
@@ -288,8 +341,7 @@ class Selection(QObject):
         """Train on images in files, too."""
         self._file_pairs = tuple(dict.fromkeys((*self._file_pairs, *found)))
         if self._annotation is None:
-            self._is_guessing = True
-            self.counts.read(found[0].labels)
+            self._count_first_file()
             self.annotation_changed.emit()
         self.pairs_changed.emit()
 
@@ -340,8 +392,14 @@ class Selection(QObject):
 
     def suggest_class_names(self, names: Iterable[tuple[int, str]]) -> None:
         """Name those label values that have no name yet."""
-        self._class_names = dict(names) | self._class_names
-        self.classes_named.emit()
+        together = dict(names) | self._class_names
+        if together != self._class_names:
+            self._class_names = together
+            self.classes_named.emit()
+
+    def _count_first_file(self) -> None:
+        self._is_guessing = True
+        self.counts.read(self._file_pairs[0].labels)
 
     def _count_what_is_meant(self) -> None:
         self.counts.count_borders(self._label_mode == "objects-border", self._ignore_label)
@@ -358,19 +416,41 @@ class Selection(QObject):
 
     def _on_not_counted(self, error: Exception) -> None:
         self._is_guessing = False
-        show_error(str(error) or type(error).__name__)
+        tell_error(error)
         self.annotation_changed.emit()
+
+    def _choose_fitting_annotation(
+        self, image: Image | None, annotations: Sequence[Labels] | None = None
+    ) -> None:
+        """Choose the topmost labels that lie on an image where the chosen ones do not.
+
+        Where none do, those of no other image stay, so that what is wrong with them is told.
+        """
+        if annotations is None:
+            annotations = layers_where(self._viewer, is_source_labels)
+        allowed = [
+            one for one in annotations if image is None or self._other_owner(one, image) is None
+        ]
+        fitting = [one for one in allowed if image is None or could_lie_on(one, image)]
+        if self._annotation in fitting:
+            return
+        if not fitting and self._annotation in allowed:
+            return
+        found = next(iter(fitting or allowed), None)
+        if found is not self._annotation:
+            self.choose_annotation(found)
 
     def _on_layers_selected(self, event: object = None) -> None:
         self.layers_selected.emit()
 
     def _on_layers_changed(self, event: object = None) -> None:
+        self._pinned = tuple(layer for layer in self._pinned if layer in self._viewer.layers)
         images = layers_where(self._viewer, is_source_image)
         annotations = layers_where(self._viewer, is_source_labels)
         if self._image not in images:
             self.choose_image(images[0] if images else None)
-        if self._annotation not in annotations:
-            self.choose_annotation(annotations[0] if annotations else None)
+        if self._annotation not in self._pinned:
+            self._choose_fitting_annotation(self._image, annotations)
         present = self._viewer.layers
         sources = tuple(layer for layer in self._sources if layer in present)
         if sources != self._sources:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from qtpy.QtCore import QObject
 
+from napari_fcn_crf.ui.session.choices import Choices
+from napari_fcn_crf.ui.session.following import Following
+from napari_fcn_crf.ui.session.image_memory import ImageMemory
 from napari_fcn_crf.ui.session.lifetime import at_end_of
 from napari_fcn_crf.ui.session.misplaced_strokes import MisplacedStrokes
 from napari_fcn_crf.ui.session.model_store import ModelStore
@@ -13,6 +16,7 @@ from napari_fcn_crf.ui.session.results import Results
 from napari_fcn_crf.ui.session.runner import Runner
 from napari_fcn_crf.ui.session.screen import Screen
 from napari_fcn_crf.ui.session.selection import Selection
+from napari_fcn_crf.ui.session.user_memory import UserMemory
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -33,16 +37,27 @@ class Session(QObject):
         self.results: Final = Results(viewer, self)
         self.screen: Final = Screen(viewer, self.selection, self)
         self.misplaced: Final = MisplacedStrokes(viewer, self.selection, self.screen, self)
+        self._memory = UserMemory(self)
+        self.choices: Final = Choices(self._memory, self)
+        ImageMemory(self.selection, self._memory, self)
+        Following(viewer, self.selection, self.runner, self)
         self.runner.failed.connect(self._on_failed)
+        self.models.weights_changed.connect(self._on_weights_checked)
         at_end_of(self, self._end)
+
+    def _on_weights_checked(self) -> None:
+        weights = self.models.weights
+        if weights is not None:
+            self.choices.choose_training(backbone="vgg16", weights=weights.path)
 
     def _on_failed(self, error: Exception) -> None:
         self.screen.end_preview()
 
     def _end(self) -> None:
+        self._memory.write()
         # In this order: the compute process writes into the folder of models.
         self.runner.end()
-        self.models.delete_unsaved()
+        self.models.leave()
 
 
 def session_of(viewer: Viewer) -> Session:

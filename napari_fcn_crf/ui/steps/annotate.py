@@ -18,13 +18,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fcn_crf.data.annotation_summary import AnnotationSummary, summarize
-from napari_fcn_crf.data.label_doubts import Doubt
+from napari_fcn_crf.ui.actions.training_input import training_problem
 from napari_fcn_crf.ui.sections.collapsible import collapsible
 from napari_fcn_crf.ui.sections.layer_choice import LayerChoice
 from napari_fcn_crf.ui.sections.meaning_choice import MeaningChoice, in_the_dock
 from napari_fcn_crf.ui.sections.pairs_section import PairsSection
 from napari_fcn_crf.ui.sections.picture_choice import PictureChoice
 from napari_fcn_crf.ui.sections.qt_parts import present
+from napari_fcn_crf.ui.session.selection import Selection
 from napari_fcn_crf.ui.steps.image import image_choice
 from napari_fcn_crf.ui.steps.step import Step
 from napari_fcn_crf.ui.viewer import layers
@@ -45,7 +46,7 @@ class AnnotateStep(Step):
             self.session,
             layers.is_source_labels,
             lambda: selection.annotation,
-            selection.choose_annotation,
+            selection.pin_annotation,
             "no labels open",
             selection.annotation_changed,
         )
@@ -77,11 +78,11 @@ class AnnotateStep(Step):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         self.body.addWidget(self.table)
-        self.verdict: QLabel = self.add_text()
+        self.verdict: QLabel = self.add_text(self.kept)
         self.pairs = PairsSection(self.session, self.attempt)
         more = collapsible("More images")
         more.addWidget(self.pairs)
-        self.body.addWidget(more)
+        self.below.addWidget(more)
 
     def changes(self) -> tuple[SignalInstance, ...]:
         selection = self.session.selection
@@ -91,6 +92,11 @@ class AnnotateStep(Step):
             selection.pairs_changed,
             selection.classes_named,
         )
+
+    def summary(self) -> str:
+        selection = self.session.selection
+        chosen = (selection.image, selection.annotation)
+        return ", ".join(layer.name for layer in chosen if layer is not None)
 
     def update_controls(self) -> None:
         selection = self.session.selection
@@ -106,23 +112,14 @@ class AnnotateStep(Step):
     def _show_counts(self) -> None:
         selection = self.session.selection
         labels, counts = selection.annotation, selection.counts.statistics
-        if labels is None:
+        problem = training_problem(self.session)
+        self.verdict.setText(verdict(selection, problem))
+        if labels is None or counts is None:
             self.table.hide()
-            self.verdict.setText(
-                "Press New labels, choose the brush, and paint a few strokes of each class, each "
-                "with a label of its own."
-                if selection.image is not None
-                else "Open an image, or try File > Open Sample > FCN-CRF."
-            )
-            return
-        if counts is None:
-            self.table.hide()
-            self.verdict.setText("Counting the labels…")
-            return
-        summary = summarize(counts, selection.label_mode, selection.ignore_label)
-        self._fill_table(labels, summary)
-        self.verdict.setText(_verdict(summary, selection.doubt))
-        if not summary.problem:
+        else:
+            summary = summarize(counts, selection.label_mode, selection.ignore_label)
+            self._fill_table(labels, summary)
+        if counts is not None and not problem:
             self.session.runner.prepare()
 
     def _fill_table(self, labels: Labels, summary: AnnotationSummary) -> None:
@@ -156,7 +153,11 @@ class AnnotateStep(Step):
         self.session.selection.name_class(value, item.text())
 
     def _on_new_labels_clicked(self) -> None:
+        # Seen before napari is asked for the layer, which takes its time on a large image.
+        self.verdict.setText("Adding an empty labels layer…")
+        self.verdict.repaint()
         self.attempt(self._add_new_labels)
+        self._show_counts()
 
     def _add_new_labels(self) -> None:
         selection = self.session.selection
@@ -166,14 +167,47 @@ class AnnotateStep(Step):
         self.session.screen.arrange(image, "new labels")
 
 
-def _verdict(summary: AnnotationSummary, doubt: Doubt | None) -> str:
-    if summary.problem:
-        said = summary.problem
-    elif doubt is not None:
-        said = in_the_dock(doubt)
-    else:
-        said = (
-            f"Ready: {len(summary.counts)} classes, {summary.annotated_fraction:.1%} of the pixels "
-            "annotated."
+def verdict(selection: Selection, problem: str) -> str:
+    """Return what a click on Train would do with the labels, or what is missing for it.
+
+    Parameters
+    ----------
+    selection : Selection
+    problem : str
+        Why it would be refused; empty if it would not be.
+    """
+    n_files, counted = len(selection.file_pairs), selection.counts.statistics
+    labels = selection.annotation
+    if labels is None and not n_files and not selection.pairs:
+        if selection.image is None:
+            return "Open an image, or try File > Open Sample > FCN-CRF."
+        return (
+            "Press New labels and paint a few strokes of each class, each with a label of its own."
         )
-    return f"{said} {summary.note}".rstrip()
+    if (labels is not None or n_files) and counted is None:
+        return "Counting the labels…"
+    if problem:
+        return problem
+    if selection.doubt is not None:
+        return in_the_dock(selection.doubt)
+    more = _more_images(len(selection.pairs), n_files)
+    if counted is None:
+        return f"Ready: {more}."
+    summary = summarize(counted, selection.label_mode, selection.ignore_label)
+    found = (
+        f"{len(summary.counts)} classes, {summary.annotated_fraction:.1%} of the pixels annotated"
+    )
+    if labels is None:
+        found = f"{more}; in the first {found}"
+    elif more:
+        found = f"{found}; and {more}"
+    return f"Ready: {found}. {summary.note}".rstrip()
+
+
+def _more_images(n_pairs: int, n_files: int) -> str:
+    said = []
+    if n_pairs:
+        said.append(f"{n_pairs} more {'pair' if n_pairs == 1 else 'pairs'} of layers")
+    if n_files:
+        said.append(f"{n_files} {'image' if n_files == 1 else 'images'} in files")
+    return " and ".join(said)

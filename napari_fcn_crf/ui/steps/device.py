@@ -19,7 +19,8 @@ from napari_fcn_crf.ui.session.preferences import (
     follow_compute_settings,
 )
 from napari_fcn_crf.ui.session.timers import one_shot
-from napari_fcn_crf.ui.steps.step import RunButton, Step
+from napari_fcn_crf.ui.steps.run_button import RunButton
+from napari_fcn_crf.ui.steps.step import Step
 
 _AUTO = "automatic"
 
@@ -28,6 +29,7 @@ class DeviceStep(Step):
     """Choose backend and device; the same as in Preferences, and acting on the next run."""
 
     title: ClassVar[str] = "Device"
+    kinds: ClassVar[frozenset[str]] = frozenset({"devices", "test"})
 
     def build(self) -> None:
         self._update_soon = one_shot(self, 0, self.update_controls)
@@ -58,6 +60,9 @@ class DeviceStep(Step):
 
     def changes(self) -> tuple[SignalInstance, ...]:
         return (self.session.runner.changed,)
+
+    def summary(self) -> str:
+        return f"{self.backend.currentText()}, {self.device.currentText()}"
 
     def update_controls(self) -> None:
         settings = compute_settings()

@@ -21,7 +21,7 @@ def image_choice(session: Session) -> LayerChoice:
         session,
         is_source_image,
         lambda: selection.image,
-        selection.choose_image,
+        selection.pin_image,
         "no image open",
         selection.image_changed,
     )
@@ -42,7 +42,10 @@ class ImageStep(Step):
         self.body.addLayout(form)
 
     def changes(self) -> tuple[SignalInstance, ...]:
-        return ()
+        return (self.session.selection.image_changed,)
+
+    def summary(self) -> str:
+        return self.choice.currentText()
 
     def update_controls(self) -> None:
         """Nothing: the combo box does it."""

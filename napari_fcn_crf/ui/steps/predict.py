@@ -9,7 +9,8 @@ from qtpy.QtCore import SignalInstance
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_fcn_crf.ui.actions import network_actions
-from napari_fcn_crf.ui.steps.step import RunButton, Step
+from napari_fcn_crf.ui.steps.run_button import RunButton
+from napari_fcn_crf.ui.steps.step import Step
 from napari_fcn_crf.ui.viewer.ownership import is_current
 
 _MODEL_FILES = "Models (*.keras)"
@@ -19,6 +20,7 @@ class PredictStep(Step):
     """Predict the chosen image with the trained or opened model."""
 
     title: ClassVar[str] = "Predict"
+    kinds: ClassVar[frozenset[str]] = frozenset({"predict"})
 
     def build(self) -> None:
         self.model_text = self.add_text()
@@ -31,7 +33,7 @@ class PredictStep(Step):
         self.predict_button = RunButton(
             self.session, "predict", "Predict", lambda: network_actions.predict(self.session)
         )
-        self.body.addWidget(self.predict_button)
+        self.kept.addWidget(self.predict_button)
 
     def changes(self) -> tuple[SignalInstance, ...]:
         return (
@@ -40,6 +42,9 @@ class PredictStep(Step):
             self.session.selection.sources_changed,
             self.session.runner.changed,
         )
+
+    def summary(self) -> str:
+        return self.model_text.text()
 
     def update_controls(self) -> None:
         selection, model = self.session.selection, self.session.models.model
@@ -56,7 +61,7 @@ class PredictStep(Step):
         )
         self.predict_button.show_state(
             problem,
-            "Add a layer with each class's probability at every pixel.",
+            "Find the classes in the whole image: how probable each is at every pixel.",
             is_next=model is not None and not any(map(is_current, selection.sources)),
         )
 

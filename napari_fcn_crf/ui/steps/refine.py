@@ -20,7 +20,8 @@ from napari_fcn_crf.ui.sections.result_view import ResultView
 from napari_fcn_crf.ui.sections.source_choice import SourceChoice
 from napari_fcn_crf.ui.sections.stroke_offer import StrokeOffer
 from napari_fcn_crf.ui.session.lifetime import while_alive
-from napari_fcn_crf.ui.steps.step import RunButton, Step
+from napari_fcn_crf.ui.steps.run_button import RunButton
+from napari_fcn_crf.ui.steps.step import Step
 from napari_fcn_crf.ui.viewer.ownership import is_current
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class RefineStep(Step):
     """Refine probabilities with a fully connected CRF, tune it, compare, correct."""
 
     title: ClassVar[str] = "Refine (CRF)"
+    kinds: ClassVar[frozenset[str]] = frozenset({"refine", "tune", "uncertainty", "cleanup"})
 
     def build(self) -> None:
         session = self.session
@@ -45,15 +47,16 @@ class RefineStep(Step):
         self.earlier = self.add_text()
         self.earlier.setText("This source is of an earlier model. Press Predict for the latest.")
         self.refine_button = RunButton(session, "refine", "Refine", self._on_refine_clicked)
-        self.body.addWidget(self.refine_button)
+        self.kept.addWidget(self.refine_button)
         self.offer = StrokeOffer(session, self.attempt)
-        self.body.addWidget(self.offer)
+        self.kept.addWidget(self.offer)
         self.view = ResultView(session)
-        self.body.addWidget(self.view)
+        self.below.addWidget(self.view)
         self.compare = Compare(session)
-        self.body.addWidget(self.compare)
+        self.kept.addWidget(self.compare)
 
         self.controls = CRFControls()
+        self.controls.set_settings(session.choices.crf)
         self.restriction = Restriction(session)
         self.preview = LivePreview(session, self.controls.settings, self.restriction.options, self)
         self.preview_box = QCheckBox("Live preview of what is on the screen")
@@ -73,8 +76,8 @@ class RefineStep(Step):
         row.addWidget(self.tune_button, 1)
         row.addWidget(self.budget_s)
         tune.addWidget(tuning)
-        self.body.addWidget(tune)
-        self.tuned = self.add_text()
+        self.below.addWidget(tune)
+        self.tuned = self.add_text(self.below)
         self.tuned.hide()
 
         self.uncertainty = UncertaintySection(session, self.attempt)
@@ -86,10 +89,11 @@ class RefineStep(Step):
         ):
             section = collapsible(title)
             section.addWidget(widget)
-            self.body.addWidget(section)
+            self.below.addWidget(section)
 
         self.preview_box.toggled.connect(self.preview.set_enabled)
-        self.controls.changed.connect(self.preview.request)
+        self.controls.changed.connect(self._on_settings_changed)
+        session.choices.crf_changed.connect(self._on_settings_chosen)
         self.controls.keep_with_model.connect(
             lambda settings: self.attempt(lambda: session.models.keep_settings(settings))
         )
@@ -108,6 +112,10 @@ class RefineStep(Step):
             self.session.runner.changed,
         )
 
+    def summary(self) -> str:
+        sources = self.session.selection.sources
+        return ", ".join(layer.name for layer in sources) or "Press Predict first."
+
     def update_controls(self) -> None:
         selection, model = self.session.selection, self.session.models.model
         self.controls.offer_of_model(None if model is None else model.card.crf)
@@ -119,7 +127,7 @@ class RefineStep(Step):
             problem = "Press Predict first, or choose a source."
         self.refine_button.show_state(
             problem,
-            "Add a labels layer whose outlines follow the image's edges.",
+            "Make labels of the probabilities whose outlines follow the image's edges.",
             is_next=self.session.results.refined is None and is_latest,
         )
         self.earlier.setVisible(not is_latest)
@@ -127,7 +135,7 @@ class RefineStep(Step):
             problem = "Paint some strokes of each class first."
         self.tune_button.show_state(
             problem,
-            "Find the edge sensitivity under which strokes that are held out are found best.",
+            "Search the edge sensitivity with which your own strokes are found best.",
             False,
         )
 
@@ -144,6 +152,14 @@ class RefineStep(Step):
 
     def leave(self) -> None:
         self.preview.set_enabled(False)
+
+    def _on_settings_changed(self) -> None:
+        self.session.choices.choose_crf(self.controls.settings())
+        self.preview.request()
+
+    def _on_settings_chosen(self) -> None:
+        if self.controls.settings() != self.session.choices.crf:
+            self.controls.set_settings(self.session.choices.crf)
 
     def _on_refine_clicked(self) -> None:
         self.preview_box.setChecked(False)

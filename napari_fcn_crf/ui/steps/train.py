@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
-from napari.utils.notifications import show_warning
 from qtpy.QtCore import SignalInstance
 from qtpy.QtWidgets import QCheckBox, QPushButton
 
@@ -13,52 +13,61 @@ from napari_fcn_crf.data.label_doubts import DoubtfulLabelsError
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui.actions import network_actions
+from napari_fcn_crf.ui.actions.training_input import training_problem
 from napari_fcn_crf.ui.sections.meaning_choice import in_the_dock
 from napari_fcn_crf.ui.sections.training_controls import TrainingControls
 from napari_fcn_crf.ui.sections.training_curve import TrainingCurve
+from napari_fcn_crf.ui.session.notices import tell
 from napari_fcn_crf.ui.session.session import Session
-from napari_fcn_crf.ui.steps.network import NetworkStep
-from napari_fcn_crf.ui.steps.step import RunButton, Step
+from napari_fcn_crf.ui.steps.run_button import MEASURES, RunButton
+from napari_fcn_crf.ui.steps.step import Step
 
 
 class TrainStep(Step):
     """Train the network chosen in step 2 on what was annotated in step 1."""
 
     title: ClassVar[str] = "Train"
+    kinds: ClassVar[frozenset[str]] = frozenset({"train"})
 
-    def __init__(self, session: Session, network: NetworkStep, number: int = 0) -> None:
-        self._network = network
+    def __init__(self, session: Session, number: int = 0) -> None:
         self._asked_about: object = None
         super().__init__(session, number)
 
     def build(self) -> None:
+        choices = self.session.choices
         self.controls = TrainingControls()
+        self.controls.show_values(choices.training)
+        self.controls.changed.connect(lambda changes: choices.choose_training(**changes))
+        choices.training_changed.connect(self._on_training_chosen)
         self.body.addWidget(self.controls)
         self.preview_box = QCheckBox("Show a preview while training")
-        self.preview_box.setToolTip("What the network would predict now, once a second at most.")
-        self.preview_box.setChecked(True)
+        self.preview_box.setToolTip(
+            "Show over the image what the network finds so far, once a second at most."
+        )
+        self.preview_box.setChecked(choices.shows_preview)
+        self.preview_box.toggled.connect(choices.choose_preview)
         self.body.addWidget(self.preview_box)
         self.train_button = RunButton(self.session, "train", "Train", self._on_train_clicked)
-        self.body.addWidget(self.train_button)
+        self.train_button.cancel_tip = "End this now; what was learnt so far is kept."
+        self.kept.addWidget(self.train_button)
         self.continue_button = QPushButton("Continue")
         self.continue_button.clicked.connect(self._on_continue_clicked)
-        self.body.addWidget(self.continue_button)
+        self.kept.addWidget(self.continue_button)
         self.curve = TrainingCurve(self.session)
-        self.body.addWidget(self.curve)
-        self.verdict = self.add_text()
+        self.curve.setToolTip(MEASURES)
+        self.below.addWidget(self.curve)
+        self.verdict = self.add_text(self.below)
         self.session.runner.progressed.connect(self._on_progressed)
         self.session.runner.failed.connect(self._on_failed)
 
     def settings(self) -> TrainingSettings:
-        """Return what the controls of steps 2 and 3 say."""
+        """Return what is chosen in steps 1 to 3."""
+        self.controls.take_typed()
         return TrainingSettings(
-            architecture=self._network.architecture.currentData(),
-            backbone=self._network.backbone.currentData(),
-            weights=self._network.chosen_weights(),
+            **self.session.choices.training,
             labels=self.session.selection.label_mode,
             ignore_label=self.session.selection.ignore_label,
             trust_labels=self._is_answered(),
-            **self.controls.values(),
         )
 
     def _request(self) -> TrainingRequest:
@@ -75,17 +84,19 @@ class TrainStep(Step):
             selection.annotation_changed,
             selection.pairs_changed,
             self.session.models.model_changed,
+            self.session.choices.training_changed,
             self.session.runner.changed,
         )
 
+    def summary(self) -> str:
+        model = self.session.models.model
+        if model is None or not model.card.losses:
+            return self._iterations()
+        losses = model.card.losses
+        return f"{_trained(losses)}, loss {losses[-1]:.3g}"
+
     def update_controls(self) -> None:
-        selection, model = self.session.selection, self.session.models.model
-        problem = "The labels are still being counted." if selection.is_guessing else ""
-        if not selection.pairs and not selection.file_pairs:
-            if selection.image is None:
-                problem = "Open an image first."
-            elif selection.annotation is None:
-                problem = "Paint a labels layer first."
+        model, problem = self.session.models.model, self._problem()
         self.train_button.text = "Train anyway" if self._is_answered() else "Train"
         self.train_button.show_state(
             problem, "Train on the labels of step 1.", is_next=model is None
@@ -94,15 +105,31 @@ class TrainStep(Step):
         self.continue_button.setVisible(model is not None and is_idle)
         self.continue_button.setEnabled(not problem)
         self.continue_button.setToolTip(
-            problem or "Train the current model for as many iterations more."
+            problem or f"Train the current model on, for {self._iterations()} more."
         )
         self.curve.update_curve()
         self.verdict.setVisible(model is not None)
         if model is not None and model.card.losses:
             losses = model.card.losses
-            self.verdict.setText(
-                f"Trained for {len(losses)} iterations, loss {losses[0]:.3g} → {losses[-1]:.3g}."
-            )
+            self.verdict.setText(f"{_trained(losses)}, loss {losses[0]:.3g} → {losses[-1]:.3g}.")
+
+    def _problem(self) -> str:
+        """Return why Train cannot be pressed, as step 1 says it; empty if it can."""
+        selection = self.session.selection
+        if not selection.pairs and not selection.file_pairs:
+            if selection.image is None:
+                return "Open an image first."
+            if selection.annotation is None:
+                return "Press New labels and paint first."
+        if selection.is_guessing:
+            return "The labels are still being counted."
+        return training_problem(self.session)
+
+    def _iterations(self) -> str:
+        return _counted(self.session.choices.training["iterations"])
+
+    def _on_training_chosen(self) -> None:
+        self.controls.show_values(self.session.choices.training)
 
     def _ask(self) -> bool:
         """Ask about labels that look like something else; the next press is the answer."""
@@ -110,7 +137,8 @@ class TrainStep(Step):
         if doubt is None or self._is_answered():
             return False
         self._asked_about = self._meant()
-        show_warning(f"{in_the_dock(doubt)} Press Train anyway for that.")
+        tell(f"{in_the_dock(doubt)} Press Train anyway for that.", "warning")
+        self.train_button.hold()
         self.update_controls()
         return True
 
@@ -142,3 +170,11 @@ class TrainStep(Step):
     def _on_progressed(self, latest: Progress) -> None:
         if latest.loss is not None:
             self.curve.append(latest)
+
+
+def _trained(losses: Sequence[float]) -> str:
+    return f"Trained for {_counted(len(losses))}"
+
+
+def _counted(iterations: int) -> str:
+    return f"{iterations:,} iterations".replace(",", " ")

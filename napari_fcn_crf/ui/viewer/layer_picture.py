@@ -13,6 +13,7 @@ from napari_fcn_crf.data.channels import ChannelStack
 from napari_fcn_crf.data.picture import Picture, by, same_spatial_shape
 from napari_fcn_crf.data.place import SAME_WITHIN_PX, Place
 from napari_fcn_crf.ui.viewer.axes import (
+    axes_in_file,
     axes_of,
     channel_axis,
     is_transparent_last,
@@ -83,6 +84,36 @@ def place_of(layer: Layer) -> Place:
     return Place(matrix, tuple(units), tuple(said_in))
 
 
+def volume_spacing(image: Image, picture: Picture) -> tuple[tuple[float, ...], str]:
+    """Return the size of a volume's pixels along its axes, and what to say of it.
+
+    Where the layer has none, it is its file's, which napari drops.
+
+    Raises
+    ------
+    ValueError
+        If some are lengths and others times.
+    """
+    place = picture.place
+    if {"meter", "second"} <= set(place.units):
+        raise ValueError(
+            f"The frames of '{image.name}' are a time apart and its pixels a length, so they are "
+            "no volume. Refine all slices one by one."
+        )
+    spacing = place.spacing
+    if "pixel" in place.units:
+        # With no unit along one of them, what counts are the numbers that were given.
+        spacing = tuple(size / unit for size, unit in zip(spacing, place.said_in, strict=True))
+    source = source_of(image)
+    if source is None or not np.allclose(spacing, 1) or set(place.units) != {"pixel"}:
+        return spacing, ""
+    in_file = source.volume_spacing(axes_in_file(image).replace("c", ""))
+    if not in_file or len(in_file) != len(spacing):
+        return spacing, ""
+    said = " x ".join(f"{size * 1e6:.3g}" for size in in_file)
+    return in_file, f"The pixels of '{image.name}' are {said} µm, as its file says."
+
+
 def linear_part(image: Image) -> np.ndarray:
     """Return the matrix from steps along an image's axes other than channels to the world."""
     place, channels = _place_in_own_units(image), channel_axis(image)
@@ -116,6 +147,28 @@ def check_same_place(picture: Picture, other: Layer) -> None:
             "that were painted on this image, or press New labels."
         )
     _check_distance(picture, other, place_of(other))
+
+
+def could_lie_on(labels: Layer, image: Image) -> bool:
+    """Whether labels have an image's shape; true of an image that is refused for itself."""
+    try:
+        picture = picture_of(image)
+    except ValueError:
+        return True
+    return same_spatial_shape(picture.spatial_shape, tuple(layer_array(labels).shape))
+
+
+def could_hold_classes_of(layer: Layer, image: Image) -> bool:
+    """Whether a layer has one axis more than an image, and otherwise its shape."""
+    try:
+        picture = picture_of(image)
+    except ValueError:
+        return False
+    shape = tuple(layer_array(layer).shape)
+    return len(shape) == len(picture.spatial_shape) + 1 and any(
+        same_spatial_shape(picture.spatial_shape, shape[:axis] + shape[axis + 1 :])
+        for axis in range(len(shape))
+    )
 
 
 def check_source_place(picture: Picture, source: Layer) -> None:

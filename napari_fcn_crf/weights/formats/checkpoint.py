@@ -118,5 +118,10 @@ def _layers(look: FirstLook, stack: ExitStack) -> tuple[Layers, Convention]:
 
 
 FORMAT = WeightsFormat(
-    "TF-Slim checkpoint", (".ckpt", ".index"), _matches, _layers, library="TensorFlow"
+    "TF-Slim checkpoint",
+    (".ckpt", ".index"),
+    _matches,
+    _layers,
+    library="TensorFlow",
+    needs_tensorflow=True,
 )

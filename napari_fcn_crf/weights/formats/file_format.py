@@ -72,6 +72,8 @@ class WeightsFormat:
         whatever their shapes, with the convention they are for.
     library : str
         That people publish such files for; empty for a format that nobody publishes in.
+    needs_tensorflow : bool
+        To be read.
     """
 
     title: str
@@ -79,3 +81,4 @@ class WeightsFormat:
     matches: Callable[[FirstLook], bool]
     read: Callable[[FirstLook, ExitStack], tuple[Layers, Convention]]
     library: str = ""
+    needs_tensorflow: bool = False

@@ -1,0 +1,211 @@
+"""Steps by which a zarr image is segmented: begun, block by block in any order, and ended."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_fcn_crf.batch.inputs import FileState, Item
+from napari_fcn_crf.batch.outcome import Task
+from napari_fcn_crf.batch.recipe import Recipe
+from napari_fcn_crf.data.intensity import IntensityMapping
+from napari_fcn_crf.data.label_values import as_label_values
+from napari_fcn_crf.data.lazy_intensity import lazy_mapping
+from napari_fcn_crf.data.ome_zarr.labels import (
+    LabelClasses,
+    build_pyramid,
+    create_labels,
+    write_region,
+)
+from napari_fcn_crf.data.ome_zarr.reading import read_ome_zarr
+from napari_fcn_crf.data.picture import Picture
+from napari_fcn_crf.data.probabilities import Probabilities
+from napari_fcn_crf.data.unfinished import Unfinished
+from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.pipeline import blocks
+from napari_fcn_crf.pipeline.models import Model
+from napari_fcn_crf.pipeline.prediction import check_prediction_picture
+from napari_fcn_crf.progress import ShouldStop
+from napari_fcn_crf.quoting import quoted
+
+_MOST_MINIMUM_PX = 512
+"""Of the regions that are given to their neighbours: twice as much is computed around a block."""
+
+
+def carry_out_step(
+    model: Model,
+    recipe: Recipe,
+    task: Task,
+    notes: dict[str, None],
+    should_stop: ShouldStop | None,
+) -> tuple[int, ...]:
+    """Do a step, and return which blocks are missing if it was the first.
+
+    Parameters
+    ----------
+    model : Model
+    recipe : Recipe
+    task : Task
+    notes : dict
+        What a person should know is added to it.
+    should_stop : callable, optional
+
+    Raises
+    ------
+    ValueError
+        If image or result cannot be read or written; the message says which.
+    Cancelled
+        If `should_stop` turned true.
+    """
+    item = task.item
+    unfinished = Unfinished(item.labels, ".zarr")
+    picture = _read(item, recipe, model)
+    cut = blocks.cut(picture.spatial_shape, _side_px(model, recipe))
+    if task.step == "begin":
+        with named(item.labels):
+            _begin(model, recipe, item, picture, unfinished, notes)
+            return tuple(one.number for one in cut if not unfinished.is_done(one.number))
+    if task.step == "block":
+        kept = unfinished.kept("intensity")
+        mapping = IntensityMapping(tuple(kept["low"]), tuple(kept["high"]))
+        block = cut[task.block]
+        labels = _labels(model, recipe, picture, block, mapping, should_stop)
+        with named(item.labels):
+            write_region(unfinished.data, block.key[1:], labels)
+            unfinished.done(block.number)
+        return ()
+    if unfinished.kept("input") != _said(item.state()):
+        unfinished.discard()
+        raise changed_meanwhile(item)
+    with named(item.labels):
+        build_pyramid(unfinished.data, picture.spatial_shape)
+        unfinished.finish()
+    return ()
+
+
+def changed_meanwhile(item: Item) -> InputError:
+    """Return what is said of an image that changed while it was read."""
+    return InputError(
+        f"{quoted(item.path.name)} changed while it was read. Run the same command again, with "
+        "--retry-failed, when it no longer does."
+    )
+
+
+@contextmanager
+def named(target: Path) -> Iterator[None]:
+    """Let an error of writing say what could not be written."""
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or error
+        room = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = "Free some space" if room else "See that it can be"
+        raise InputError(
+            f"{quoted(str(target), 100)} could not be written ({why}). {remedy}, or choose another "
+            "folder, and run the same command again with --retry-failed."
+        ) from error
+
+
+def _begin(
+    model: Model,
+    recipe: Recipe,
+    item: Item,
+    picture: Picture,
+    unfinished: Unfinished,
+    notes: dict[str, None],
+) -> None:
+    card = model.card
+    values = as_label_values(card.class_values)
+    classes = LabelClasses(card.class_values, card.class_names, card.class_colours)
+    state = _said(item.state())
+
+    def create(path: Path) -> None:
+        create_labels(
+            path, picture, values.dtype, classes, item.labels.stem, recipe.ome_zarr_version
+        )
+
+    signature = {"job": recipe.digest(card.to_json()), "input": str(item.path), "state": state}
+    unfinished.begin(signature, create)
+    if unfinished.kept("intensity") is None:
+        mapping, note = lazy_mapping(card.intensity, picture, recipe.intensity)
+        if note:
+            notes[note] = None
+        unfinished.keep("input", state)
+        unfinished.keep("intensity", asdict(mapping))
+
+
+def _labels(
+    model: Model,
+    recipe: Recipe,
+    picture: Picture,
+    block: blocks.Block,
+    mapping: IntensityMapping,
+    should_stop: ShouldStop | None,
+) -> npt.NDArray[np.integer]:
+    """Return the labels of a block, which are those of the whole plane."""
+    # A region that is too small and reaches into the block is seen whole with so much around it.
+    margin = 2 * recipe.minimum_px
+    place, inner = [], []
+    for part, side in zip(block.place, picture.spatial_shape[-2:], strict=True):
+        start = max(0, part.start - margin)
+        place.append(slice(start, min(side, part.stop + margin)))
+        inner.append(slice(part.start - start, part.stop - start))
+    wider = blocks.Block(block.number, block.index, place[0], place[1])
+
+    def probabilities_of(where: blocks.Place) -> Probabilities:
+        return blocks.predict_place(
+            model,
+            picture,
+            block.index,
+            where,
+            mapping,
+            recipe.prediction,
+            should_stop=should_stop,
+        )
+
+    if recipe.crf is None:
+        probabilities = probabilities_of(wider.place)
+    else:
+        probabilities = blocks.refine_block(
+            picture, wider, probabilities_of, mapping, recipe.crf, should_stop=should_stop
+        )
+    labels = model.card.to_labels(probabilities)
+    if recipe.minimum_px > 1:
+        from napari_fcn_crf.results.cleanup import remove_small_regions
+
+        labels = remove_small_regions(labels, recipe.minimum_px)
+    return labels[inner[0], inner[1]]
+
+
+def _read(item: Item, recipe: Recipe, model: Model) -> Picture:
+    if recipe.minimum_px > _MOST_MINIMUM_PX:
+        raise InputError(
+            f"Of zarr images, regions of up to {_MOST_MINIMUM_PX} pixels can be given to their "
+            f"neighbours, but --minimum-px is {recipe.minimum_px}. Choose a smaller one."
+        )
+    if recipe.probabilities:
+        raise InputError(
+            "Of zarr images, labels are written, but --probabilities was given. Leave it out, or "
+            "use predict(..., out=) in Python."
+        )
+    picture = read_ome_zarr(item.path, recipe.axes)
+    if recipe.channels:
+        picture = picture.chosen_channels(recipe.channels)
+    return check_prediction_picture(model.card, picture)
+
+
+def _side_px(model: Model, recipe: Recipe) -> int:
+    card = model.card
+    if recipe.crf is None:
+        return blocks.prediction_side_px(card.n_classes)
+    return blocks.refinement_side_px(recipe.crf, card.channels, card.n_classes)
+
+
+def _said(state: FileState | None) -> list[int] | None:
+    return None if state is None else [state.size, state.changed_ns]
