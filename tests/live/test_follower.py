@@ -166,7 +166,10 @@ def test_of_a_plane_that_is_too_large_what_is_seen_is_followed(
     assert not found.is_whole
     assert found.region.rows[0] <= 260
     assert found.region.rows[1] >= 380
-    assert set(np.unique(found.labels)) == {3, 7}
+    whole = Segmenter(image, crf=SMALL)
+    rows, columns = (slice(*one) for one in (found.region.rows, found.region.columns))
+    agree = found.labels == whole.update(labels)[rows, columns]
+    assert agree.mean() > 0.95
     labels[300:304, 300:330] = 9
     assert follower.wanted(asked) == []
     changed = _followed(follower, extractor, asked)
