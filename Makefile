@@ -27,6 +27,9 @@ XVFB := $(if $(filter Darwin,$(shell uname -s)),,xvfb-run -a)
 WORKERS := 2
 COVERAGE :=
 PYTEST = $(BIN)/python -m pytest $(COVERAGE)
+# What napari, npe2 and Qt bring to pytest takes each process three seconds, and is for windows alone.
+PYTEST_WITHOUT_WINDOWS = $(PYTEST) --ignore=tests/ui $(foreach \
+	plugin,napari napari-plugin-engine npe2 pytest-qt,-p no:$(plugin))
 PARALLEL = $(if $(filter 1,$(WORKERS)),,--numprocesses=$(WORKERS) --dist=worksteal)
 
 # Of what is tested without Keras and without a viewer.
@@ -41,22 +44,22 @@ demo: $(VENV)/.installed
 
 # TensorFlow and the graphics driver do not bear each other in one process, hence two runs.
 test: system-packages lint
-	$(PYTEST) $(PARALLEL) -m "not backends and not long" --ignore=tests/ui $(ARGS)
+	$(PYTEST_WITHOUT_WINDOWS) $(PARALLEL) -m "not backends and not long" $(ARGS)
 	$(XVFB) $(PYTEST) $(PARALLEL) -m "not long" tests/ui $(ARGS)
 
 test-quick: lint
-	$(PYTEST) $(PARALLEL) $(QUICK_TESTS) $(ARGS)
+	$(PYTEST_WITHOUT_WINDOWS) $(PARALLEL) $(QUICK_TESTS) $(ARGS)
 
 test-long: system-packages $(VENV)/.installed-for-tests
-	$(PYTEST) $(PARALLEL) -m "long and not backends" --ignore=tests/ui $(ARGS)
+	$(PYTEST_WITHOUT_WINDOWS) $(PARALLEL) -m "long and not backends" $(ARGS)
 	$(XVFB) $(PYTEST) -m long tests/ui $(ARGS)
 
 # A process has one backend. What compares them starts them itself.
 test-backends: $(VENV)/.installed-for-backends
-	$(PYTEST) -m backends --ignore=tests/ui $(ARGS)
+	$(PYTEST_WITHOUT_WINDOWS) -m backends $(ARGS)
 	for backend in torch jax; do \
 		if $(BIN)/python -c "import importlib.util as u; exit(not u.find_spec('$$backend'))"; then \
-			KERAS_BACKEND=$$backend $(PYTEST) $(PARALLEL) tests/fcn $(ONE_BACKEND) $(ARGS) || exit; \
+			KERAS_BACKEND=$$backend $(PYTEST_WITHOUT_WINDOWS) $(PARALLEL) tests/fcn $(ONE_BACKEND) $(ARGS) || exit; \
 		else \
 			echo "$$backend is not installed in $(VENV), and so not tested."; \
 		fi; \
@@ -64,7 +67,7 @@ test-backends: $(VENV)/.installed-for-backends
 
 test-all: COVERAGE := --cov --cov-append --cov-report=
 test-all: forget-coverage test test-long test-backends
-	NUMBA_DISABLE_JIT=1 $(PYTEST) $(PARALLEL) tests/crf $(ARGS)
+	NUMBA_DISABLE_JIT=1 $(PYTEST_WITHOUT_WINDOWS) $(PARALLEL) tests/crf $(ARGS)
 	sh scripts/report_coverage.sh $(BIN)/python 85
 
 forget-coverage: $(VENV)/.installed-for-tests

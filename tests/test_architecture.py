@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -178,6 +179,7 @@ def part_of(path: Path) -> str:
     return room_of(path).partition(".")[0]
 
 
+@cache
 def imports_in(path: Path) -> list[Import]:
     names = [PACKAGE.name, *path.relative_to(PACKAGE).with_suffix("").parts]
     is_package = names[-1] == "__init__"

@@ -129,10 +129,9 @@ def run(arguments: argparse.Namespace) -> None:
     losses = model.card.losses
     classes = ", ".join(map(str, model.card.class_values))
     stopped = "Stopped after " if should_stop() else ""
-    say(
-        f"{stopped}{len(losses)} steps, loss {losses[0]:.4g} to {losses[-1]:.4g}, "
-        f"labels {classes}. Wrote {output}"
-    )
+    # Without steps there are the weights in closed form alone.
+    course = f", loss {losses[0]:.4g} to {losses[-1]:.4g}" if losses else ""
+    say(f"{stopped}{len(losses)} steps{course}, labels {classes}. Wrote {output}")
 
 
 def _with_options(doubt: Doubt) -> str:

@@ -126,7 +126,6 @@ class SegmentPanel(Panel):
         session = session_of(napari_viewer)
         refine = RefineStep(session, 5)
         steps: list[Step] = [
-            SegmentStep(session, refine.restriction.options),
             AnnotateStep(session, 1),
             NetworkStep(session, 2),
             TrainStep(session, 3),
@@ -134,7 +133,9 @@ class SegmentPanel(Panel):
             refine,
             DeviceStep(session),
         ]
-        super().__init__(session, steps)
+        segment = SegmentStep(session, refine.restriction.options)
+        super().__init__(session, [segment, *steps])
+        # Its two controls stay, whatever is folded.
         self._folding = Folding(session, steps, self.steps_view)
 
 

@@ -103,7 +103,7 @@ def test_help_tells_of_every_command(command: str, capsys: pytest.CaptureFixture
         ("train cat.tif small_labels.tif -o m.keras", "the labels are 50 x 70"),
         ("train cat.tif one_class.tif -o m.keras", "only label 1 was found"),
         ("train cat.tif empty.tif -o m.keras", "the labels are empty"),
-        ("train cat.tif cat_labels.tif -o m.keras --iterations 0", "iterations must be"),
+        ("train cat.tif cat_labels.tif -o m.keras --iterations -1", "iterations must be"),
         ("train cat.tif cat_labels.tif -o m.keras --iterations many", "invalid int value"),
         ("train cat.tif cat_labels.tif -o m.keras --device gpu", "device must be one of"),
         ("predict text.keras cat.tif -o out", "text.keras cannot be read"),
@@ -295,6 +295,12 @@ def test_weights_are_fetched_once(
     error = capsys.readouterr().err
     assert "http://127.0.0.1:9/a.h5" in error
     assert error.count("\n") == 1
+
+
+def test_training_in_closed_form_alone(files: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pair = (files / "cat.tif", files / "cat_labels.tif")
+    told = carry_out(["train", *pair, "-o", files / "cat.keras", "--iterations", 0], capfd)
+    assert told.startswith("0 steps, labels 3, 7. Wrote ")
 
 
 def test_training_goes_on_from_a_model_file(files: Path, capfd: pytest.CaptureFixture[str]) -> None:

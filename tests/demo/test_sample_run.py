@@ -19,11 +19,11 @@ from tests.commands import kept_environment
 def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """What a run printed, and where it wrote."""
     folder = tmp_path_factory.mktemp("demo") / "results"
-    streams = redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO())
-    with kept_environment(), streams[0] as out, streams[1] as error:
+    out, error = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with kept_environment(), redirect_stdout(out), redirect_stderr(error):
         code = main(["demo", "--output", str(folder)])
-    assert (code, error.getvalue()) == (0, "")
-    return out.getvalue(), folder
+    assert (code, error.buffer.getvalue()) == (0, b"")
+    return out.buffer.getvalue().decode(), folder
 
 
 def test_the_loss_is_printed_before_each_step_and_falls(ran: tuple[str, Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 
 import numpy as np
 import psutil
@@ -19,6 +20,7 @@ from tests.ui.warm_process import WarmProcess
 JOB_TIMEOUT_MS = 180_000
 
 _warm = WarmProcess()
+_kept: list[str] = []
 
 
 def wait_until_idle(qtbot, session: Session, timeout: int = JOB_TIMEOUT_MS) -> None:
@@ -55,6 +57,15 @@ def compute_processes() -> list[psutil.Process]:
 def _no_process_is_left():
     yield
     _warm.end()
+
+
+@pytest.fixture(autouse=True)
+def _what_the_first_window_loaded_stays(request):
+    """After each test napari's fixture looks twice for what is free, among all that there is."""
+    yield
+    if not _kept and "make_napari_viewer" in request.fixturenames:
+        gc.freeze()
+        _kept.append(request.node.name)
 
 
 @pytest.fixture(scope="session", autouse=True)

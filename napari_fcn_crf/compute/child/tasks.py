@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,9 @@ from napari_fcn_crf.input_error import InputError, InputTypeError
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import IntensityChoice, PredictionSettings, TrainingSettings
 
+if TYPE_CHECKING:
+    from napari_fcn_crf.pipeline.models import Model
+
 _OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
 
 _PLAIN = (str, int, float, tuple)
@@ -37,7 +40,7 @@ _KEPT_STATE_BYTES = 64 * 2**20
 _TEST_SHAPE = (288, 448)
 
 _backend_problem = ""
-_model_cache: dict[tuple[str, int, int], Any] = {}
+_model_cache: dict[tuple[str, int, int], Model] = {}
 _extractors: dict[tuple[Any, ...], Any] = {}
 _result: SharedMemory | None = None
 _previews: PreviewWriter | None = None
@@ -296,7 +299,7 @@ def _let_go_of_result() -> None:
         _result.close()
 
 
-def _load_model(task: Any, path: str) -> Any:
+def _load_model(task: Any, path: str) -> Model:
     from napari_fcn_crf.pipeline import models
 
     key = _file_key(path)
@@ -308,7 +311,7 @@ def _load_model(task: Any, path: str) -> Any:
     return _model_cache[key]
 
 
-def _load_to_resume(task: Any, path: str) -> Any:
+def _load_to_resume(task: Any, path: str) -> Model:
     """Return a model with its optimizer's state, if that is known."""
     from napari_fcn_crf.pipeline import models
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QTimer
@@ -219,7 +218,7 @@ def predict(
     if model is None:
         raise ValueError("Predicting needs a model, but there is none yet. Press Train first.")
     picture = session.selection.picture()
-    run_record: dict[str, Any] = {}
+    run_record: dict[str, object] = {}
     began = time.perf_counter()
 
     earlier = earlier_results(session.viewer, image, "predicted")

@@ -83,7 +83,7 @@ class RefinementInput:
     picture: Picture
     index: Part
     spacing: tuple[float, ...] | None
-    record: dict[str, Any]
+    record: dict[str, object]
     options: RefinementOptions
     note: str
     _sources: tuple[Any, ...]

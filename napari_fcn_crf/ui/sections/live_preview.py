@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Labels
@@ -160,7 +160,7 @@ class LivePreview(QObject):
         self._thread: threading.Thread | None = None
         self._closed = False
         self._follows = False
-        self._told: tuple[Any, ...] = ()
+        self._told: tuple[object, ...] = ()
         self._soon = one_shot(self, _DELAY_MS, self._send_moving)
         self._rest = one_shot(self, _REST_MS, self._send_resting)
         self._done.connect(self._show)

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 from napari.utils import progress
 from qtpy.QtCore import QObject, Signal
@@ -51,7 +50,7 @@ class Activity(QObject):
         self,
         kind: str,
         title: str,
-        work: Callable[[OnProgress], Any],
+        work: Callable[[OnProgress], object],
         cancel: Callable[[], None],
         owner: QObject,
     ) -> None:

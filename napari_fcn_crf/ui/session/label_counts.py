@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import numpy.typing as npt
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
@@ -46,7 +47,7 @@ class LabelCounts(QObject):
         self._latest: LabelStatistics | None = None
         self._with_borders = False
         self._ignore_label: int | None = None
-        self._read: Callable[[], Any] | None = None
+        self._read: Callable[[], npt.ArrayLike] | None = None
         self._is_current = False
         self._viewer = viewer
         self._layer: Labels | None = None
@@ -125,7 +126,7 @@ class LabelCounts(QObject):
             self._read = lambda: array
             self._count(self._read)
 
-    def _count(self, read: Callable[[], Any]) -> None:
+    def _count(self, read: Callable[[], npt.ArrayLike]) -> None:
         self._stop.set()
         self._stop = stop = threading.Event()
         borders, ignored = self._with_borders, self._ignore_label

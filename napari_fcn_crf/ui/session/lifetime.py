@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
+from napari.utils.events import EventEmitter
 from qtpy.QtCore import QObject
 
 Arguments = ParamSpec("Arguments")
@@ -18,7 +19,7 @@ def at_end_of(owner: QObject, end: Callable[[], object]) -> None:
     owner.destroyed.connect(lambda *_: end())
 
 
-def follow(event: Any, method: Callable[..., object]) -> None:
+def follow(event: EventEmitter, method: Callable[..., None]) -> None:
     """Connect a method of a Qt object to an event of napari's for as long as the object lives.
 
     Qt's own signals know when their receiver is gone; napari's call on, and the first control that

@@ -43,7 +43,7 @@ def change_compute_settings(**changes: str | bool) -> None:
         setattr(page, name, value)
 
 
-def follow_compute_settings(method: Callable[..., object]) -> None:
+def follow_compute_settings(method: Callable[..., None]) -> None:
     """Call a method of a Qt object after each change of them, for as long as the object lives."""
     page = _page()
     if page is not None:

@@ -56,7 +56,7 @@ def layers_where(
 def layers_where(viewer: Viewer, holds: Callable[[Layer], bool]) -> list[Layer]: ...
 
 
-def layers_where(viewer: Viewer, holds: Callable[[Layer], Any]) -> list[Any]:
+def layers_where(viewer: Viewer, holds: Callable[[Layer], object]) -> list[Any]:
     """Return the viewer's layers for which something holds, topmost first."""
     return [layer for layer in reversed(viewer.layers) if holds(layer)]
 

@@ -11,6 +11,7 @@ import numpy as np
 from napari.layers import Image, Layer
 
 if TYPE_CHECKING:
+    from napari.utils.events import Event
     from napari.viewer import Viewer
 
 METADATA_KEY = "napari_fcn_crf"
@@ -18,11 +19,11 @@ METADATA_KEY = "napari_fcn_crf"
 
 def our_metadata(layer: Layer) -> dict[str, Any]:
     """Return what this plugin noted on a layer it made; empty for other layers."""
-    noted: dict[str, Any] = layer.metadata.get(METADATA_KEY, {})
+    noted: dict[str, object] = layer.metadata.get(METADATA_KEY, {})
     return noted
 
 
-def claim(layer: Layer, image: Image | None, noted: dict[str, Any]) -> None:
+def claim(layer: Layer, image: Image | None, noted: dict[str, object]) -> None:
     """Note on a layer that it is ours, of an image, and what else there is to say.
 
     Names change hands and a copy of a layer has all of its metadata. napari's id of a layer is not
@@ -75,7 +76,7 @@ def image_of(viewer: Viewer, layer: Layer) -> Image | None:
 
 
 def insert_claimed(
-    viewer: Viewer, index: int, layer: Layer, image: Image | None, noted: dict[str, Any]
+    viewer: Viewer, index: int, layer: Layer, image: Image | None, noted: dict[str, object]
 ) -> None:
     """Add a layer of ours to the viewer."""
     # Before, so that it is not taken for an image or labels of the user's; and after, with the
@@ -172,7 +173,7 @@ def note_strokes(layer: Layer) -> None:
     layer.events.paint.connect(_on_painted)
 
 
-def _on_painted(event: Any) -> None:
+def _on_painted(event: Event) -> None:
     our_metadata(event.source)["painted"] = True
 
 
