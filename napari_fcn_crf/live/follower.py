@@ -294,15 +294,15 @@ class Follower:
         )
 
     def key(self, asked: Asked) -> tuple[Hashable, ...]:
-        """Return what `follow` depends on: what is the same need not be computed again."""
+        """Return what `follow` depends on, the region last: the same need not be computed again."""
         patch = self._best(asked)
         return (
             self._strokes.checksum,
             bool(self._strokes.missing),
             None if patch is None else patch.place,
-            None if asked.at_rest else asked.seen,
             asked.crf,
             asked.keeps_strokes,
+            None if asked.at_rest else asked.seen,
         )
 
     @property

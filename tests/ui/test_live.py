@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 from napari.layers import Labels
@@ -67,6 +69,10 @@ def person(viewer, panel, session, two_squares, qtbot):
                 lambda: "Paint strokes of" in self.step.status.text(), timeout=PATIENCE_MS
             )
             qtbot.waitUntil(lambda: self.live is None, timeout=PATIENCE_MS)
+
+        def stops(self) -> None:
+            qtbot.waitUntil(lambda: not session.live.is_on, timeout=PATIENCE_MS)
+            qtbot.wait(50)
 
     return Person()
 
@@ -169,3 +175,94 @@ def test_labels_follow_the_brush(viewer, panel, session, person, qtbot):
     assert session.results.refined is not None
     assert session.models.model.path != model.path
     assert read_card(session.models.model.path).class_values == (1, 2)
+
+
+def test_slices_images_and_what_ends_it(viewer, panel, session, person, two_squares, qtbot):
+    image, labels = two_squares
+    stack = np.stack([image, image[::-1], 255 - image])
+    viewer.layers.clear()
+    viewer.add_image(stack, name="stack", contrast_limits=(0, 255))
+    viewer.dims.set_point(0, 0)
+    _new_labels(panel, qtbot)
+    person.switch(True)
+    person.stroke(1, (6, 6), (6, 56))
+    # The other class is painted on another slice, and counts here.
+    viewer.dims.set_point(0, 1)
+    person.stroke(2, (30, 24), (30, 40))
+    there = person.wait()
+    assert (there[1, 24:40, 24:40] == 2).all()
+    viewer.dims.set_point(0, 0)
+    both = person.wait()
+    assert (both[0, 24:40, 24:40] == 2).all()
+    assert (both[0, :10] == 1).all()
+    np.testing.assert_array_equal(both[1], there[1])
+    assert not both[2].any()
+    # Where rows and columns are not seen, it says so, and goes on when they are.
+    viewer.dims.order = (1, 0, 2)
+    qtbot.waitUntil(lambda: "rows and columns" in person.step.status.text())
+    viewer.dims.order = (0, 1, 2)
+    np.testing.assert_array_equal(person.wait(), both)
+
+    # All slices are seen, so that there is a stack of refined labels; it is what Segment gives.
+    viewer.dims.set_point(0, 2)
+    everything = person.wait()
+    person.switch(False)
+    wait_until_idle(qtbot, session)
+    np.testing.assert_array_equal(viewer.layers["stack refined"].data, everything)
+    click(qtbot, person.step.segment_button)
+    wait_until_idle(qtbot, session)
+    np.testing.assert_array_equal(viewer.layers["stack refined"].data, everything)
+
+    # Another image, and back.
+    person.switch(True)
+    viewer.dims.set_point(0, 0)
+    person.wait()
+    other = viewer.add_image(255 - image, name="other", contrast_limits=(0, 255))
+    strokes = viewer.add_labels(labels, name="other strokes")
+    session.selection.choose_image(other)
+    session.selection.choose_annotation(strokes)
+    qtbot.waitUntil(lambda: person.live is not None and person.live.name == "other live")
+    assert set(np.unique(person.wait())) == {3, 7}
+    session.selection.choose_image(viewer.layers["stack"])
+    session.selection.choose_annotation(viewer.layers["stack labels"])
+    qtbot.waitUntil(lambda: person.live is not None and person.live.name == "stack live")
+    np.testing.assert_array_equal(person.wait()[0], everything[0])
+
+    # The strokes of a second image count as well.
+    session.selection.add_pair(other, strokes)
+    qtbot.waitUntil(lambda: "4 classes" in person.step.status.text(), timeout=PATIENCE_MS)
+    session.selection.remove_pair(0)
+    qtbot.waitUntil(lambda: "2 classes" in person.step.status.text(), timeout=PATIENCE_MS)
+
+    # Other pixels of the same layer, and then none.
+    viewer.layers["stack"].data = stack[:, ::-1].copy()
+    qtbot.waitUntil(lambda: session.live.is_complete, timeout=PATIENCE_MS)
+    assert not np.array_equal(person.wait()[0], everything[0])
+    viewer.layers.remove("stack")
+    qtbot.waitUntil(lambda: person.live is None or person.live.name != "stack live")
+
+
+def test_a_dock_that_is_closed_during_an_update_ends_it(viewer, panel, session, person, qtbot):
+    _new_labels(panel, qtbot)
+    person.switch(True)
+    person.stroke(1, (6, 6), (6, 56))
+    person.stroke(2, (30, 24), (30, 40))
+    person.wait()
+    person.stroke(1, (50, 6), (50, 56))
+    viewer.window.remove_dock_widget("all")
+    qtbot.waitUntil(lambda: not session.live.is_on)
+    wait_until_idle(qtbot, session)
+    assert person.live is None
+    assert not [thread for thread in threading.enumerate() if thread.name == "fcn-crf live"]
+    assert "squares refined" in viewer.layers
+
+
+def test_networks_that_are_trained_step_by_step_say_so(viewer, panel, session, person, notes):
+    viewer.add_labels(np.zeros((64, 64), np.uint8), name="strokes")
+    session.choices.choose_training(architecture="fcn8s")
+    person.switch(True)
+    person.stops()
+    (said,) = [note for note in notes() if "follow the brush" in note]
+    assert "Choose Hypercolumn" in said
+    assert person.step.status.text() == said
+    assert not person.step.live_box.isChecked()

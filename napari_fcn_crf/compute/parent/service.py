@@ -17,7 +17,7 @@ from napari_fcn_crf.atomic_files import remove_unfinished
 from napari_fcn_crf.compute.devices import Device, DeviceTest, list_devices
 from napari_fcn_crf.compute.errors import ChildEndedError, ComputeError
 from napari_fcn_crf.compute.leftovers import remove_leftovers
-from napari_fcn_crf.compute.parent.child import CANCEL_GRACE_S, Child
+from napari_fcn_crf.compute.parent.child import Child
 from napari_fcn_crf.compute.parent.job import Job
 from napari_fcn_crf.compute.plane_features import PlaneFeatures
 from napari_fcn_crf.compute.previews import read_progress
@@ -277,13 +277,15 @@ class ComputeService:
         function: str,
         request: dict[str, Any],
         read: Callable[[dict[str, Any]], Progress] = lambda info: Progress(**info),
-        grace_s: float = CANCEL_GRACE_S,
+        grace_s: float | None = None,
     ) -> dict[str, Any]:
         while True:
             child = self._running.child_for(self._settings, job)
             was_warm = child.is_ready
             child.prepare(job)
             try:
+                if grace_s is None:
+                    return child.call(job, function, request, read_progress=read)
                 return child.call(job, function, request, grace_s, read)
             except ChildEndedError as error:
                 # One that was killed while it idled may still have looked alive.

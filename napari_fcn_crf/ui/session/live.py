@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 _DELAY_MS = 5
 _REST_MS = 200
 
+_ASKED_FOR = frozenset({"segment", "train", "predict", "refine", "uncertainty", "cleanup"})
+"""Kinds of work whose results are shown instead."""
+
 
 @dataclass(frozen=True, eq=False)
 class _Sent:
@@ -117,7 +120,8 @@ class Live(QObject):
         self._strokes: object = None
         self._planes: dict[tuple[int, ...], Followed] = {}
         self._place: tuple[int, ...] | None = None
-        self._is_aside = False
+        self._aside_for: object = None
+        self._is_aside, self._work = False, ""
         self._painted_at = self._latency_s = 0.0
         self._soon = one_shot(self, _DELAY_MS, self._send_seen)
         self._rest = one_shot(self, _REST_MS, self._send_whole)
@@ -339,14 +343,16 @@ class Live(QObject):
             )
         if told.place is not None:
             self._place = (*told.asked.index, *told.place)
-        if is_new or self._is_aside:
+        if is_new or (self._is_aside and told.strokes != self._aside_for):
             self._is_aside = False
             self._screen.arrange(sent.image, "live", layer)
         if told.place is not None and self._place is not None:
             size_px = min(4 * WINDOW_SIGMA_PX, *told.asked.plane_shape)
             outline_place(self._viewer, sent.image, self._place, size_px)
         if self._painted_at:
-            self._latency_s = time.perf_counter() - self._painted_at
+            # Of a stroke that had to wait for features it says nothing.
+            waited = is_new or told.features_s > 0
+            self._latency_s = 0.0 if waited else time.perf_counter() - self._painted_at
             self._painted_at = 0.0
         self.shown.emit()
 
@@ -394,13 +400,14 @@ class Live(QObject):
 
     def _on_work_changed(self) -> None:
         activity = self._runner.activity
-        if self._worker is None:
-            return
-        if activity is None:
+        if activity is not None:
+            self._work = activity.kind
+        if self._worker is not None and self._work in _ASKED_FOR:
             # What was asked for stays on the screen, until the next stroke.
+            self._is_aside, self._aside_for = self._layer is not None, self._strokes
+        if activity is None:
+            self._work = ""
             self.request()
-        elif activity.kind in ("segment", "train", "predict", "refine", "uncertainty"):
-            self._is_aside = self._layer is not None
 
     def _watch(self) -> None:
         """Listen to the labels that are learnt from, and to their images."""
@@ -479,5 +486,5 @@ def _in_words(told: Told, latency_s: float) -> str:
         return f"{computing}…"
     text = f"Live: {count} classes"
     if latency_s:
-        text += f", {1000 * latency_s:.0f} ms"
+        text += f", {1000 * latency_s:.0f} ms" if latency_s < 1 else f", {latency_s:.1f} s"
     return f"{text}. {computing}, finer" if computing else text

@@ -94,6 +94,7 @@ class LiveWorker:
         self._computing: _Computing | None = None
         self._follower: Follower | None = None
         self._last_key: tuple[object, ...] | None = None
+        self._whole_key: tuple[object, ...] | None = None
         self._seconds_per_px = _TYPICAL_S_PER_PX
         self._deaths = 0
         threading.Thread(target=self._run, name="fcn-crf live", daemon=True).start()
@@ -131,7 +132,7 @@ class LiveWorker:
             except Exception as error:  # noqa: BLE001  shown to the user on the main thread
                 if not isinstance(error, ValueError | TypeError):
                     _log.warning("following the strokes failed", exc_info=error)
-                self._last_key = None
+                self._last_key = self._whole_key = None
                 self._tell(Told(asked, error=error))
         if self._computing is not None:
             self._computing.job.cancel()
@@ -163,7 +164,8 @@ class LiveWorker:
             strokes=(follower.strokes, asked.crf),
         )
         key = (id(asked.painted[0].picture.array), asked.index, *follower.key(asked))
-        if key != self._last_key:
+        # Nothing that is seen is new where the whole is there.
+        if key != self._last_key and (asked.at_rest or key[:-1] != self._whole_key):
             followed = follower.follow(asked, self._is_superseded)
             if self._is_superseded():
                 return
@@ -172,8 +174,9 @@ class LiveWorker:
                 place = _most_uncertain(followed)
             seconds = time.perf_counter() - began
             told = replace(told, followed=followed, seconds=seconds, place=place)
-            if followed is not None:
-                self._last_key = key
+            self._last_key = None if followed is None else key
+            is_whole = followed is not None and followed.is_whole
+            self._whole_key = key[:-1] if is_whole else None
         self._tell(told)
 
     def _take_features(self, follower: Follower) -> None:
