@@ -2,7 +2,9 @@
 # make test           all that is checked of what a plain installation does: lint, types, tests, the
 #                     plugin in a real napari
 # make test-quick     lint, types, and the tests that start neither Keras nor napari: within a minute
-# make test-long      at length or at full width what `make test` shows at less
+# make walks          ways that people take in napari, with a mouse, from a fresh window to the end;
+#                     their pictures are then in build/walks
+# make test-long      the walks, and at length or at full width what `make test` shows at less
 # make test-backends  the network on PyTorch, which is installed, and on JAX if that is
 # make test-all       all three, and which branches no test takes
 # make lint           the quick part of it
@@ -14,7 +16,7 @@
 .NOTPARALLEL:
 .SILENT:
 .DELETE_ON_ERROR:
-.PHONY: demo test test-quick test-long test-backends test-all forget-coverage system-packages lint clean
+.PHONY: demo test test-quick walks test-long test-backends test-all forget-coverage system-packages lint clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -50,9 +52,12 @@ test: system-packages lint
 test-quick: lint
 	$(PYTEST_WITHOUT_WINDOWS) $(PARALLEL) $(QUICK_TESTS) $(ARGS)
 
+walks: system-packages $(VENV)/.installed-for-tests
+	WALKS=build/walks $(XVFB) $(PYTEST) $(PARALLEL) tests/ui/walks $(ARGS)
+
 test-long: system-packages $(VENV)/.installed-for-tests
 	$(PYTEST_WITHOUT_WINDOWS) $(PARALLEL) -m "long and not backends" $(ARGS)
-	$(XVFB) $(PYTEST) -m long tests/ui $(ARGS)
+	$(XVFB) $(PYTEST) $(PARALLEL) -m long tests/ui $(ARGS)
 
 # A process has one backend. What compares them starts them itself.
 test-backends: $(VENV)/.installed-for-backends

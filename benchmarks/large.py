@@ -1,18 +1,27 @@
-"""Images too large for one lattice: `python -m benchmarks.large`.
+"""Images too large for one lattice, or for memory: `python -m benchmarks.large [--lazy]`.
 
 Prints how many labels of a 2048 x 2048 photograph are the same whether it is refined whole or in
 parts, and the peak memory of refining 10000 x 10000 pixels with two classes, all arrays included.
+
+With `--lazy` prints peak memory and time of images on disk (zarr, uint8 RGB, two classes) that are
+predicted and refined block by block, each size in a process of its own: by `predict` and `refine`
+with `out=`, and by the command `batch`. `--side 2000 --lazy 1 2` takes 2000 and 4000 pixels.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
+from PIL import Image
+from skimage import data
 
 from benchmarks.crf import inputs
 from napari_fcn_crf import refine
@@ -24,10 +33,26 @@ def main() -> None:
     """Print both."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--side", type=int, default=10000, help="of the large image, in pixels")
+    parser.add_argument(
+        "--lazy",
+        nargs="*",
+        type=int,
+        metavar="FACTOR",
+        help="images on disk of so many times that side; 1 2 3 without numbers",
+    )
+    parser.add_argument("--folder", type=Path, help="for those, which take up to 15 GB")
     parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--way", choices=("functions", "batch"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.peak:
         refine_large(chosen.side)
+        return
+    if chosen.way:
+        segment_on_disk(chosen.way, chosen.folder, chosen.side)
+        return
+    if chosen.lazy is not None:
+        with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+            print_lazy(Path(folder), [chosen.side * factor for factor in chosen.lazy or (1, 2, 3)])
         return
     for classes in (2, 3):
         print(
@@ -67,6 +92,74 @@ def refine_large(side: int) -> None:
     print(
         f"{side} x {side}, 2 classes: peak {peak:.2f} GB, {own:.2f} GB of them image, "
         f"probabilities and the program itself; {seconds:.0f} s"
+    )
+
+
+def print_lazy(folder: Path, sides: list[int]) -> None:
+    """Segment images on disk of several sizes, each in two ways, and print what they took."""
+    train_small(folder / "model.keras")
+    for side in sides:
+        write_photograph(folder / "image.zarr", side)
+        for way in ("functions", "batch"):
+            command = [sys.executable, "-m", "benchmarks.large", "--way", way]
+            options = ["--side", str(side), "--folder", str(folder)]
+            subprocess.run([*command, *options], check=True)
+        shutil.rmtree(folder / "image.zarr")
+
+
+def train_small(path: Path) -> None:
+    """Train a model of two classes."""
+    command = [sys.executable, "-m", "napari_fcn_crf", "train", "image.png", "labels.png"]
+    cat = data.chelsea()
+    labels = np.zeros(cat.shape[:2], np.uint8)
+    labels[100:200, 120:220], labels[:40, :200] = 2, 1
+    Image.fromarray(cat).save(path.with_name("image.png"))
+    Image.fromarray(labels).save(path.with_name("labels.png"))
+    subprocess.run([*command, "-o", path.name, "--iterations", "20"], check=True, cwd=path.parent)
+
+
+def write_photograph(path: Path, side: int) -> None:
+    """Write a photograph, repeated, without ever holding it."""
+    import zarr
+
+    photograph, _ = inputs("photograph,2048x2048,2")
+    photograph = np.asarray(photograph, np.uint8)
+    array = zarr.create_array(
+        str(path), shape=(side, side, 3), dtype=np.uint8, chunks=(512, 512, 3), zarr_format=2
+    )
+    for row in range(0, side, 512):
+        strip = photograph[np.arange(row, min(side, row + 512)) % 2048]
+        array[row : row + 512] = strip[:, np.arange(side) % 2048]
+
+
+def segment_on_disk(way: str, folder: Path, side: int) -> None:
+    """Segment the image in a folder, and print peak memory above that at start, and seconds."""
+    import zarr
+
+    from napari_fcn_crf import load_model, predict
+    from napari_fcn_crf.batch.here import start_network
+    from napari_fcn_crf.cli.main import main as command
+    from napari_fcn_crf.settings import ComputeSettings
+
+    start_network(ComputeSettings())
+    model = load_model(folder / "model.keras")
+    predict(model, np.zeros((64, 64, 3), np.uint8))
+    before, started = psutil.Process().memory_info().rss, time.perf_counter()
+    if way == "batch":
+        given = [folder / "model.keras", folder / "image.zarr", "-o", folder / "out"]
+        assert command(["batch", *map(str, given), "--overwrite"]) == 0
+    else:
+        image = zarr.open_array(str(folder / "image.zarr"), mode="r")
+        probabilities = predict(model, image, out=folder / "probabilities.zarr")
+        refine(image, probabilities, out=folder / "refined.zarr")
+        for name in ("probabilities.zarr", "refined.zarr"):
+            shutil.rmtree(folder / name)
+    seconds = time.perf_counter() - started
+    above = (peak_memory_bytes() - before) / 1e9
+    print(
+        f"{side} x {side}, {way}: peak {above:.2f} GB above start; {seconds:.0f} s, "
+        f"{seconds / (side / 1000) ** 2:.2f} s a megapixel",
+        flush=True,
     )
 
 

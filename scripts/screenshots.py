@@ -1,4 +1,4 @@
-"""Make the README's pictures: the real plugin in the real napari, driven by its own buttons.
+"""Make the README's pictures, as a person sees them who walks like `tests/ui/walks/test_cat.py`.
 
 Run it on a screen, or under one that is not shown::
 
@@ -7,153 +7,66 @@ Run it on a screen, or under one that is not shown::
 
 from __future__ import annotations
 
+import os
 import sys
-import time
+import tempfile
 from pathlib import Path
 
-import napari
 import numpy as np
+import pytest
 from PIL import Image as PillowImage
 from PIL import ImageOps
-from qtpy.QtWidgets import QApplication
-from superqt import QCollapsible
 
-from napari_fcn_crf.ui.session.session import Session, session_of
-from napari_fcn_crf.ui.steps.predict import PredictStep
-from napari_fcn_crf.ui.steps.refine import RefineStep
-from napari_fcn_crf.ui.steps.run_button import RunButton
-from napari_fcn_crf.ui.steps.train import TrainStep
-from napari_fcn_crf.ui.viewer.camera import camera_of
+ROOT = Path(__file__).parents[1]
+WALK = ROOT / "tests" / "ui" / "walks" / "test_cat.py"
 
-PLUGIN = "napari-fcn-crf"
-DOCK = "Segment"
-SINGLE_DOCKS = {
-    "load-weights": "Load VGG weights",
-    "train": "Train",
-    "predict": "Predict",
-    "refine": "Refine (CRF)",
+WINDOWS = {
+    "1-annotate": "annotate",
+    "2-train": "train",
+    "3-predict": "predict",
+    "4-refine": "refine",
+    "refine-tune": "tune",
 }
-WINDOW_PX = (1280, 960)
+"""Pictures of a window or a part of it, by the names that the walk gives them."""
+
+STRIPS = {
+    "refine-before-after": ("before", "after", "changes"),
+    "refine-uncertainty": ("uncertainty", "most-uncertain"),
+}
+"""Pictures of canvases beside each other."""
+
 CANVAS_PX = (420, 280)
+GAP_PX = 4
 COLOURS = 128
-
-
-def settle(seconds: float = 0.3) -> None:
-    """Let Qt draw."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QApplication.processEvents()
-        time.sleep(0.01)
-
-
-def click(session: Session, step_button: RunButton, until_step: int | None = None) -> None:
-    """Click a button and wait for the work to end, or to reach a step."""
-    settle()
-    step_button.button.click()
-    while session.runner.activity is not None:
-        settle(0.05)
-        if until_step is not None and session.runner.activity is not None:
-            latest = session.runner.activity.latest
-            if latest.loss is not None and latest.current >= until_step:
-                return
-    settle()
-
-
-def shoot(viewer: napari.Viewer, path: Path) -> None:
-    """Write a picture of the whole window."""
-    settle()
-    viewer.screenshot(str(path), canvas_only=False, flash=False)
-    print(path)
-
-
-def shoot_canvas(viewer: napari.Viewer) -> PillowImage.Image:
-    """Return a small picture of the middle of the canvas."""
-    settle()
-    canvas = PillowImage.fromarray(viewer.screenshot(canvas_only=True, flash=False))
-    return ImageOps.fit(canvas.convert("RGB"), CANVAS_PX)
 
 
 def save(pictures: list[PillowImage.Image], path: Path) -> None:
     """Write pictures beside each other as one file of few bytes."""
-    gap = np.full((pictures[0].height, 4, 3), 255, np.uint8)
+    gap = np.full((pictures[0].height, GAP_PX, 3), 255, np.uint8)
     columns = [part for picture in pictures for part in (gap, np.asarray(picture))][1:]
     PillowImage.fromarray(np.hstack(columns)).quantize(COLOURS).save(path, optimize=True)
     print(path)
 
 
-def shoot_refinement(viewer: napari.Viewer, step: RefineStep, folder: Path) -> None:
-    """Show before, after and changes; the most uncertain region; the section with its sliders."""
-    session = step.session
-    step.compare.toggle()
-    pictures = [shoot_canvas(viewer)]
-    step.compare.toggle()
-    pictures.append(shoot_canvas(viewer))
-    step.compare.changed_box.setChecked(True)
-    pictures.append(shoot_canvas(viewer))
-    step.compare.changed_box.setChecked(False)
-    save(pictures, folder / "refine-before-after.png")
-
-    session.results.refined.refined.visible = False
-    step.uncertainty.show_button.click()
-    while session.runner.activity is not None:
-        settle(0.05)
-    settle()
-    pictures = [shoot_canvas(viewer)]
-    step.uncertainty.go_button.click()
-    camera_of(viewer).zoom *= 3
-    pictures.append(shoot_canvas(viewer))
-    save(pictures, folder / "refine-uncertainty.png")
-    viewer.layers.remove(session.results.uncertainty)
-    session.results.refined.refined.visible = True
-    viewer.reset_view()
-
-    section = next(found for found in step.findChildren(QCollapsible) if found.text() == "Tune")
-    section.expand(animate=False)
-    click(session, step.tune_button)
-    settle()
-    file = folder / "refine-tune.png"
-    step.grab().save(str(file))
-    save([PillowImage.open(file).convert("RGB")], file)
-
-
-def main(folder: Path) -> None:
-    """Write every picture into a folder."""
+def main(folder: Path) -> int:
+    """Take the walk and write its pictures into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    viewer = napari.Viewer()
-    viewer.window.resize(*WINDOW_PX)
-    viewer.open_sample(PLUGIN, "cat_scribbles")
-    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, DOCK)
-    session = session_of(viewer)
-    settle(1)
-    viewer.reset_view()
-    shoot(viewer, folder / "1-annotate.png")
+    with tempfile.TemporaryDirectory() as walked:
+        os.environ["WALKS"] = walked
+        if code := pytest.main([str(WALK), "--quiet", f"--rootdir={ROOT}"]):
+            return int(code)
 
-    train = panel.steps[TrainStep]
-    click(session, train.train_button, until_step=train.controls.iterations.value // 2)
-    shoot(viewer, folder / "2-train.png")
-    while session.runner.activity is not None:
-        settle(0.05)
+        def picture(name: str) -> PillowImage.Image:
+            (path,) = Path(walked).glob(f"cat-[0-9][0-9]-{name}.png")
+            return PillowImage.open(path).convert("RGB")
 
-    click(session, panel.steps[PredictStep].predict_button)
-    viewer.layers["cat scribbles"].visible = False
-    viewer.dims.set_point(0, 1)
-    panel.steps_view.ensureWidgetVisible(panel.steps[PredictStep])
-    shoot(viewer, folder / "3-predict.png")
-
-    click(session, panel.steps[RefineStep].refine_button)
-    viewer.layers["cat probabilities"].visible = False
-    panel.steps_view.ensureWidgetVisible(panel.steps[RefineStep])
-    shoot(viewer, folder / "4-refine.png")
-    shoot_refinement(viewer, panel.steps[RefineStep], folder)
-
-    viewer.window.remove_dock_widget("all")
-    for name, title in SINGLE_DOCKS.items():
-        dock, _ = viewer.window.add_plugin_dock_widget(PLUGIN, title)
-        shoot(viewer, folder / f"widget-{name}.png")
-        viewer.window.remove_dock_widget(dock)
-    viewer.close()
-    settle()
+        for file, name in WINDOWS.items():
+            save([picture(name)], folder / f"{file}.png")
+        for file, names in STRIPS.items():
+            parts = [ImageOps.fit(picture(name), CANVAS_PX) for name in names]
+            save(parts, folder / f"{file}.png")
+    return 0
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/images"))
+    sys.exit(main(Path(sys.argv[1])))

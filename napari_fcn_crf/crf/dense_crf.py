@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.crf import pydensecrf
 from napari_fcn_crf.crf.features import FARTHEST, Features, appearance, positions
-from napari_fcn_crf.crf.large_images import BYTES_AT_ONCE, margin_px, parts, pixels_at_once
+from napari_fcn_crf.crf.large_images import margin_px, parts, pixels_at_once
 from napari_fcn_crf.crf.lattice import CrowdedTileError, PermutohedralLattice, tile_boxes
 from napari_fcn_crf.crf.mean_field import OnIteration, ShouldStop, mean_field
 from napari_fcn_crf.crf.unary import clamp, log_odds
@@ -26,7 +26,8 @@ Floats = npt.NDArray[np.float32]
 Kind = Literal["smoothness", "appearance"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-_BYTES_AT_ONCE = BYTES_AT_ONCE
+# Images that would need more are refined in parts.
+_BYTES_AT_ONCE = 1 << 31
 # As good as none and as good as infinite, and still numbers in float32.
 _LEAST_SIGMA, _LARGEST_SIGMA = 1e-30, 1e30
 

@@ -8,9 +8,6 @@ from collections.abc import Sequence
 
 Slices = tuple[slice, ...]
 
-BYTES_AT_ONCE = 1 << 31
-"""Images that would need more are refined in parts."""
-
 # One iteration hears about two sigmas far, and five pass it on: with 2, 99 % of labels are those of
 # the whole image, with 6 more than 99.98 %.
 _MARGIN_SIGMAS = 6.0

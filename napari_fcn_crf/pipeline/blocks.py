@@ -27,6 +27,8 @@ Place = tuple[slice, slice]
 
 _PREDICTED_PX = 4 * CHUNK_PX
 _MANY_CLASSES = 8
+_REFINED_BYTES = 3 << 29
+"""Of the CRF, for a block and its margins. Smaller blocks would be mostly margin."""
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,10 @@ def prediction_side_px(classes: int) -> int:
 
 def refinement_side_px(settings: CRFSettings, channels: int, classes: int) -> int:
     """Return the side of the blocks that are refined one at a time, without their margins."""
-    from napari_fcn_crf.crf import large_images
+    from napari_fcn_crf.crf.large_images import core_side_px, pixels_at_once
 
-    most = large_images.pixels_at_once(large_images.BYTES_AT_ONCE, 2, channels, classes)
-    return large_images.core_side_px(_margin_px(settings), most, CHUNK_PX)
+    most = pixels_at_once(_REFINED_BYTES, 2, channels, classes)
+    return core_side_px(_margin_px(settings), most, CHUNK_PX)
 
 
 def predict_place(
@@ -92,13 +94,13 @@ def predict_place(
     should_stop: ShouldStop | None = None,
 ) -> Probabilities:
     """Return the probabilities `(n_classes, rows, columns)` of a region, as of the whole plane."""
-    from napari_fcn_crf.fcn.prediction.region import predict_region
+    from napari_fcn_crf.fcn.prediction.region import economical_tiles, predict_region
 
     return predict_region(
         model.network,
         MappedImage(PlanePixels(picture, index), mapping),
         place,
-        settings,
+        economical_tiles(model.network, settings),
         on_progress=on_progress,
         should_stop=should_stop,
     )

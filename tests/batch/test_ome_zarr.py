@@ -15,7 +15,6 @@ import yaozarrs
 import zarr
 
 import napari_fcn_crf as nfc
-from napari_fcn_crf.crf import large_images
 from napari_fcn_crf.data import growing_array
 from napari_fcn_crf.data.ome_zarr import labels as ome_labels
 from napari_fcn_crf.data.ome_zarr.reading import read_ome_zarr
@@ -33,7 +32,7 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (blocks, growing_array, ome_labels):
         monkeypatch.setattr(module, "CHUNK_PX", 128)
     monkeypatch.setattr(ome_labels, "_SMALLEST_LEVEL_PX", 128)
-    monkeypatch.setattr(large_images, "BYTES_AT_ONCE", 10_000_000)
+    monkeypatch.setattr(blocks, "_REFINED_BYTES", 10_000_000)
 
 
 def write_image(
@@ -100,9 +99,7 @@ def test_labels_are_those_of_memory(
     model = nfc.load_model(model_path)
     settings = nfc.CRFSettings(bilateral_sigma_px=8, gaussian_sigma_px=3)
     probabilities = nfc.predict(model, cats)
-    with pytest.MonkeyPatch.context() as context:
-        context.setattr(large_images, "BYTES_AT_ONCE", 1 << 31)
-        expected = nfc.refine(cats, probabilities, settings, intensity=model.card.intensity)
+    expected = nfc.refine(cats, probabilities, settings, intensity=model.card.intensity)
     expected = model.to_labels(expected)
     labels = np.asarray(group["0"])
     assert labels.dtype == np.uint8

@@ -8,6 +8,7 @@ import pytest
 
 from napari_fcn_crf.fcn.layers.padding import crop, pad_image, stride_padding
 from napari_fcn_crf.fcn.network import build_network
+from napari_fcn_crf.fcn.prediction.region import economical_tiles, predict_region
 from napari_fcn_crf.fcn.prediction.tiles import predict_plane, softmax, tile_margin, tile_spans
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import Architecture, PredictionSettings, TrainingSettings
@@ -52,9 +53,28 @@ def test_agrees_with_keras_itself(network: Any) -> None:
 def test_tiles_join_without_a_seam(network: Any) -> None:
     """Where the margin covers the receptive field, tiling changes nothing."""
     image = noise(96, 1100)
-    assert tile_margin(network, 768) == 192
+    assert tile_margin(network, 768) == 160
     whole = predict_plane(network, image, PredictionSettings(tile_px=2048))
     tiled = predict_plane(network, image, PredictionSettings(tile_px=768))
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", get_args(Architecture))
+def test_a_region_is_predicted_as_in_the_whole(architecture: Architecture) -> None:
+    settings = TrainingSettings(architecture=architecture, weights="random")
+    network, _ = build_network(settings, 3, 2)
+    # Rows and columns are continued by a few pixels in front.
+    image = noise(75, 1003)
+    whole = predict_plane(network, image, PredictionSettings())
+    for place in [
+        (slice(0, 75), slice(437, 555)),
+        (slice(3, 60), slice(0, 100)),
+        (slice(40, 75), slice(990, 1003)),
+    ]:
+        found = predict_region(network, image, place, PredictionSettings())
+        np.testing.assert_allclose(found, whole[:, place[0], place[1]], atol=1e-5)
+    economical = economical_tiles(network, PredictionSettings())
+    tiled = predict_region(network, image, (slice(0, 75), slice(0, 1003)), economical)
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 

@@ -12,7 +12,7 @@ import pytest
 import zarr
 
 import napari_fcn_crf as nfc
-from napari_fcn_crf.crf import dense_crf, large_images
+from napari_fcn_crf.crf import dense_crf
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.lazy_intensity import sampled
 from napari_fcn_crf.data.picture import as_picture
@@ -128,7 +128,7 @@ def test_no_more_than_a_block_is_read_at_once(
     probabilities = Watched(np.asarray(zarr.open_array(str(tmp_path / "out.zarr"), mode="r")))
     settings = nfc.CRFSettings(bilateral_sigma_px=10, gaussian_sigma_px=3, iterations=1)
     with pytest.MonkeyPatch.context() as context:
-        context.setattr(large_images, "BYTES_AT_ONCE", 1 << 25)
+        context.setattr(blocks, "_REFINED_BYTES", 1 << 25)
         nfc.refine(watched, probabilities, settings, out=tmp_path / "refined.zarr")
     assert 0 < probabilities.most <= 2 * (256 + 2 * 60) ** 2
 
@@ -140,7 +140,7 @@ def test_refined_in_blocks_nearly_as_in_memory(
     probabilities = nfc.predict(model, image)
     settings = nfc.CRFSettings(bilateral_sigma_px=8, gaussian_sigma_px=3)
     whole = nfc.refine(image, probabilities, settings)
-    monkeypatch.setattr(large_images, "BYTES_AT_ONCE", 1 << 25)
+    monkeypatch.setattr(blocks, "_REFINED_BYTES", 1 << 25)
     given = dask.array.from_array(probabilities, chunks=(2, 128, 128))
     lazy = dask.array.from_array(image, chunks=100)
     result = nfc.refine(lazy, given, settings, out=tmp_path / "out.zarr")

@@ -182,7 +182,7 @@ def test_large_layers_do_not_keep_it_either(viewer, panel, session, qtbot, monke
         (RefinementInput, "arrays"),
         (refinement, "refine"),
         (refine_actions, "changed_fraction"),
-        (refine_actions, "_most_probable"),
+        (refine_actions, "most_probable"),
         (refine_actions, "_areas"),
         (ownership, "_checksum"),
         (uncertainty, "entropy"),

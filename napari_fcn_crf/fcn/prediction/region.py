@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,12 @@ import numpy.typing as npt
 from napari_fcn_crf.fcn.layers.padding import STRIDE_PX, padded_window, stride_padding
 from napari_fcn_crf.fcn.layers.plane import Plane
 from napari_fcn_crf.fcn.prediction.receptive_field import halo_px
+from napari_fcn_crf.fcn.prediction.tiles import tile_margin
 from napari_fcn_crf.fcn.prediction.within_memory import predict_within_memory
 from napari_fcn_crf.progress import OnProgress, ShouldStop
 from napari_fcn_crf.settings import PredictionSettings
+
+_ECONOMICAL_PX = 768
 
 
 def predict_region(
@@ -64,3 +68,16 @@ def predict_region(
         network, window, settings, on_progress=on_progress, should_stop=should_stop
     )
     return probabilities[:, kept[0], kept[1]]
+
+
+def economical_tiles(network: Any, settings: PredictionSettings) -> PredictionSettings:
+    """Return settings with smaller tiles, if the prediction does not depend on that.
+
+    What is larger than memory is computed beside other things that take some, and a tile of 1024 px
+    takes 3 GB with the hypercolumn head.
+    """
+    if settings.tile_px <= _ECONOMICAL_PX or tile_margin(network, _ECONOMICAL_PX) < halo_px(
+        network
+    ):
+        return settings
+    return replace(settings, tile_px=_ECONOMICAL_PX)

@@ -17,7 +17,7 @@ from napari_fcn_crf.fcn.layers.padding import (
 )
 from napari_fcn_crf.fcn.layers.plane import Plane
 from napari_fcn_crf.fcn.layers.upsampling import is_traced_for_one_size
-from napari_fcn_crf.fcn.prediction.receptive_field import receptive_field_px
+from napari_fcn_crf.fcn.prediction.receptive_field import halo_px
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
 from napari_fcn_crf.settings import PredictionSettings
 
@@ -147,11 +147,10 @@ def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
 def tile_margin(network: Any, tile_px: int) -> int:
     """Return the pixels at a tile's inner edges that another tile predicts better.
 
-    Half the receptive field and one step of upsampling, so that a pixel's prediction does not
-    depend on the tiling; but no more than a quarter of the tile, so that large tiles stay cheap.
+    As many as the network looks beyond, so that a pixel's prediction does not depend on the tiling;
+    but no more than a quarter of the tile, so that large tiles stay cheap.
     """
-    needed = receptive_field_px(network) // 2 + STRIDE_PX
-    return min(-(-needed // STRIDE_PX) * STRIDE_PX, tile_px // 4 // STRIDE_PX * STRIDE_PX)
+    return min(halo_px(network), tile_px // 4 // STRIDE_PX * STRIDE_PX)
 
 
 def tile_spans(side: int, tile_px: int, margin: int) -> Iterator[tuple[slice, slice]]:

@@ -243,6 +243,8 @@ class Selection(QObject):
         """Turn to a layer that was selected in napari's list, unless another was chosen by name."""
         if layer is self._image or layer is self._annotation or layer is None:
             return
+        if layer in self._sources:  # looked at, and refined; not to be segmented
+            return
         if is_source_image(layer) and self._image not in self._pinned:
             if layer not in self.more_channels:
                 self.choose_image(layer)

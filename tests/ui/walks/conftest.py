@@ -1,0 +1,27 @@
+"""A person and their folder for each walk; WALKS=FOLDER keeps the pictures there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.ui.walks.person import Person
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """They take a minute and more together, and so are of `make walks` and `make test-long`."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.long)
+
+
+@pytest.fixture
+def person(viewer, qtbot, request) -> Person:
+    folder = os.environ.get("WALKS")
+    pictures = None if folder is None else Path(folder)
+    if pictures is not None:
+        pictures.mkdir(parents=True, exist_ok=True)
+    return Person(viewer, qtbot, pictures, request.node.name.removeprefix("test_"))
