@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,6 +74,15 @@ class LivePlane:
             Which count.
         """
         return Strokes(self._columns.at(chosen), indices[chosen], self._moments)
+
+    @property
+    def moments(self) -> Moments:
+        """Of its features."""
+        return self._moments
+
+    def features(self, where: Any) -> Floats:
+        """Return the features `(n_pixels, n_features)` of the pixels that an index chooses."""
+        return self._columns.at(where)
 
     def segment(
         self,

@@ -18,6 +18,7 @@ from napari_fcn_crf.data.picture import as_picture, check_same_shape
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.live.stroke_classifier import Solution, StrokeClassifier, Strokes
 from napari_fcn_crf.pipeline.models import Model
+from napari_fcn_crf.pipeline.plane_features import feature_extractor
 from napari_fcn_crf.progress import OnProgress, ShouldStop
 from napari_fcn_crf.settings import CRFSettings, PredictionSettings, TrainingSettings
 
@@ -205,11 +206,7 @@ class Segmenter:
 
     @cached_property
     def _extractor(self) -> FeatureExtractor:
-        from napari_fcn_crf.fcn.network import build_network
-        from napari_fcn_crf.fcn.prediction.feature_planes import FeatureExtractor
-
-        network, _ = build_network(self.settings, self._picture.channels, 2)
-        return FeatureExtractor(network)
+        return feature_extractor(self.settings, self._picture.channels)
 
     @cached_property
     def _classifier(self) -> StrokeClassifier:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import napari.viewer
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QFrame, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractButton, QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from napari_fcn_crf.ui import shortcuts
 from napari_fcn_crf.ui.folding import Folding
@@ -21,6 +21,7 @@ from napari_fcn_crf.ui.steps.network import NetworkStep
 from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
 from napari_fcn_crf.ui.steps.run_button import RunButton
+from napari_fcn_crf.ui.steps.segment import SegmentStep
 from napari_fcn_crf.ui.steps.step import Step
 from napari_fcn_crf.ui.steps.train import TrainStep
 
@@ -93,7 +94,7 @@ class Panel(QWidget):
 
 
 def _bind_keys(panel: Panel) -> None:
-    keys: dict[shortcuts.Shortcut, RunButton | QPushButton] = {}
+    keys: dict[shortcuts.Shortcut, RunButton | QAbstractButton] = {}
     for step in panel.steps.values():
         if isinstance(step, TrainStep):
             keys[shortcuts.TRAIN] = step.train_button
@@ -103,6 +104,8 @@ def _bind_keys(panel: Panel) -> None:
             keys[shortcuts.REFINE] = step.refine_button
             keys[shortcuts.COMPARE] = step.compare.toggle_button
             keys[shortcuts.GO] = step.uncertainty.go_button
+        elif isinstance(step, SegmentStep):
+            keys[shortcuts.LIVE] = step.live_box
     for shortcut, button in keys.items():
         if isinstance(button, RunButton):
             button.key = " or ".join(shortcut.chosen_keys())
@@ -121,15 +124,18 @@ class SegmentPanel(Panel):
 
     def __init__(self, napari_viewer: napari.viewer.Viewer) -> None:
         session = session_of(napari_viewer)
-        steps = [
+        refine = RefineStep(session, 5)
+        steps: list[Step] = [
             AnnotateStep(session, 1),
             NetworkStep(session, 2),
             TrainStep(session, 3),
             PredictStep(session, 4),
-            RefineStep(session, 5),
+            refine,
             DeviceStep(session),
         ]
-        super().__init__(session, steps)
+        segment = SegmentStep(session, refine.restriction.options)
+        super().__init__(session, [segment, *steps])
+        # Its two controls stay, whatever is folded.
         self._folding = Folding(session, steps, self.steps_view)
 
 

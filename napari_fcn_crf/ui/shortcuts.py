@@ -1,8 +1,6 @@
 """Keyboard shortcuts: napari's own, shown in Preferences > Shortcuts and in the command palette.
 
-Each is Shift and a letter that no type of layer and no viewer of napari's uses. Shift-F is kept for
-labels that follow the brush.
-"""
+Each is Shift and a letter that no type of layer and no viewer of napari's uses."""
 
 from __future__ import annotations
 
@@ -61,7 +59,8 @@ PREDICT = Shortcut("predict", "Shift-D", "FCN-CRF: Predict")
 REFINE = Shortcut("refine", "Shift-R", "FCN-CRF: Refine")
 COMPARE = Shortcut("compare", "Shift-B", "FCN-CRF: Before / after")
 GO = Shortcut("most_uncertain", "Shift-N", "FCN-CRF: Go to the next most uncertain region")
-ALL = (TRAIN, PREDICT, REFINE, COMPARE, GO)
+LIVE = Shortcut("live", "Shift-F", "FCN-CRF: Live, labels follow the brush")
+ALL = (TRAIN, PREDICT, REFINE, COMPARE, GO, LIVE)
 
 _bound: dict[tuple[int, str], Callable[[], object]] = {}
 """What a key does, by the viewer's identity and the shortcut's name; of docks that are open."""

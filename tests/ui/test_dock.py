@@ -59,8 +59,8 @@ def test_folds_messages_and_buttons_on_a_small_window(shown, qtbot):
     train, predict, refine = steps[TrainStep], steps[PredictStep], steps[RefineStep]
     qtbot.waitUntil(train.train_button.button.isEnabled)
 
-    # All buttons are in view, though only the first step is open.
-    assert [step.is_folded for step in steps.values()] == [False, *[True] * 5]
+    # All buttons are in view, though only Segment and the first step are open.
+    assert [step.is_folded for step in steps.values()] == [False, False, *[True] * 5]
     for button in (train.train_button, predict.predict_button, refine.refine_button):
         assert _is_in_view(panel, button)
     assert not train.controls.isVisible()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import math
 import os
 import sys
 import threading
@@ -40,6 +41,7 @@ _TEST_SHAPE = (288, 448)
 
 _backend_problem = ""
 _model_cache: dict[tuple[str, int, int], Model] = {}
+_extractors: dict[tuple[Any, ...], Any] = {}
 _result: SharedMemory | None = None
 _previews: PreviewWriter | None = None
 
@@ -174,6 +176,52 @@ def predict(
     return _give(probabilities, result_name)
 
 
+def features(
+    task: Any, image: Packed, settings: dict[str, Any], result_name: str
+) -> dict[str, Any]:
+    """Leave the features of one plane in the shared block `result_name`, and say what they mean.
+
+    The network stays for the next plane, as long as it is asked for with the same settings.
+    """
+    from napari_fcn_crf.pipeline.plane_features import feature_extractor
+
+    def report(progress: Progress) -> None:
+        _reporter(task)(replace(progress, phase="Computing features"))
+
+    with attached(image) as (plane,):
+        asked = TrainingSettings.from_dict(settings)
+        file = _file_key(str(asked.starting_weights))
+        key = asked.architecture, asked.backbone, file, asked.seed, int(plane.shape[-1])
+        if key not in _extractors:
+            report(Progress(""))
+            _extractors.clear()
+            _extractors[key] = feature_extractor(asked, key[-1])
+        extractor = _extractors[key]
+        shape = (*plane.shape[:2], extractor.width)
+        tile_px = PredictionSettings().tile_px
+        columns, moments = extractor.columns(
+            plane,
+            _new_result(result_name, np.dtype(np.uint16), shape),
+            tile_px,
+            on_progress=report,
+            should_stop=_stopper(task),
+        )
+    unit, kept = columns.unit.tolist(), extractor.kept
+    del columns  # a view of what is let go of
+    _let_go_of_result()
+    sums, squares, count = moments.sums
+    return {
+        "array": {"dtype": np.dtype(np.uint16).str, "shape": list(shape)},
+        "unit": unit,
+        "sums": sums.tolist(),
+        "squares": squares.tolist(),
+        "count": count,
+        "gain": kept.gain.tolist(),
+        "epsilon": kept.epsilon,
+        "sharpness": kept.sharpness,
+    }
+
+
 def describe_weights(task: Any, path: str) -> dict[str, Any]:
     """Say in a sentence what a weights file holds."""
     from napari_fcn_crf.weights import vgg_file
@@ -225,20 +273,30 @@ _TASKS: dict[str, Callable[..., dict[str, Any]]] = {
     "hello": hello,
     "train": train,
     "predict": predict,
+    "features": features,
     "describe_weights": describe_weights,
     "test_device": test_device,
 }
 
 
 def _give(array: npt.NDArray[Any], name: str) -> dict[str, Any]:
+    _new_result(name, array.dtype, array.shape)[...] = array
+    _let_go_of_result()
+    return {"dtype": array.dtype.str, "shape": list(array.shape)}
+
+
+def _new_result(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Return an array of zeros in a new shared block."""
     global _result
-    _result = create_block(array.nbytes, name)
-    shape = list(array.shape)
-    NDArray(array.dtype.str, shape, _result).ndarray()[...] = array
+    _result = create_block(math.prod(shape) * dtype.itemsize, name)
+    array: npt.NDArray[Any] = NDArray(dtype.str, list(shape), _result).ndarray()
+    return array
+
+
+def _let_go_of_result() -> None:
     # On Windows a block goes with its last user, and the parent has not opened it yet.
-    if sys.platform != "win32":
+    if _result is not None and sys.platform != "win32":
         _result.close()
-    return {"dtype": array.dtype.str, "shape": shape}
 
 
 def _load_model(task: Any, path: str) -> Model:

@@ -23,10 +23,13 @@ class Job(Generic[T]):
     work : callable
         Does it and returns the result. It is given the job, reports through `report` and ends
         soon after `cancel_requested` is set.
+    gives_way : bool
+        Whether the next job cancels it, instead of being refused.
     """
 
-    def __init__(self, name: str, work: Callable[[Job[T]], T]) -> None:
+    def __init__(self, name: str, work: Callable[[Job[T]], T], *, gives_way: bool = False) -> None:
         self.name = name
+        self.gives_way = gives_way
         self.cancel_requested = threading.Event()
         self._work = work
         self._events: queue.SimpleQueue[Progress | None] = queue.SimpleQueue()
@@ -73,6 +76,10 @@ class Job(Generic[T]):
     def cancel(self) -> None:
         """Ask the job to end; returns at once, and `events` ends within a second."""
         self.cancel_requested.set()
+
+    def when_done(self, then: Callable[[], object]) -> None:
+        """Call something, in the job's thread, when the job is over; at once if it is already."""
+        self._outcome.add_done_callback(lambda _: then())
 
     @property
     def done(self) -> bool:

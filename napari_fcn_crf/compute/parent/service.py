@@ -19,13 +19,19 @@ from napari_fcn_crf.compute.errors import ChildEndedError, ComputeError
 from napari_fcn_crf.compute.leftovers import remove_leftovers
 from napari_fcn_crf.compute.parent.child import Child
 from napari_fcn_crf.compute.parent.job import Job
+from napari_fcn_crf.compute.plane_features import PlaneFeatures
 from napari_fcn_crf.compute.previews import read_progress
 from napari_fcn_crf.compute.shared import SharedArrays
 from napari_fcn_crf.compute.training_request import TrainingRequest
 from napari_fcn_crf.data.images import check_image
 from napari_fcn_crf.model.card import ModelCard, optimizer_path, read_card
 from napari_fcn_crf.progress import Cancelled, Progress
-from napari_fcn_crf.settings import ComputeSettings, IntensityChoice, PredictionSettings
+from napari_fcn_crf.settings import (
+    ComputeSettings,
+    IntensityChoice,
+    PredictionSettings,
+    TrainingSettings,
+)
 
 __all__ = [
     "ChildEndedError",
@@ -34,11 +40,14 @@ __all__ = [
     "Device",
     "DeviceTest",
     "Job",
+    "PlaneFeatures",
     "TrainingRequest",
 ]
 
 T = TypeVar("T")
 _JOIN_S = 1.5
+# A tile's: to start another process takes longer than to wait for its end.
+_TILE_S = 8.0
 
 
 class ComputeService:
@@ -186,6 +195,41 @@ class ComputeService:
 
         return self._start("prediction", work)
 
+    def features(
+        self, plane: npt.NDArray[np.float32], settings: TrainingSettings
+    ) -> Job[PlaneFeatures]:
+        """Start computing the features of every pixel of a plane, to be kept here.
+
+        Another job cancels this one; it may be asked for again when that is over.
+
+        Parameters
+        ----------
+        plane : array of float32, shape `(rows, columns, channels)`
+            On the 0-255 scale.
+        settings : TrainingSettings
+            Architecture, backbone, weights and seed are used.
+
+        Raises
+        ------
+        ValueError
+            If another job is still running; from the job, if the head is not one that is solved in
+            closed form.
+        """
+        asked = settings.to_dict()
+
+        def work(job: Job[PlaneFeatures]) -> PlaneFeatures:
+            with SharedArrays(_raise_if_cancelled(job)) as shared:
+                name = shared.reserve()
+                request = {
+                    "image": shared.share([plane]),
+                    "settings": asked,
+                    "result_name": name,
+                }
+                answer = self._call(job, "features", request, grace_s=_TILE_S)
+                return PlaneFeatures.from_answer(shared.take(name, **answer["array"]), answer)
+
+        return self._running.start(Job("computing features", work, gives_way=True))
+
     def describe_weights(self, path: str | Path) -> Job[str]:
         """Start reading a weights file; the result is a sentence on what it holds.
 
@@ -233,13 +277,16 @@ class ComputeService:
         function: str,
         request: dict[str, Any],
         read: Callable[[dict[str, Any]], Progress] = lambda info: Progress(**info),
+        grace_s: float | None = None,
     ) -> dict[str, Any]:
         while True:
             child = self._running.child_for(self._settings, job)
             was_warm = child.is_ready
             child.prepare(job)
             try:
-                return child.call(job, function, request, read_progress=read)
+                if grace_s is None:
+                    return child.call(job, function, request, read_progress=read)
+                return child.call(job, function, request, grace_s, read)
             except ChildEndedError as error:
                 # One that was killed while it idled may still have looked alive.
                 if error.task_began or not was_warm:
@@ -258,6 +305,10 @@ class _Running:
         self._lock = threading.Lock()
 
     def start(self, job: Job[T]) -> Job[T]:
+        before = self.job
+        if before is not None and before.gives_way and not job.gives_way:
+            before.cancel()
+            before.join(_TILE_S + _JOIN_S)
         with self._lock:
             if self.job is not None and not self.job.done:
                 raise ValueError(

@@ -42,6 +42,22 @@ class Moments:
             found._count += one._count
         return found
 
+    @classmethod
+    def of_sums(
+        cls, sums: npt.NDArray[np.float64], squares: npt.NDArray[np.float64], count: int
+    ) -> Self:
+        """Return the moments of what was added up elsewhere: see `sums`."""
+        found = cls(len(sums))
+        found._sums += sums
+        found._squares += squares
+        found._count = count
+        return found
+
+    @property
+    def sums(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], int]:
+        """Sums and sums of squares of each channel, and of how many rows they are."""
+        return self._sums, self._squares, self._count
+
     def add(self, values: Floats) -> None:
         """Add an array `(..., channels)`."""
         flat = values.reshape(-1, values.shape[-1])

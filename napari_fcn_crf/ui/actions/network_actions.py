@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,9 +73,28 @@ def download_weights(session: Session) -> None:
     )
 
 
-def train(session: Session, request: TrainingRequest) -> None:
-    """Train a network on the chosen image and labels, and on the pairs added to them."""
-    _train(session, request, None)
+def train(
+    session: Session,
+    request: TrainingRequest,
+    kind: str = "train",
+    then: Callable[[], None] | None = None,
+    *,
+    lays_aside: bool = True,
+) -> None:
+    """Train a network on the chosen image and labels, and on the pairs added to them.
+
+    Parameters
+    ----------
+    session : Session
+    request : TrainingRequest
+    kind : str
+        Which button it belongs to.
+    then : callable, optional
+        Starts what comes next.
+    lays_aside : bool
+        Whether results that are there are of an earlier model from then on, and hidden.
+    """
+    _train(session, request, None, kind, then, lays_aside=lays_aside)
 
 
 def go_on_training(session: Session, request: TrainingRequest) -> None:
@@ -93,7 +112,15 @@ def go_on_training(session: Session, request: TrainingRequest) -> None:
     _train(session, replace(request, settings=same), model)
 
 
-def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | None) -> None:
+def _train(
+    session: Session,
+    request: TrainingRequest,
+    resumed: TrainedModel | None,
+    kind: str = "train",
+    then: Callable[[], None] | None = None,
+    *,
+    lays_aside: bool = True,
+) -> None:
     settings = request.settings
     selection = session.selection
     given = gather_training(session)
@@ -161,9 +188,10 @@ def _train(session: Session, request: TrainingRequest, resumed: TrainedModel | N
             tell(f"Training stopped after {done} of {settings.iterations} iterations.{why}")
         yield
         session.screen.end_preview()
-        _use_another_model(session)
+        if lays_aside:
+            _use_another_model(session)
 
-    session.runner.run_job("train", "Training", start, keep, show)
+    session.runner.run_job(kind, "Training", start, keep, show, then=then)
 
 
 def _use_another_model(session: Session) -> None:
@@ -178,8 +206,13 @@ def _note(session: Session) -> str:
     return "" if activity is None else activity.latest.note
 
 
-def predict(session: Session) -> None:
-    """Predict the chosen image with the current model: add its labels, and the probabilities."""
+def predict(
+    session: Session, kind: str = "predict", then: Callable[[], None] | None = None
+) -> None:
+    """Predict the chosen image with the current model: add its labels, and the probabilities.
+
+    Parameters are those of `train`.
+    """
     image = session.selection.require_image()
     model = session.models.model
     if model is None:
@@ -227,7 +260,7 @@ def predict(session: Session) -> None:
         on_progress(Progress("Preparing"))
         return session.runner.service.predict(model.path, array, axes=f"{picture.spatial_axes}c")
 
-    session.runner.run_job("predict", "Predicting", start, keep, finish=finish)
+    session.runner.run_job(kind, "Predicting", start, keep, finish=finish, then=then)
 
 
 def open_model(session: Session, path: Path) -> None:

@@ -28,6 +28,7 @@ from napari_fcn_crf.ui.viewer import preview_layers
 from napari_fcn_crf.ui.viewer.axes import layer_array
 from napari_fcn_crf.ui.viewer.camera import show_position
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place
+from napari_fcn_crf.ui.viewer.layers import class_colours
 from napari_fcn_crf.ui.viewer.ownership import (
     Made,
     earlier_results,
@@ -35,7 +36,11 @@ from napari_fcn_crf.ui.viewer.ownership import (
     note_earlier,
     our_metadata,
 )
-from napari_fcn_crf.ui.viewer.place_mark import mark_place, remove_with_next_stroke
+from napari_fcn_crf.ui.viewer.place_mark import (
+    mark_place,
+    outline_place,
+    remove_with_next_stroke,
+)
 from napari_fcn_crf.ui.viewer.result_layers import (
     ClassLook,
     add_predicted,
@@ -65,8 +70,19 @@ class _Outcome:
         return tuple(self.areas_after)
 
 
-def refine(session: Session, settings: CRFSettings, options: RefinementOptions) -> None:
-    """Refine the chosen source with the dense CRF and add the labels."""
+def refine(
+    session: Session, settings: CRFSettings, options: RefinementOptions, kind: str = "refine"
+) -> None:
+    """Refine the chosen source with the dense CRF and add the labels.
+
+    Parameters
+    ----------
+    session : Session
+    settings : CRFSettings
+    options : RefinementOptions
+    kind : str
+        Which button it belongs to.
+    """
     given = gather(session, options)
     image = given.image
     annotation = session.screen.annotation_of(image)
@@ -160,7 +176,7 @@ def refine(session: Session, settings: CRFSettings, options: RefinementOptions) 
             )
         )
 
-    session.runner.run("refine", "Refining", work, stop.set, keep, grow)
+    session.runner.run(kind, "Refining", work, stop.set, keep, grow)
 
 
 def tune(
@@ -236,8 +252,12 @@ def show_uncertainty(session: Session) -> None:
 def go_to_most_uncertain(session: Session) -> None:
     """Move the camera where one more stroke helps most, outline it, and take the brush.
 
-    Each time to another place, until the uncertainty is measured again.
+    Each time to another place, until the uncertainty is measured again. With Live on, to the place
+    that is outlined.
     """
+    if session.live.place is not None:
+        _go_to_live_place(session, session.live.place)
+        return
     if session.results.uncertainty is None:
         raise ValueError("There is no uncertainty layer yet. Press Show uncertainty first.")
     annotation, viewer = session.selection.annotation, session.viewer
@@ -274,6 +294,16 @@ def go_to_most_uncertain(session: Session) -> None:
     )
 
 
+def _go_to_live_place(session: Session, position: tuple[int, ...]) -> None:
+    image, labels = session.selection.image, session.live.layer
+    if image is None or labels is None:
+        return
+    size_px = min(4 * uncertainty.WINDOW_SIGMA_PX, *labels.data.shape[-2:])
+    show_position(session.viewer, labels, position, size_px)
+    mark = outline_place(session.viewer, image, position, size_px)
+    session.screen.arrange(image, "most uncertain", mark)
+
+
 def remove_small(session: Session, minimum_px: int) -> None:
     """Add the refined labels without regions below a size."""
     _tidy(
@@ -300,7 +330,12 @@ def split_instances(session: Session, value: int, minimum_distance_px: int) -> N
         "Splitting objects",
         "instances",
         lambda labels: cleanup.split_instances(labels, value, minimum_distance_px, border),
-        {"objects_of_label": value, "smallest_distance_px": minimum_distance_px},
+        {
+            "objects_of_label": value,
+            "objects_called": session.selection.class_name(value),
+            "objects_colour": class_colours(source, (value,))[0],
+            "smallest_distance_px": minimum_distance_px,
+        },
     )
 
 

@@ -28,6 +28,7 @@ from napari_fcn_crf.ui.viewer.layer_picture import (
     shown_part,
     volume_spacing,
 )
+from napari_fcn_crf.ui.viewer.live_layer import is_live
 from napari_fcn_crf.ui.viewer.ownership import our_metadata
 from napari_fcn_crf.ui.viewer.preview_layers import is_preview
 
@@ -291,4 +292,4 @@ def _check_strokes(session: Session, image: Image, picture: Picture, strokes: La
 def can_be_source(layer: Layer) -> bool:
     """Whether a layer may hold what the CRF starts from."""
     is_kind = layers.is_probabilities(layer) or isinstance(layer, Labels)
-    return is_kind and not is_preview(layer)
+    return is_kind and not is_preview(layer) and not is_live(layer)

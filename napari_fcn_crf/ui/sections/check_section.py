@@ -43,6 +43,8 @@ class UncertaintySection(QWidget):
             session.selection.sources_changed,
             session.results.changed,
             session.runner.changed,
+            session.live.shown,
+            session.live.changed,
         )
         self.update_controls()
 
@@ -52,7 +54,7 @@ class UncertaintySection(QWidget):
         self.show_button.setEnabled(
             bool(session.selection.sources) and session.runner.activity is None
         )
-        can_go = session.results.uncertainty is not None
+        can_go = session.results.uncertainty is not None or session.live.place is not None
         self.go_button.setEnabled(can_go)
         self.go_button.setToolTip(
             "Move there and take the brush: the next stroke is where it helps most."

@@ -52,6 +52,7 @@ class Runner(QObject):
         self._activity: Activity | None = None
         self._on_result: Callable[[Any], object] = lambda result: None
         self._on_partial: Callable[[Any], None] | None = None
+        self._then: Callable[[], None] | None = None
         self._pieces: Iterator[None] = iter(())
         self._show_later = one_shot(self, 0, self._show_next_piece)
         self._prepared_for: ComputeSettings | None = None
@@ -81,12 +82,14 @@ class Runner(QObject):
         cancel: Callable[[], None],
         on_result: Callable[[Result], object],
         on_partial: Callable[[Any], None] | None = None,
+        then: Callable[[], None] | None = None,
     ) -> None:
         """Start long work; `on_result` is called on the main thread with what it returns.
 
         Where `on_result` is a generator, each of its pieces is a turn of the event loop, for
         napari takes long enough to add one layer. `on_partial` is called there with each part of a
-        result that the work reports.
+        result that the work reports. `then` is called when all of it went well, and may start what
+        comes next.
 
         Raises
         ------
@@ -102,6 +105,7 @@ class Runner(QObject):
         activity.returned.connect(self._on_returned)
         activity.failed.connect(self._on_failed)
         self._activity, self._on_result, self._on_partial = activity, on_result, on_partial
+        self._then = then
         self.changed.emit()
         activity.start()
 
@@ -113,6 +117,7 @@ class Runner(QObject):
         on_result: Callable[[Any], object],
         on_partial: Callable[[Any], None] | None = None,
         finish: Callable[[Result], object] | None = None,
+        then: Callable[[], None] | None = None,
     ) -> None:
         """Run a job of the compute process, with the settings of this moment.
 
@@ -160,7 +165,7 @@ class Runner(QObject):
             for job in jobs:
                 job.cancel()
 
-        self.run(kind, title, work, cancel, on_result, on_partial)
+        self.run(kind, title, work, cancel, on_result, on_partial, then)
 
     def cancel(self) -> None:
         """Cancel the work under way."""
@@ -203,10 +208,11 @@ class Runner(QObject):
         self._show_next_piece()
 
     def _show_next_piece(self) -> None:
+        is_well = False
         try:
             next(self._pieces)
         except StopIteration:
-            pass
+            is_well = self._activity is not None and not self._activity.is_cancelling
         except Exception as error:  # noqa: BLE001  shown to the user
             _log.warning("showing a result failed", exc_info=error)
             tell_error(error)
@@ -214,6 +220,12 @@ class Runner(QObject):
             self._show_later.start()
             return
         self._end_activity()
+        then, self._then = self._then, None
+        if is_well and then is not None:
+            try:
+                then()
+            except (ValueError, TypeError, OSError) as error:
+                tell_error(error)
         self.changed.emit()
 
     def _end_activity(self) -> None:

@@ -10,6 +10,7 @@ from napari_fcn_crf.ui.session.choices import Choices
 from napari_fcn_crf.ui.session.following import Following
 from napari_fcn_crf.ui.session.image_memory import ImageMemory
 from napari_fcn_crf.ui.session.lifetime import at_end_of
+from napari_fcn_crf.ui.session.live import Live
 from napari_fcn_crf.ui.session.misplaced_strokes import MisplacedStrokes
 from napari_fcn_crf.ui.session.model_store import ModelStore
 from napari_fcn_crf.ui.session.results import Results
@@ -40,6 +41,9 @@ class Session(QObject):
         self._memory = UserMemory(self)
         self.choices: Final = Choices(self._memory, self)
         ImageMemory(self.selection, self._memory, self)
+        self.live: Final = Live(
+            viewer, self.selection, self.choices, self.runner, self.screen, self
+        )
         Following(viewer, self.selection, self.runner, self)
         self.runner.failed.connect(self._on_failed)
         self.models.weights_changed.connect(self._on_weights_checked)

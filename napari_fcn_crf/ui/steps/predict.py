@@ -8,7 +8,7 @@ from typing import ClassVar
 from qtpy.QtCore import SignalInstance
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
-from napari_fcn_crf.ui.actions import network_actions
+from napari_fcn_crf.ui.actions import live_actions, network_actions
 from napari_fcn_crf.ui.steps.run_button import RunButton
 from napari_fcn_crf.ui.steps.step import Step
 from napari_fcn_crf.ui.viewer.ownership import is_current
@@ -41,6 +41,7 @@ class PredictStep(Step):
             self.session.selection.image_changed,
             self.session.selection.sources_changed,
             self.session.runner.changed,
+            self.session.live.changed,
         )
 
     def summary(self) -> str:
@@ -55,9 +56,10 @@ class PredictStep(Step):
             saved = "" if model.is_saved else " (not saved)"
             self.model_text.setText(f"Model: {model.name}{saved}, {model.card.n_classes} classes")
             problem = "" if selection.image is not None else "Open an image first."
-        self.save_button.setEnabled(model is not None)
+        can_save = model is not None or self.session.live.layer is not None
+        self.save_button.setEnabled(can_save)
         self.save_button.setToolTip(
-            "Keep this model in a file." if model is not None else "There is no model to save yet."
+            "Keep this model in a file." if can_save else "There is no model to save yet."
         )
         self.predict_button.show_state(
             problem,
@@ -75,4 +77,12 @@ class PredictStep(Step):
         suggested = "" if model is None else model.name
         name, _ = QFileDialog.getSaveFileName(self, "Save model", suggested, _MODEL_FILES)
         if name:
-            self.attempt(lambda: self.session.models.save(Path(name).with_suffix(".keras")))
+            target = Path(name).with_suffix(".keras")
+            if self.session.live.is_on:
+                # The model of the strokes there are now.
+                session = self.session
+                self.attempt(
+                    lambda: live_actions.keep_model(session, lambda: session.models.save(target))
+                )
+            else:
+                self.attempt(lambda: self.session.models.save(target))

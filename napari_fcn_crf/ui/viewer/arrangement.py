@@ -33,7 +33,10 @@ RESULTS = (
 )
 """What is made of an image, from just above the images upwards."""
 
-ORDER = (*RESULTS, "preview", ANNOTATION, "place")
+LIVE = "live"
+"""Labels that follow the brush."""
+
+ORDER = (*RESULTS, LIVE, "preview", ANNOTATION, "place")
 """Everything above the images, up to the top: strokes are seen on whatever they correct."""
 
 Step = Literal[
@@ -43,6 +46,7 @@ Step = Literal[
     "predict",
     "refine",
     "preview",
+    "live",
     "before",
     "after",
     "changes",
@@ -74,7 +78,8 @@ class Arrangement:
 
 
 def _only(*kinds: str, selects: str | None = ANNOTATION) -> Arrangement:
-    return Arrangement(kinds, tuple(kind for kind in RESULTS if kind not in kinds), selects)
+    hidden = tuple(kind for kind in (*RESULTS, LIVE) if kind not in kinds)
+    return Arrangement(kinds, hidden, selects)
 
 
 AFTER: Mapping[Step, Arrangement] = MappingProxyType(
@@ -85,6 +90,7 @@ AFTER: Mapping[Step, Arrangement] = MappingProxyType(
         "predict": _only("predicted"),
         "refine": _only("refined"),
         "preview": _only("preview", selects=None),
+        "live": _only(LIVE),
         "before": _only("predicted", selects=None),
         "after": _only("refined", selects=None),
         "changes": Arrangement(("changed",), selects=None),
@@ -154,6 +160,8 @@ def arrange(
 
 def index_of_new(viewer: Viewer, image: Image, kind: str) -> int:
     """Return where a new layer of a kind goes: on all images and on what lies below its kind."""
+    if ORDER.index(kind) > ORDER.index(ANNOTATION):
+        return len(viewer.layers)
     below = ORDER[: ORDER.index(kind)]
     index = 0
     for at, layer in enumerate(viewer.layers):

@@ -32,11 +32,8 @@ def mark_place(viewer: Viewer, image: Image, position: Sequence[int], size_px: f
     """
     remove_mark(viewer)
     active = viewer.layers.selection.active
-    sides = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]]) * size_px / 2
-    corners = np.tile(np.asarray(position, float), (4, 1))
-    corners[:, -2:] += sides
     layer = Shapes(
-        [corners],
+        [_corners(position, size_px)],
         shape_type="rectangle",
         face_color="transparent",
         edge_color="yellow",
@@ -48,6 +45,25 @@ def mark_place(viewer: Viewer, image: Image, position: Sequence[int], size_px: f
     insert_claimed(viewer, index_of_new(viewer, image, _KIND), layer, image, {"kind": _KIND})
     viewer.layers.selection.active = active
     return layer
+
+
+def outline_place(viewer: Viewer, image: Image, position: Sequence[int], size_px: float) -> Shapes:
+    """Move the outline around another pixel of the same image; one is added if there is none."""
+    for layer in layers_where(viewer, is_mark):
+        if isinstance(layer, Shapes) and our_metadata(layer)["image_id"] == str(image.unique_id):
+            corners = _corners(position, size_px)
+            if not np.array_equal(layer.data[0], corners):
+                layer.data = [corners]
+                layer.editable = False
+            return layer
+    return mark_place(viewer, image, position, size_px)
+
+
+def _corners(position: Sequence[int], size_px: float) -> np.ndarray:
+    sides = np.array([[-1, -1], [-1, 1], [1, 1], [1, -1]]) * size_px / 2
+    corners = np.tile(np.asarray(position, float), (4, 1))
+    corners[:, -2:] += sides
+    return corners
 
 
 def remove_mark(viewer: Viewer) -> None:

@@ -11,7 +11,7 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import Colormap, CyclicLabelColormap, DirectLabelColormap
 
 from napari_fcn_crf.model.card import ModelCard
-from napari_fcn_crf.ui.viewer.arrangement import index_of_new
+from napari_fcn_crf.ui.viewer.arrangement import LIVE, index_of_new
 from napari_fcn_crf.ui.viewer.camera import camera_kept
 from napari_fcn_crf.ui.viewer.layers import (
     Placement,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 Pixels = TypeVar("Pixels", Image, Labels)
 
-OF_CLASSES = ("predicted", "refined", "cleaned")
+OF_CLASSES = ("predicted", "refined", "cleaned", LIVE)
 """Kinds of results whose labels are the classes', which look alike."""
 
 OPACITY = 0.5

@@ -1,0 +1,490 @@
+"""Live: the refined labels of what is shown, anew after each stroke."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from qtpy.QtCore import QObject, Signal
+
+from napari_fcn_crf.compute.parent.service import Job
+from napari_fcn_crf.data.images import check_size
+from napari_fcn_crf.data.picture import Picture
+from napari_fcn_crf.results.uncertainty import WINDOW_SIGMA_PX
+from napari_fcn_crf.settings import TrainingSettings
+from napari_fcn_crf.ui.session.choices import Choices
+from napari_fcn_crf.ui.session.lifetime import at_end_of, emit, follow
+from napari_fcn_crf.ui.session.live_worker import LiveWorker, Told
+from napari_fcn_crf.ui.session.notices import tell_error
+from napari_fcn_crf.ui.session.preferences import compute_settings
+from napari_fcn_crf.ui.session.runner import Runner
+from napari_fcn_crf.ui.session.screen import Screen
+from napari_fcn_crf.ui.session.selection import Selection
+from napari_fcn_crf.ui.session.timers import one_shot
+from napari_fcn_crf.ui.viewer import live_layer
+from napari_fcn_crf.ui.viewer.axes import layer_array
+from napari_fcn_crf.ui.viewer.camera import camera_of
+from napari_fcn_crf.ui.viewer.layer_picture import ShownPlane, check_same_place, shown_plane
+from napari_fcn_crf.ui.viewer.ownership import our_metadata
+from napari_fcn_crf.ui.viewer.place_mark import outline_place
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_fcn_crf.compute.plane_features import PlaneFeatures
+    from napari_fcn_crf.live.follower import Asked, Followed
+
+_DELAY_MS = 5
+_REST_MS = 200
+
+_ASKED_FOR = frozenset({"segment", "train", "predict", "refine", "uncertainty", "cleanup"})
+"""Kinds of work whose results are shown instead."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Sent:
+    """What was asked, and of which layer and slice."""
+
+    image: Image
+    shown: ShownPlane
+    asked: Asked
+
+
+@dataclass(frozen=True, eq=False)
+class Whole:
+    """What there is when following ends: the labels of whole planes, before and after the CRF.
+
+    Parameters
+    ----------
+    image : Image
+    before, after : array of int
+        In the image's shape; 0 in planes that nobody looked at since the last stroke.
+    class_values : tuple of int
+    is_all : bool
+        Whether they are of all planes.
+    settings : dict
+        By which they were made.
+    """
+
+    image: Image
+    before: np.ndarray
+    after: np.ndarray
+    class_values: tuple[int, ...]
+    is_all: bool
+    settings: dict[str, Any]
+
+
+class Live(QObject):
+    """Follows the strokes while it is on.
+
+    What is seen comes first, the whole slice when the brush rests. A stroke in the meantime cancels
+    what is being computed, and whatever was asked before. Features live in this process: see
+    `PlaneFeatures`.
+
+    Attributes
+    ----------
+    changed : Signal
+        It is on or off, or has something else to say.
+    shown : Signal
+        Other labels are on the screen.
+    """
+
+    changed = Signal()
+    shown = Signal()
+    _told = Signal(object)
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        selection: Selection,
+        choices: Choices,
+        runner: Runner,
+        screen: Screen,
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._selection, self._choices = viewer, selection, choices
+        self._runner, self._screen = runner, screen
+        self._worker: LiveWorker | None = None
+        self._status = ""
+        self._sent: _Sent | None = None
+        self._answered: Asked | None = None
+        self._layer: Labels | None = None
+        self._watched: list[Labels] = []
+        self._watched_images: list[Image] = []
+        self._versions: dict[Image, int] = {}
+        self._drawn_at: tuple[float, ...] = ()
+        self._strokes: object = None
+        self._planes: dict[tuple[int, ...], Followed] = {}
+        self._place: tuple[int, ...] | None = None
+        self._aside_for: object = None
+        self._is_aside, self._work = False, ""
+        self._painted_at = self._latency_s = 0.0
+        self._soon = one_shot(self, _DELAY_MS, self._send_seen)
+        self._rest = one_shot(self, _REST_MS, self._send_whole)
+        self._told.connect(self._on_told)
+        follow(camera_of(viewer).events, self._on_moved)
+        for event in (
+            viewer.dims.events.point,
+            viewer.dims.events.order,
+            viewer.dims.events.ndisplay,
+        ):
+            follow(event, self._on_moved)
+        for signal in (
+            selection.image_changed,
+            selection.annotation_changed,
+            selection.layers_changed,
+            selection.pairs_changed,
+        ):
+            signal.connect(self._on_selection_changed)
+        choices.training_changed.connect(self.request)
+        choices.crf_changed.connect(self.request)
+        runner.changed.connect(self._on_work_changed)
+        at_end_of(self, self._end)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it follows."""
+        return self._worker is not None
+
+    @property
+    def status(self) -> str:
+        """What it does, or what it waits for, in a line."""
+        return self._status
+
+    @property
+    def layer(self) -> Labels | None:
+        """The layer that it shows labels in."""
+        return self._layer
+
+    @property
+    def place(self) -> tuple[int, ...] | None:
+        """Where one more stroke helps most, as an index of the image; None where it is unknown."""
+        return self._place
+
+    @property
+    def latency_s(self) -> float:
+        """How long after the last stroke its labels were there."""
+        return self._latency_s
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the slice that is shown has the labels of all strokes, at each pixel."""
+        sent = self._sent
+        if sent is None or self._rest.isActive() or self._answered is not sent.asked:
+            return False
+        return sent.asked.index in self._planes
+
+    def begin(self) -> None:
+        """Follow from now on."""
+        if self._worker is not None:
+            return
+        self._worker = LiveWorker(self._start_job, lambda told: emit(self, "_told", told))
+        self._status, self._is_aside = "", False
+        annotation = self._selection.annotation
+        if annotation is not None and annotation in self._viewer.layers:
+            self._viewer.layers.selection.active = annotation
+            if annotation.mode == "pan_zoom":
+                annotation.mode = "paint"
+        self._drawn_at = tuple(self._viewer.dims.point)
+        self._watch()
+        self._runner.prepare()
+        self.request()
+        self.changed.emit()
+
+    def end(self) -> Whole | None:
+        """Follow no longer, remove the layer, and return what there is of whole planes."""
+        if self._worker is None:
+            return None
+        whole = self._whole()
+        self._worker.close()
+        self._worker = None
+        self._soon.stop()
+        self._rest.stop()
+        self._forget_labels()
+        self._unwatch()
+        self._status, self._sent = "", None
+        self.changed.emit()
+        return whole
+
+    def request(self, event: object = None) -> None:
+        """Bring the labels up to date, soon."""
+        if self._worker is not None:
+            self._rest.start()
+            if not self._soon.isActive():
+                self._soon.start()
+
+    def _start_job(self, plane: np.ndarray, settings: TrainingSettings) -> Job[PlaneFeatures]:
+        return self._runner.service.features(plane, settings)
+
+    def _send_seen(self) -> None:
+        self._send(at_rest=False)
+
+    def _send_whole(self) -> None:
+        self._send(at_rest=True)
+
+    def _send(self, *, at_rest: bool) -> None:
+        if self._worker is None:
+            return
+        try:
+            sent = self._gather(at_rest)
+        except (ValueError, TypeError) as error:
+            self._say(str(error))
+            return
+        idle = self._runner.activity is None
+        if idle:
+            self._runner.service.configure(compute_settings())
+        self._sent = sent
+        self._worker.ask(sent.asked, may_compute=idle)
+
+    def _gather(self, at_rest: bool) -> _Sent:
+        from napari_fcn_crf.live.follower import Asked, Painted
+
+        selection = self._selection
+        image = selection.require_image()
+        picture = selection.picture()
+        check_size(picture.spatial_shape)
+        shown = shown_plane(self._viewer, image, picture)
+        if any(isinstance(at, slice) for at in shown.index[:-2]):
+            raise ValueError("Live follows what is seen of rows and columns. Show these two axes.")
+        annotation = selection.annotation
+        if annotation is not None:
+            selection.require_own(annotation, image)
+            check_same_place(picture, annotation)
+        painted = [Painted(self._key(image, picture), picture, _array(annotation))]
+        for other, labels in selection.pairs:
+            if other is not image:
+                theirs = selection.picture(other)
+                check_same_place(theirs, labels)
+                painted.append(Painted(self._key(other, theirs), theirs, _array(labels)))
+        chosen: dict[str, Any] = dict(self._choices.training)
+        # Nothing is trained: of these, whatever is set.
+        chosen |= {"iterations": 0, "validation_fraction": 0.0}
+        settings = TrainingSettings(
+            **chosen,
+            labels=selection.label_mode,
+            ignore_label=selection.ignore_label,
+            trust_labels=True,
+        )
+        low, high = shown.corners
+        asked = Asked(
+            tuple(painted),
+            tuple(int(at) for at in shown.index[:-2]),  # type: ignore[arg-type]
+            ((float(low[0]), float(low[1])), (float(high[0]) + 1, float(high[1]) + 1)),
+            settings,
+            self._choices.crf,
+            at_rest=at_rest,
+        )
+        return _Sent(image, shown, asked)
+
+    def _key(self, image: Image, picture: Picture) -> tuple[object, ...]:
+        channels = self._selection.more_channels if image is self._selection.image else ()
+        layers = tuple(str(one.unique_id) for one in (image, *channels))
+        return (*layers, self._versions.get(image, 0), id(layer_array(image)), picture.axes)
+
+    def _on_told(self, told: Told) -> None:
+        sent = self._sent
+        if self._worker is None or sent is None or sent.image not in self._viewer.layers:
+            return
+        if told.error is not None:
+            self._on_failed(told.error)
+            return
+        self._answered = told.asked
+        is_latest = told.asked is sent.asked
+        same = told.asked.painted[0].key == sent.asked.painted[0].key
+        if told.strokes != self._strokes:
+            self._strokes = told.strokes
+            self._planes.clear()
+            self._place = None
+        if told.followed is not None and same and told.asked.index == sent.asked.index:
+            self._show(sent, told)
+        if same and len(told.class_values) < 2:
+            self._remove_layer()
+        if is_latest or told.followed is not None:
+            self._say(_in_words(told, self._latency_s))
+
+    def _show(self, sent: _Sent, told: Told) -> None:
+        followed = told.followed
+        assert followed is not None
+        shape = None if told.asked.is_large else sent.shown.shape
+        is_new = self._layer is None or self._layer not in self._viewer.layers
+        if self._layer is not None and not is_new:
+            is_of_image = our_metadata(self._layer)["image_id"] == str(sent.image.unique_id)
+            if not (is_of_image and live_layer.can_show(self._layer, shape, followed.labels.dtype)):
+                self._remove_layer()
+                is_new = True
+        if is_new:
+            self._layer = live_layer.add_live(
+                self._viewer,
+                sent.image,
+                shape,
+                followed.labels.dtype,
+                self._selection.annotation,
+            )
+        layer = self._layer
+        assert layer is not None
+        live_layer.show_region(
+            self._viewer,
+            layer,
+            sent.image,
+            told.asked.index,
+            followed.labels,
+            followed.region,
+            sent.shown,
+        )
+        if followed.is_whole:
+            # Without what is large and not needed any more.
+            nothing = np.zeros((0, 0, 0), np.float32)
+            self._planes[told.asked.index] = replace(
+                followed, probabilities=nothing, marginals=nothing
+            )
+        if told.place is not None:
+            self._place = (*told.asked.index, *told.place)
+        if is_new or (self._is_aside and told.strokes != self._aside_for):
+            self._is_aside = False
+            self._screen.arrange(sent.image, "live", layer)
+        if told.place is not None and self._place is not None:
+            size_px = min(4 * WINDOW_SIGMA_PX, *told.asked.plane_shape)
+            outline_place(self._viewer, sent.image, self._place, size_px)
+        if self._painted_at:
+            # Of a stroke that had to wait for features it says nothing.
+            waited = is_new or told.features_s > 0
+            self._latency_s = 0.0 if waited else time.perf_counter() - self._painted_at
+            self._painted_at = 0.0
+        self.shown.emit()
+
+    def _on_failed(self, error: Exception) -> None:
+        """Say why it cannot go on, and be off."""
+        self.end()
+        tell_error(error)
+        self._say(str(error) or type(error).__name__)
+
+    def _say(self, status: str) -> None:
+        if status != self._status:
+            self._status = status
+            self.changed.emit()
+
+    def _on_moved(self, event: object = None) -> None:
+        self.request()
+
+    def _on_painted(self, event: object = None) -> None:
+        if self._worker is not None:
+            self._painted_at = time.perf_counter()
+            self.request()
+
+    def _on_drawn(self, event: object = None) -> None:
+        """Tell an undone stroke, of which there is no other word, from another slice."""
+        before, self._drawn_at = self._drawn_at, tuple(self._viewer.dims.point)
+        if self._drawn_at == before:
+            self.request()
+
+    def _on_pixels_changed(self, event: Any) -> None:
+        self._versions[event.source] = self._versions.get(event.source, 0) + 1
+        self.request()
+
+    def _on_selection_changed(self) -> None:
+        if self._worker is None:
+            return
+        image, sent = self._selection.image, self._sent
+        if sent is not None and sent.image is not image:
+            self._forget_labels()
+        self._watch()
+        if self._layer is not None and self._selection.annotation is not None:
+            colormap = self._selection.annotation.colormap
+            if self._layer.colormap is not colormap:
+                self._layer.colormap = colormap
+        self.request()
+
+    def _on_work_changed(self) -> None:
+        activity = self._runner.activity
+        if activity is not None:
+            self._work = activity.kind
+        if self._worker is not None and self._work in _ASKED_FOR:
+            # What was asked for stays on the screen, until the next stroke.
+            self._is_aside, self._aside_for = self._layer is not None, self._strokes
+        if activity is None:
+            self._work = ""
+            self.request()
+
+    def _watch(self) -> None:
+        """Listen to the labels that are learnt from, and to their images."""
+        self._unwatch()
+        selection = self._selection
+        pairs = [(selection.image, selection.annotation), *selection.pairs]
+        for image, labels in pairs:
+            if labels is not None and labels not in self._watched:
+                self._watched.append(labels)
+                labels.events.paint.connect(self._on_painted)
+                labels.events.data.connect(self._on_painted)
+                labels.events.labels_update.connect(self._on_painted)
+                labels.events.set_data.connect(self._on_drawn)
+            if image is not None and image not in self._watched_images:
+                self._watched_images.append(image)
+                image.events.data.connect(self._on_pixels_changed)
+
+    def _unwatch(self) -> None:
+        for labels in self._watched:
+            labels.events.paint.disconnect(self._on_painted)
+            labels.events.data.disconnect(self._on_painted)
+            labels.events.labels_update.disconnect(self._on_painted)
+            labels.events.set_data.disconnect(self._on_drawn)
+        for image in self._watched_images:
+            image.events.data.disconnect(self._on_pixels_changed)
+        self._watched.clear()
+        self._watched_images.clear()
+
+    def _whole(self) -> Whole | None:
+        sent, planes = self._sent, self._planes
+        is_there = self._layer is not None and self._layer in self._viewer.layers
+        if sent is None or not planes or not is_there:
+            return None
+        shape = sent.shown.shape
+        one = next(iter(planes.values()))
+        before, after = np.zeros((2, *shape), one.labels.dtype)
+        for index, followed in planes.items():
+            before[index], after[index] = followed.before, followed.labels
+        asked = one.asked
+        settings = {"training": asked.settings.to_dict(), "crf": asked.crf.to_dict()}
+        is_all = len(planes) == int(np.prod(shape[:-2], dtype=int))
+        return Whole(sent.image, before, after, one.class_values, is_all, settings)
+
+    def _forget_labels(self) -> None:
+        self._remove_layer()
+        self._planes.clear()
+        self._place, self._strokes = None, None
+
+    def _remove_layer(self) -> None:
+        layer, self._layer = self._layer, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def _end(self) -> None:
+        if self._worker is not None:
+            self._worker.close()
+        self._unwatch()
+
+
+def _array(labels: Labels | None) -> Any:
+    return None if labels is None else layer_array(labels)
+
+
+def _in_words(told: Told, latency_s: float) -> str:
+    computing = ""
+    if told.features_s:
+        computing = f"Computing features, {told.features_s:.0f} s".replace(" 0 s", " 1 s")
+    count = len(told.class_values)
+    if told.is_too_large:
+        return "Too much of this large image is seen. Zoom in, and Live follows."
+    if count < 2:
+        what = "two classes" if count == 0 else "another class"
+        waits = f"Paint strokes of {what}, each with a label of its own."
+        return f"{waits} {computing}".rstrip()
+    if told.followed is None and computing:
+        return f"{computing}…"
+    text = f"Live: {count} classes"
+    if latency_s:
+        text += f", {1000 * latency_s:.0f} ms" if latency_s < 1 else f", {latency_s:.1f} s"
+    return f"{text}. {computing}, finer" if computing else text

@@ -1,0 +1,276 @@
+"""Live with a real mouse: what is on the screen follows the strokes, and is what Segment gives."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import numpy as np
+import pytest
+from napari.layers import Labels
+
+from napari_fcn_crf.model.card import read_card
+from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.steps.segment import SegmentStep
+from napari_fcn_crf.ui.viewer.camera import camera_of
+from napari_fcn_crf.ui.viewer.live_layer import is_live
+from napari_fcn_crf.ui.viewer.ownership import our_metadata
+from tests.ui.conftest import click, compute_processes, press, wait_until_idle
+from tests.ui.mouse import drag
+
+PATIENCE_MS = 120_000
+
+
+def _kinds(viewer):
+    return [our_metadata(layer).get("kind", layer.name) for layer in viewer.layers if layer.visible]
+
+
+@pytest.fixture
+def person(viewer, panel, session, two_squares, qtbot):
+    """What a person does: paint, and look."""
+    window = viewer.window._qt_window
+    window.resize(1200, 900)
+    window.show()
+    image, _ = two_squares
+    viewer.add_image(image, name="squares", contrast_limits=(0, 255))
+    qtbot.wait(100)
+
+    class Person:
+        step = panel.steps[SegmentStep]
+        refine = panel.steps[RefineStep]
+
+        @property
+        def strokes(self) -> Labels:
+            return session.selection.annotation
+
+        @property
+        def live(self) -> Labels | None:
+            found = [layer for layer in viewer.layers if is_live(layer)]
+            assert len(found) < 2
+            return found[0] if found else None
+
+        def switch(self, wanted: bool) -> None:
+            assert self.step.live_box.isChecked() != wanted
+            self.step.live_box.click()
+
+        def stroke(self, label, start, end, size=3, mode="paint") -> None:
+            self.strokes.selected_label, self.strokes.brush_size = label, size
+            self.strokes.mode = mode
+            before = self.strokes.data.copy()
+            plane = [round(at) for at in viewer.dims.point[: self.strokes.ndim - 2]]
+            drag(viewer, qtbot, (*plane, *start), (*plane, *end), self.strokes)
+            assert not np.array_equal(before, self.strokes.data)
+
+        def wait(self) -> np.ndarray:
+            qtbot.wait(20)
+            qtbot.waitUntil(lambda: session.live.is_complete, timeout=PATIENCE_MS)
+            return self.live.data.copy()
+
+        def waits_for_strokes(self) -> None:
+            qtbot.waitUntil(
+                lambda: "Paint strokes of" in self.step.status.text(), timeout=PATIENCE_MS
+            )
+            qtbot.waitUntil(lambda: self.live is None, timeout=PATIENCE_MS)
+
+        def stops(self) -> None:
+            qtbot.waitUntil(lambda: not session.live.is_on, timeout=PATIENCE_MS)
+            qtbot.wait(50)
+
+    return Person()
+
+
+def _new_labels(panel, qtbot):
+    from napari_fcn_crf.ui.steps.annotate import AnnotateStep
+
+    click(qtbot, panel.steps[AnnotateStep].new_labels_button)
+
+
+def test_labels_follow_the_brush(viewer, panel, session, person, qtbot):
+    _new_labels(panel, qtbot)
+    press(viewer, "Shift-F")
+    assert session.live.is_on
+    assert person.step.live_box.isChecked()
+    person.waits_for_strokes()
+    person.stroke(1, (6, 6), (6, 56))
+    qtbot.waitUntil(lambda: "another class" in person.step.status.text(), timeout=PATIENCE_MS)
+    person.stroke(2, (30, 24), (30, 40))
+    first = person.wait()
+    assert (first[24:40, 24:40] == 2).all()
+    assert (first[:10] == 1).all()
+    assert _kinds(viewer) == ["squares", "live", "squares labels", "place"]
+    assert viewer.layers.selection.active is person.strokes
+    assert person.strokes.mode == "paint"
+    assert not person.live.editable
+    assert person.live.opacity == 0.5
+    np.testing.assert_array_equal(person.live.get_color(2), person.strokes.get_color(2))
+    assert person.step.status.text() == "Live: 2 classes"
+
+    # A stroke that says otherwise, undone, done again; the layer stays the same.
+    layer = person.live
+    person.stroke(1, (20, 20), (44, 44))
+    changed = person.wait()
+    assert not np.array_equal(changed, first)
+    assert re.fullmatch(r"Live: 2 classes, [\d.]+ m?s", person.step.status.text())
+    person.strokes.undo()
+    np.testing.assert_array_equal(person.wait(), first)
+    person.strokes.redo()
+    np.testing.assert_array_equal(person.wait(), changed)
+    assert person.live is layer
+    person.stroke(0, (20, 20), (44, 44), size=7, mode="erase")
+    person.stroke(2, (30, 24), (30, 40))
+    person.wait()
+
+    # A class more, and less again.
+    person.stroke(3, (58, 6), (58, 56))
+    assert set(np.unique(person.wait())) == {1, 2, 3}
+    person.stroke(0, (58, 4), (58, 58), size=9, mode="erase")
+    before = person.wait()
+    assert set(np.unique(before)) == {1, 2}
+
+    # Zoom and pan; nothing is lost on the way.
+    camera = camera_of(viewer)
+    camera.zoom *= 2
+    camera.center = (0, 20, 20)
+    np.testing.assert_array_equal(person.wait(), before)
+    person.stroke(1, (12, 6), (12, 12))
+    person.wait()
+    viewer.reset_view()
+    on_screen = person.wait()
+
+    # The next stroke is outlined, and a key goes there.
+    outline = viewer.layers["squares look here"].data[0]
+    assert outline[:, -2:].mean(axis=0).tolist() == list(session.live.place)
+    camera.center = (0, 500, 500)
+    press(viewer, "Shift-N")
+    np.testing.assert_allclose(camera.center[-2:], session.live.place, atol=1)
+    viewer.reset_view()
+    person.wait()
+
+    # The compute process may die: what it gave is here.
+    killed = compute_processes()
+    assert killed
+    for process in killed:
+        process.kill()
+    person.stroke(2, (34, 24), (34, 40))
+    on_screen = person.wait()
+
+    # It is what Segment gives on the same strokes.
+    click(qtbot, person.step.segment_button)
+    wait_until_idle(qtbot, session)
+    refined = viewer.layers["squares refined"]
+    np.testing.assert_array_equal(refined.data, on_screen)
+    assert _kinds(viewer) == ["squares", "refined", "squares labels"]
+    assert session.models.model.card.losses == ()
+
+    # A stroke brings it on top again; switched off, it becomes refined labels, and a model.
+    person.stroke(1, (50, 6), (50, 56))
+    on_screen = person.wait()
+    qtbot.waitUntil(lambda: "live" in _kinds(viewer))
+    assert "refined" not in _kinds(viewer)
+    model = session.models.model
+    person.switch(False)
+    wait_until_idle(qtbot, session)
+    assert person.live is None
+    assert _kinds(viewer) == ["squares", "refined", "squares labels"]
+    np.testing.assert_array_equal(viewer.layers["squares refined"].data, on_screen)
+    record = our_metadata(viewer.layers["squares refined"])["record"]
+    assert record["live"] is True
+    assert session.results.refined is not None
+    assert session.models.model.path != model.path
+    assert read_card(session.models.model.path).class_values == (1, 2)
+
+
+def _go_to(viewer, plane):
+    # Beside probabilities, which have an axis more, it is not the first.
+    viewer.dims.set_point(viewer.dims.ndim - 3, plane)
+
+
+def test_slices_images_and_what_ends_it(viewer, panel, session, person, two_squares, qtbot):
+    image, labels = two_squares
+    stack = np.stack([image, image[::-1], 255 - image])
+    viewer.layers.clear()
+    viewer.add_image(stack, name="stack", contrast_limits=(0, 255))
+    _go_to(viewer, 0)
+    _new_labels(panel, qtbot)
+    person.switch(True)
+    person.stroke(1, (6, 6), (6, 56))
+    # The other class is painted on another slice, and counts here.
+    _go_to(viewer, 1)
+    person.stroke(2, (30, 24), (30, 40))
+    there = person.wait()
+    assert (there[1, 24:40, 24:40] == 2).all()
+    _go_to(viewer, 0)
+    both = person.wait()
+    assert (both[0, 24:40, 24:40] == 2).all()
+    assert (both[0, :10] == 1).all()
+    np.testing.assert_array_equal(both[1], there[1])
+    assert not both[2].any()
+    # Where rows and columns are not seen, it says so, and goes on when they are.
+    viewer.dims.order = (1, 0, 2)
+    qtbot.waitUntil(lambda: "rows and columns" in person.step.status.text())
+    viewer.dims.order = (0, 1, 2)
+    np.testing.assert_array_equal(person.wait(), both)
+
+    # All slices are seen, so that there is a stack of refined labels; it is what Segment gives.
+    _go_to(viewer, 2)
+    everything = person.wait()
+    person.switch(False)
+    wait_until_idle(qtbot, session)
+    np.testing.assert_array_equal(viewer.layers["stack refined"].data, everything)
+    click(qtbot, person.step.segment_button)
+    wait_until_idle(qtbot, session)
+    np.testing.assert_array_equal(viewer.layers["stack refined"].data, everything)
+
+    # Another image, and back.
+    person.switch(True)
+    _go_to(viewer, 0)
+    person.wait()
+    other = viewer.add_image(255 - image, name="other", contrast_limits=(0, 255))
+    strokes = viewer.add_labels(labels, name="other strokes")
+    session.selection.choose_image(other)
+    session.selection.choose_annotation(strokes)
+    qtbot.waitUntil(lambda: person.live is not None and person.live.name == "other live")
+    assert set(np.unique(person.wait())) == {3, 7}
+    session.selection.choose_image(viewer.layers["stack"])
+    session.selection.choose_annotation(viewer.layers["stack labels"])
+    qtbot.waitUntil(lambda: person.live is not None and person.live.name == "stack live")
+    np.testing.assert_array_equal(person.wait()[0], everything[0])
+
+    # The strokes of a second image count as well.
+    session.selection.add_pair(other, strokes)
+    qtbot.waitUntil(lambda: "4 classes" in person.step.status.text(), timeout=PATIENCE_MS)
+    session.selection.remove_pair(0)
+    qtbot.waitUntil(lambda: "2 classes" in person.step.status.text(), timeout=PATIENCE_MS)
+
+    # Other pixels of the same layer, and then none.
+    viewer.layers["stack"].data = np.roll(stack, 9, axis=2)
+    qtbot.waitUntil(lambda: session.live.is_complete, timeout=PATIENCE_MS)
+    assert not np.array_equal(person.wait()[0], everything[0])
+    viewer.layers.remove("stack")
+    qtbot.waitUntil(lambda: person.live is None or person.live.name != "stack live")
+
+
+def test_a_dock_that_is_closed_during_an_update_ends_it(viewer, panel, session, person, qtbot):
+    _new_labels(panel, qtbot)
+    person.switch(True)
+    person.stroke(1, (6, 6), (6, 56))
+    person.stroke(2, (30, 24), (30, 40))
+    person.wait()
+    person.stroke(1, (50, 6), (50, 56))
+    viewer.window.remove_dock_widget("all")
+    qtbot.waitUntil(lambda: not session.live.is_on)
+    wait_until_idle(qtbot, session)
+    assert person.live is None
+    assert not [thread for thread in threading.enumerate() if thread.name == "fcn-crf live"]
+    assert "squares refined" in viewer.layers
+
+
+def test_networks_that_are_trained_step_by_step_say_so(viewer, panel, session, person, notes):
+    viewer.add_labels(np.zeros((64, 64), np.uint8), name="strokes")
+    session.choices.choose_training(architecture="fcn8s")
+    person.switch(True)
+    person.stops()
+    (said,) = [note for note in notes() if "follow the brush" in note]
+    assert "Choose Hypercolumn" in said
+    assert person.step.status.text() == said
+    assert not person.step.live_box.isChecked()
