@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_fcn_crf.compute.allocation import keep_freed_memory
     from napari_fcn_crf.model.card import ModelCard
+    from napari_fcn_crf.pipeline.export import export
     from napari_fcn_crf.pipeline.models import Model, load_model, save_model
     from napari_fcn_crf.pipeline.prediction import predict
     from napari_fcn_crf.pipeline.refinement import refine
@@ -33,6 +34,7 @@ _HOME = {
     "Progress": "progress",
     "Segmenter": "pipeline.segmenter",
     "TrainingSettings": "settings",
+    "export": "pipeline.export",
     "keep_freed_memory": "compute.allocation",
     "load_model": "pipeline.models",
     "predict": "pipeline.prediction",
@@ -50,6 +52,7 @@ __all__ = [
     "Progress",
     "Segmenter",
     "TrainingSettings",
+    "export",
     "keep_freed_memory",
     "load_model",
     "predict",

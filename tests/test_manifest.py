@@ -14,6 +14,8 @@ import yaml
 from npe2 import PluginManifest
 from npe2.manifest.contributions import ContributionPoints
 
+from napari_fcn_crf.results.export.table import EXPORTS
+
 ROOT = Path(__file__).parents[1]
 PATH = ROOT / "napari.yaml"
 
@@ -79,7 +81,8 @@ def test_categories_are_ones_that_napari_knows(manifest):
 def test_commands_are_named_once_and_belong_to_the_plugin(contributions, commands):
     assert len(commands) == len(contributions["commands"])
     assert all(command.startswith("napari-fcn-crf.") for command in commands)
-    assert all(command["title"].strip() for command in contributions["commands"])
+    # By which the command palette finds them.
+    assert all(command["title"].startswith("FCN-CRF: ") for command in contributions["commands"])
 
 
 def test_every_command_exists_and_costs_no_import_of_keras(contributions):
@@ -105,7 +108,8 @@ def test_every_command_exists_and_costs_no_import_of_keras(contributions):
 
 def test_what_is_shown_is_a_declared_command(contributions, commands):
     menu_items = [item for items in contributions["menus"].values() for item in items]
-    shown = [*contributions["widgets"], *contributions["sample_data"], *menu_items]
+    files = [*contributions["readers"], *contributions["writers"]]
+    shown = [*contributions["widgets"], *contributions["sample_data"], *menu_items, *files]
     used = {item["command"] for item in shown}
     assert used == commands, "every command is shown somewhere, and nothing else is"
 
@@ -157,3 +161,18 @@ def test_preferences_offer_what_the_settings_know(contributions):
         assert shown.get("minimum") == known.options.get("min"), name
         if choices := get_args(known.type):
             assert tuple(shown["enum"]) == choices, name
+
+
+def test_napari_saves_in_each_format(contributions):
+    offered = {
+        (one["command"].removeprefix("napari-fcn-crf.write_").replace("_", "-"), kind): tuple(
+            one["filename_extensions"]
+        )
+        for one in contributions["writers"]
+        for kind in one["layer_types"]
+    }
+    expected = {(one.name, "labels"): one.suffixes for one in EXPORTS}
+    expected |= {
+        (one.name, "image"): one.suffixes for one in EXPORTS if "probabilities" in one.takes
+    }
+    assert offered == expected

@@ -15,10 +15,10 @@ from napari_fcn_crf.batch.inputs import FileState, Item
 from napari_fcn_crf.batch.outcome import Task
 from napari_fcn_crf.batch.recipe import Recipe
 from napari_fcn_crf.data.intensity import IntensityMapping
+from napari_fcn_crf.data.label_classes import LabelClasses
 from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.data.lazy_intensity import lazy_mapping
 from napari_fcn_crf.data.ome_zarr.labels import (
-    LabelClasses,
     build_pyramid,
     create_labels,
     list_labels,

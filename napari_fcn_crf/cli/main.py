@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import napari_fcn_crf
-from napari_fcn_crf.cli import batch, demo, devices, predict, refine, train, weights
+from napari_fcn_crf.cli import batch, demo, devices, export, predict, refine, train, weights
 from napari_fcn_crf.cli.interrupt import STOPPED, interruptible, say_stopped
 from napari_fcn_crf.cli.options import OneLineParser
 from napari_fcn_crf.cli.told import say_error
@@ -25,6 +25,7 @@ COMMANDS = (
     predict.COMMAND,
     refine.COMMAND,
     batch.COMMAND,
+    export.COMMAND,
     weights.COMMAND,
     devices.COMMAND,
 )
@@ -38,6 +39,7 @@ examples:
   napari-fcn-crf predict cells.keras plate1 -o results
   napari-fcn-crf refine plate1/a1.tif results/a1_predicted_probabilities.tif -o results
   napari-fcn-crf batch cells.keras plate1 plate2 -o segmented --workers 2
+  napari-fcn-crf export results/a1_refined.tif --format geojson --model cells.keras -o qupath
 """
 
 

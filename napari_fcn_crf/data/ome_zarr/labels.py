@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.data.growing_array import CHUNK_PX
 from napari_fcn_crf.data.images import planes
+from napari_fcn_crf.data.label_classes import LabelClasses
 from napari_fcn_crf.data.ome_zarr.reading import is_zarr, labels_folder, own_words
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.input_error import InputError
@@ -22,23 +22,6 @@ Version = Literal["0.4", "0.5"]
 
 _SMALLEST_LEVEL_PX = CHUNK_PX
 _MICROMETERS = 1e6
-
-
-@dataclass(frozen=True)
-class LabelClasses:
-    """What labels stand for.
-
-    Parameters
-    ----------
-    values : tuple of int
-    names : tuple of str
-    colours : tuple of (red, green, blue, alpha), each 0 to 1
-        Empty if they are not known.
-    """
-
-    values: tuple[int, ...]
-    names: tuple[str, ...]
-    colours: tuple[tuple[float, ...], ...] = ()
 
 
 def create_labels(
@@ -69,7 +52,7 @@ def create_labels(
     import zarr
 
     shapes = level_shapes(picture.spatial_shape)
-    said = _multiscale(picture, len(shapes), name), _image_label(classes, source)
+    said = multiscale(picture, len(shapes), name), _image_label(classes, source)
     zarr_format: Literal[2, 3] = 2 if version == "0.4" else 3
     group = zarr.create_group(
         str(path), zarr_format=zarr_format, attributes=_attributes(*said, version)
@@ -81,7 +64,7 @@ def create_labels(
             dtype=np.dtype(dtype),
             chunks=(*(1,) * (len(shape) - 2), *(min(side, CHUNK_PX) for side in shape[-2:])),
             fill_value=0,
-            **_storage(zarr_format, picture.spatial_axes),
+            **storage(zarr_format, picture.spatial_axes),
         )
 
 
@@ -158,7 +141,8 @@ def level_shapes(spatial_shape: Sequence[int]) -> list[tuple[int, ...]]:
     return shapes
 
 
-def _multiscale(picture: Picture, levels: int, name: str) -> dict[str, Any]:
+def multiscale(picture: Picture, levels: int, name: str) -> dict[str, Any]:
+    """Return what an image says of its levels, its axes but for channels, and its place."""
     axes, factors = [], []
     for letter, unit in zip(picture.spatial_axes, picture.place.units, strict=True):
         axis = {"name": letter, "type": "time" if letter == "t" else "space"}
@@ -210,7 +194,7 @@ def _attributes(
     }
 
 
-def _storage(zarr_format: Literal[2, 3], axes: str) -> dict[str, Any]:
+def storage(zarr_format: Literal[2, 3], axes: str) -> dict[str, Any]:
     """Return how arrays are stored: as every reader knows it, and the same bytes each time."""
     if zarr_format == 2:
         from numcodecs import Zlib

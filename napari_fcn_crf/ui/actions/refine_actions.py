@@ -28,6 +28,7 @@ from napari_fcn_crf.ui.viewer import preview_layers
 from napari_fcn_crf.ui.viewer.axes import layer_array
 from napari_fcn_crf.ui.viewer.camera import show_position
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place
+from napari_fcn_crf.ui.viewer.layers import class_colours
 from napari_fcn_crf.ui.viewer.ownership import (
     Made,
     earlier_results,
@@ -329,7 +330,12 @@ def split_instances(session: Session, value: int, minimum_distance_px: int) -> N
         "Splitting objects",
         "instances",
         lambda labels: cleanup.split_instances(labels, value, minimum_distance_px, border),
-        {"objects_of_label": value, "smallest_distance_px": minimum_distance_px},
+        {
+            "objects_of_label": value,
+            "objects_called": session.selection.class_name(value),
+            "objects_colour": class_colours(source, (value,))[0],
+            "smallest_distance_px": minimum_distance_px,
+        },
     )
 
 

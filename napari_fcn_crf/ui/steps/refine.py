@@ -14,6 +14,7 @@ from napari_fcn_crf.ui.sections.check_section import CleanupSection, Uncertainty
 from napari_fcn_crf.ui.sections.collapsible import collapsible
 from napari_fcn_crf.ui.sections.compare import Compare
 from napari_fcn_crf.ui.sections.crf_controls import CRFControls
+from napari_fcn_crf.ui.sections.export_section import ExportSection
 from napari_fcn_crf.ui.sections.live_preview import LivePreview
 from napari_fcn_crf.ui.sections.restriction import Restriction
 from napari_fcn_crf.ui.sections.result_view import ResultView
@@ -34,7 +35,9 @@ class RefineStep(Step):
     """Refine probabilities with a fully connected CRF, tune it, compare, correct."""
 
     title: ClassVar[str] = "Refine (CRF)"
-    kinds: ClassVar[frozenset[str]] = frozenset({"refine", "tune", "uncertainty", "cleanup"})
+    kinds: ClassVar[frozenset[str]] = frozenset(
+        {"refine", "tune", "uncertainty", "cleanup", "export"}
+    )
 
     def build(self) -> None:
         session = self.session
@@ -82,10 +85,12 @@ class RefineStep(Step):
 
         self.uncertainty = UncertaintySection(session, self.attempt)
         self.cleanup = CleanupSection(session, self.attempt)
+        self.export = ExportSection(session, self.attempt)
         for title, widget in (
             ("Restrict", self.restriction),
             ("Uncertainty", self.uncertainty),
             ("Clean up", self.cleanup),
+            ("Export", self.export),
         ):
             section = collapsible(title)
             section.addWidget(widget)
