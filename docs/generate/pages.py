@@ -14,6 +14,7 @@ import napari_fcn_crf
 from docs.generate.messages import PACKAGE, ROOMS, Message, messages
 from napari_fcn_crf.cli import main
 from napari_fcn_crf.fcn.heads.head import heads
+from napari_fcn_crf.results.export.table import EXPORTS
 from napari_fcn_crf.settings import (
     ComputeSettings,
     CRFSettings,
@@ -124,6 +125,14 @@ def head_list() -> str:
     )
 
 
+def export_list() -> str:
+    """Return the formats that results are exported in, in Markdown."""
+    return "\n".join(
+        f"`{one.name}`\n: {one.title}, `{'`, `'.join(one.suffixes)}`. {_escaped(one.tip)}\n"
+        for one in EXPORTS
+    )
+
+
 def key_table() -> str:
     """Return the keyboard's shortcuts, read from their source: napari need not be installed."""
     rows = ["| key | what it does |", "|---|---|"]
@@ -150,6 +159,7 @@ FILES: dict[str, Callable[[], str]] = {
         for name, kind in SETTINGS.items()
     },
     "heads.md": head_list,
+    "exports.md": export_list,
     "keys.md": key_table,
     "messages.md": message_lists,
     "commands.md": command_list,

@@ -52,7 +52,7 @@ def generated(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*PAGES, ROOT / "README.md"], ids=lambda path: path.stem)
 def test_links_lead_somewhere(path, generated):
     for page, included in LINK.findall(path.read_text("utf-8")):
         target = page or included
