@@ -59,11 +59,14 @@ class Clock:
 
     def _after(self, phase: str, owner: Any, name: str) -> None:
         inner: Callable[..., Any] = getattr(owner, name)
+        before = PHASES[PHASES.index(phase) - 1] if phase != PHASES[0] else None
 
         @wraps(inner)
         def call(*values: Any, **named: Any) -> Any:
             result = inner(*values, **named)
-            self.at.setdefault(phase, time.perf_counter())
+            # In their order: what ends before belongs to the last update.
+            if before is None or before in self.at:
+                self.at.setdefault(phase, time.perf_counter())
             return result
 
         setattr(owner, name, call)

@@ -170,6 +170,7 @@ ROOMS = {
 """Which other rooms (folders) each room may import from."""
 
 HEAVY = {"numba", "keras", "tensorflow", "torch", "jax", "h5py", "napari", "qtpy", "matplotlib"}
+HEAVY |= {"zarr", "numcodecs", "dask", "distributed"}
 NETWORK = {"keras", "tensorflow", "torch", "jax"}
 VIEWER = {"napari", "npe2", "qtpy", "magicgui", "superqt", "vispy", "app_model"}
 VIEWER |= {"PyQt5", "PyQt6", "PySide2", "PySide6"}

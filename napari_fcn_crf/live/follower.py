@@ -103,6 +103,12 @@ class Asked:
         """The region that is seen."""
         return Region.visible(*self.corners, self.plane_shape)
 
+    @property
+    def sees_all(self) -> bool:
+        """Whether all pixels of the plane are seen."""
+        rows, columns = self.plane_shape
+        return self.seen == Region((0, rows), (0, columns), 1)
+
 
 @dataclass(frozen=True, eq=False)
 class Followed:
@@ -302,7 +308,7 @@ class Follower:
             None if patch is None else patch.place,
             asked.crf,
             asked.keeps_strokes,
-            None if asked.at_rest else asked.seen,
+            None if asked.at_rest or asked.sees_all else asked.seen,
         )
 
     @property

@@ -135,9 +135,12 @@ def test_no_more_than_a_block_is_read_at_once(
 
 @pytest.mark.usefixtures("small_blocks")
 def test_refined_in_blocks_nearly_as_in_memory(
-    model: nfc.Model, image: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    image: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    probabilities = nfc.predict(model, image)
+    # Nothing but the image tells where their borders are.
+    coarse = np.random.default_rng(0).random((2, 37, 34)) ** 4 + 1e-3
+    fine = coarse.repeat(16, axis=1).repeat(16, axis=2)[:, :590, :530]
+    probabilities = np.asarray(fine / fine.sum(axis=0), np.float32)
     settings = nfc.CRFSettings(bilateral_sigma_px=8, gaussian_sigma_px=3)
     whole = nfc.refine(image, probabilities, settings)
     monkeypatch.setattr(blocks, "_REFINED_BYTES", 1 << 25)
@@ -149,7 +152,7 @@ def test_refined_in_blocks_nearly_as_in_memory(
     assert dense_crf._BYTES_AT_ONCE > 1 << 25, "each block is refined in one piece"
     labels = result[...].argmax(axis=0)
     assert (labels == whole.argmax(axis=0)).mean() >= 0.9999
-    assert (labels != probabilities.argmax(axis=0)).mean() > 0.001
+    assert (labels != probabilities.argmax(axis=0)).mean() > 0.1
     eight_bits = dask.array.from_array(np.rint(probabilities * 255).astype(np.uint8))
     rounded = nfc.refine(lazy, eight_bits, settings, out=tmp_path / "rounded.zarr")
     assert (rounded[...].argmax(axis=0) == labels).mean() > 0.99

@@ -8,8 +8,10 @@ import threading
 import numpy as np
 import pytest
 from napari.layers import Labels
+from qtpy.QtWidgets import QFileDialog
 
 from napari_fcn_crf.model.card import read_card
+from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
 from napari_fcn_crf.ui.steps.segment import SegmentStep
 from napari_fcn_crf.ui.viewer.camera import camera_of
@@ -85,7 +87,8 @@ def _new_labels(panel, qtbot):
     click(qtbot, panel.steps[AnnotateStep].new_labels_button)
 
 
-def test_labels_follow_the_brush(viewer, panel, session, person, qtbot):
+def test_labels_follow_the_brush(viewer, panel, session, person, qtbot, monkeypatch, tmp_path):
+    saved = tmp_path / "strokes.keras"
     _new_labels(panel, qtbot)
     press(viewer, "Shift-F")
     assert session.live.is_on
@@ -97,6 +100,7 @@ def test_labels_follow_the_brush(viewer, panel, session, person, qtbot):
     first = person.wait()
     assert (first[24:40, 24:40] == 2).all()
     assert (first[:10] == 1).all()
+    qtbot.waitUntil(lambda: session.live.place is not None)
     assert _kinds(viewer) == ["squares", "live", "squares labels", "place"]
     assert viewer.layers.selection.active is person.strokes
     assert person.strokes.mode == "paint"
@@ -138,6 +142,7 @@ def test_labels_follow_the_brush(viewer, panel, session, person, qtbot):
     on_screen = person.wait()
 
     # The next stroke is outlined, and a key goes there.
+    qtbot.waitUntil(lambda: session.live.place is not None)
     outline = viewer.layers["squares look here"].data[0]
     assert outline[:, -2:].mean(axis=0).tolist() == list(session.live.place)
     camera.center = (0, 500, 500)
@@ -145,6 +150,14 @@ def test_labels_follow_the_brush(viewer, panel, session, person, qtbot):
     np.testing.assert_allclose(camera.center[-2:], session.live.place, atol=1)
     viewer.reset_view()
     person.wait()
+
+    # What is saved is the model of the strokes there are now.
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(saved), ""))
+    click(qtbot, panel.steps[PredictStep].save_button)
+    wait_until_idle(qtbot, session)
+    assert read_card(saved).class_values == (1, 2)
+    assert session.live.is_on
+    assert "live" in _kinds(viewer)
 
     # The compute process may die: what it gave is here.
     killed = compute_processes()

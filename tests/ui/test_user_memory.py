@@ -55,7 +55,7 @@ def test_choices_are_written_once_and_come_back(qapp, qtbot, path: Path) -> None
 def test_what_cannot_be_set_changes_nothing(qapp, path: Path) -> None:
     chosen, memory = choices(path, owner := QObject())
     with pytest.raises(ValueError, match="iterations"):
-        chosen.choose_training(augment=True, iterations=0)
+        chosen.choose_training(augment=True, iterations=-1)
     memory.write()
     assert not path.exists()
     assert not chosen.training["augment"]

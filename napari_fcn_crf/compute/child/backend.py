@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import tempfile
@@ -56,6 +57,8 @@ def load_here(settings: ComputeSettings) -> None:
         If it cannot be loaded; the message says what is missing.
     """
     apply_environment(settings)
+    # Images of several sizes make TensorFlow advise its programmers.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with _silent():
         problem = load()
     if problem:

@@ -303,6 +303,8 @@ class Live(QObject):
             self._show(sent, told)
         if same and len(told.class_values) < 2:
             self._remove_layer()
+        if is_latest and told.place is not None:
+            self._show_place(sent, told.place)
         if is_latest or told.followed is not None:
             self._say(_in_words(told, self._latency_s))
 
@@ -341,19 +343,22 @@ class Live(QObject):
             self._planes[told.asked.index] = replace(
                 followed, probabilities=nothing, marginals=nothing
             )
-        if told.place is not None:
-            self._place = (*told.asked.index, *told.place)
         if is_new or (self._is_aside and told.strokes != self._aside_for):
             self._is_aside = False
             self._screen.arrange(sent.image, "live", layer)
-        if told.place is not None and self._place is not None:
-            size_px = min(4 * WINDOW_SIGMA_PX, *told.asked.plane_shape)
-            outline_place(self._viewer, sent.image, self._place, size_px)
         if self._painted_at:
             # Of a stroke that had to wait for features it says nothing.
             waited = is_new or told.features_s > 0
             self._latency_s = 0.0 if waited else time.perf_counter() - self._painted_at
             self._painted_at = 0.0
+        self.shown.emit()
+
+    def _show_place(self, sent: _Sent, place: tuple[int, int]) -> None:
+        self._place = (*sent.asked.index, *place)
+        size_px = min(4 * WINDOW_SIGMA_PX, *sent.asked.plane_shape)
+        is_seen = self._layer is not None and self._layer.visible
+        if is_seen:
+            outline_place(self._viewer, sent.image, self._place, size_px)
         self.shown.emit()
 
     def _on_failed(self, error: Exception) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from napari_fcn_crf.settings import TrainingSettings
 
 _TYPICAL_S_PER_PX = 4e-6
+_SEARCHED_PX = 256 * 256
 _log = logging.getLogger(__name__)
 
 StartJob = Callable[[np.ndarray, "TrainingSettings"], "Job[PlaneFeatures]"]
@@ -41,8 +43,6 @@ class Told:
         New labels; None where there are none, or they are the same still.
     class_values : tuple of int
         Of what is painted.
-    seconds : float
-        That they took.
     features_s : float
         How long features are being computed yet, about; 0 if none are.
     is_too_large : bool
@@ -58,7 +58,6 @@ class Told:
     asked: Asked
     followed: Followed | None = None
     class_values: tuple[int, ...] = ()
-    seconds: float = 0.0
     features_s: float = 0.0
     is_too_large: bool = False
     strokes: object = None
@@ -95,6 +94,7 @@ class LiveWorker:
         self._follower: Follower | None = None
         self._last_key: tuple[object, ...] | None = None
         self._whole_key: tuple[object, ...] | None = None
+        self._whole: Followed | None = None
         self._seconds_per_px = _TYPICAL_S_PER_PX
         self._deaths = 0
         threading.Thread(target=self._run, name="fcn-crf live", daemon=True).start()
@@ -151,7 +151,6 @@ class LiveWorker:
         return self._is_new
 
     def _turn(self, follower: Follower, asked: Asked) -> None:
-        began = time.perf_counter()
         self._take_features(follower)
         follower.turn_to(asked)
         # Before the labels: it is computed while they are.
@@ -169,15 +168,15 @@ class LiveWorker:
             followed = follower.follow(asked, self._is_superseded)
             if self._is_superseded():
                 return
-            place = None
-            if followed is not None and followed.is_whole and asked.at_rest:
-                place = _most_uncertain(followed)
-            seconds = time.perf_counter() - began
-            told = replace(told, followed=followed, seconds=seconds, place=place)
+            told = replace(told, followed=followed)
             self._last_key = None if followed is None else key
             is_whole = followed is not None and followed.is_whole
-            self._whole_key = key[:-1] if is_whole else None
+            self._whole, self._whole_key = (followed, key[:-1]) if is_whole else (None, None)
         self._tell(told)
+        whole, self._whole = (self._whole, None) if asked.at_rest else (None, self._whole)
+        if whole is not None:
+            # Once, and after the labels, which nobody is to wait for.
+            self._tell(replace(told, followed=None, place=_most_uncertain(whole)))
 
     def _take_features(self, follower: Follower) -> None:
         computing = self._computing
@@ -231,12 +230,16 @@ class LiveWorker:
 
 def _most_uncertain(followed: Followed) -> tuple[int, int]:
     """Return the row and column of a plane where one more stroke helps most."""
-    asked: Any = followed.asked
-    entropy = uncertainty.entropy(followed.probabilities)
+    asked = followed.asked
+    # It is a matter of windows far larger than a pixel.
+    step = max(1, math.isqrt(followed.labels.size // _SEARCHED_PX))
+    entropy = uncertainty.entropy(followed.probabilities[:, ::step, ::step])
     labels = asked.painted[0].labels
     annotated = None
     if labels is not None and asked.settings.labels == "scribbles":
         shape = asked.painted[0].picture.spatial_shape
-        annotated = np.asarray(labels).reshape(shape)[asked.index] != 0
-    row, column = uncertainty.most_uncertain_position(entropy, annotated)
-    return row, column
+        annotated = np.asarray(labels).reshape(shape)[asked.index][::step, ::step] != 0
+    row, column = uncertainty.most_uncertain_position(
+        entropy, annotated, uncertainty.WINDOW_SIGMA_PX / step
+    )
+    return row * step, column * step
