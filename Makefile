@@ -8,6 +8,8 @@
 # make test-backends  the network on PyTorch, which is installed, and on JAX if that is
 # make test-all       all three, and which branches no test takes
 # make lint           the quick part of it
+# make docs           the documentation, in build/docs; warnings are errors, and no network is needed
+#                     beside what is installed
 # make clean          remove .venv and everything that was built
 #
 # PYTHON=/path/to/python3.12 chooses the interpreter, ARGS="--view" goes to the demo and
@@ -16,7 +18,7 @@
 .NOTPARALLEL:
 .SILENT:
 .DELETE_ON_ERROR:
-.PHONY: demo test test-quick walks test-long test-backends test-all forget-coverage system-packages lint clean
+.PHONY: demo test test-quick walks test-long test-backends test-all forget-coverage system-packages lint docs clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -87,8 +89,12 @@ lint: $(VENV)/.installed-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: $(VENV)/.installed-for-docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --builder html docs build/docs
+	echo "Open build/docs/index.html."
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/generated *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -105,6 +111,10 @@ $(VENV)/.installed-for-tests: pyproject.toml | $(BIN)/python
 	sh scripts/system_packages.sh $(BIN)/python compiler
 	echo "Installing napari-fcn-crf and what its tests need into $(VENV); this takes minutes."
 	$(PIP_INSTALL) --editable '.[test,pydensecrf]'
+	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-for-docs: pyproject.toml | $(BIN)/python
+	$(PIP_INSTALL) --editable '.[docs]'
 	touch $@ $(VENV)/.installed
 
 # Without --no-deps pip would look for what PyTorch needs in PyTorch's index alone, and with pip's

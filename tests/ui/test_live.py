@@ -10,6 +10,7 @@ import pytest
 from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog
 
+from napari_fcn_crf.live import follower
 from napari_fcn_crf.model.card import read_card
 from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
@@ -287,3 +288,64 @@ def test_networks_that_are_trained_step_by_step_say_so(viewer, panel, session, p
     assert "Choose Hypercolumn" in said
     assert person.step.status.text() == said
     assert not person.step.live_box.isChecked()
+
+
+def test_what_is_seen_of_a_large_image_is_followed(
+    viewer, panel, session, person, two_squares, qtbot, monkeypatch
+):
+    """One whose features are more than is kept, in another place than the origin."""
+    monkeypatch.setattr(follower, "BUDGET_BYTES", 400 * 400 * follower.BYTES_OF_PIXEL)
+    monkeypatch.setattr(follower, "LARGEST_WINDOW_PX", 300 * 300)
+    viewer.layers.clear()
+    image = np.tile(two_squares[0], (8, 8))
+    place = {"scale": (2, 2), "translate": (100, -50)}
+    layer = viewer.add_image(image, name="large", contrast_limits=(0, 255), **place)
+    _new_labels(panel, qtbot)
+    viewer.reset_view()
+    person.switch(True)
+    qtbot.waitUntil(lambda: "Zoom in" in person.step.status.text(), timeout=PATIENCE_MS)
+    camera = camera_of(viewer)
+    camera.center = (0, *layer.data_to_world((256, 256)))
+    camera.zoom = 3
+    qtbot.wait(50)
+    person.stroke(1, (260, 240), (260, 280))
+    person.stroke(2, (286, 280), (286, 296))
+    qtbot.waitUntil(lambda: person.live is not None, timeout=PATIENCE_MS)
+
+    def label_at(pixel):
+        return person.live.get_value(layer.data_to_world(pixel), world=True)
+
+    qtbot.waitUntil(lambda: label_at((286, 290)) == 2, timeout=PATIENCE_MS)
+    assert label_at((260, 260)) == 1
+    # The middle of the next square and what lies between squares.
+    assert label_at((286, 226)) == 2
+    assert label_at((260, 226)) == 1
+    assert person.live.data.size < image.size
+    assert not person.live.editable
+    person.stroke(3, (250, 256), (275, 256))
+    qtbot.waitUntil(lambda: label_at((262, 256)) == 3, timeout=PATIENCE_MS)
+    # Elsewhere, where nothing is painted.
+    camera.center = (0, *layer.data_to_world((128, 128)))
+    qtbot.waitUntil(lambda: label_at((158, 162)) == 2, timeout=PATIENCE_MS)
+    assert label_at((132, 128)) in (1, 3)
+    person.switch(False)
+    assert person.live is None
+
+
+def test_segment_is_cancelled_as_one(viewer, panel, session, person, two_squares, qtbot, notes):
+    viewer.add_labels(two_squares[1], name="strokes")
+    qtbot.waitUntil(person.step.segment_button.button.isEnabled)
+    kinds = []
+    session.runner.changed.connect(
+        lambda: kinds.append(session.runner.activity and session.runner.activity.kind)
+    )
+    person.step.segment_button.button.click()
+    assert person.step.segment_button.button.text() == "Cancel"
+    session.runner.cancel()
+    wait_until_idle(qtbot, session)
+    assert not {"predicted", "refined"} & set(_kinds(viewer))
+    kinds.clear()
+    click(qtbot, person.step.segment_button)
+    wait_until_idle(qtbot, session)
+    assert set(kinds) == {"segment", None}
+    assert _kinds(viewer) == ["squares", "refined", "strokes"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 _OPEN, _CLOSED = "▾", "▸"
 
@@ -68,9 +68,16 @@ class FoldHeading(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.button)
+        self._row = QHBoxLayout()
+        self._row.setSpacing(0)
+        self._row.addWidget(self.button, 1)
+        layout.addLayout(self._row)
         layout.addWidget(self.summary)
         self.set_open(True)
+
+    def add_beside(self, widget: QWidget) -> None:
+        """Put a widget at the end of the title's line."""
+        self._row.addWidget(widget)
 
     @property
     def is_open(self) -> bool:

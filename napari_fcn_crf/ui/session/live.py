@@ -17,12 +17,14 @@ from napari_fcn_crf.results.uncertainty import WINDOW_SIGMA_PX
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui.session.choices import Choices
 from napari_fcn_crf.ui.session.lifetime import at_end_of, emit, follow
+from napari_fcn_crf.ui.session.live_status import LiveStatus
 from napari_fcn_crf.ui.session.live_worker import LiveWorker, Told
 from napari_fcn_crf.ui.session.notices import tell_error
 from napari_fcn_crf.ui.session.preferences import compute_settings
 from napari_fcn_crf.ui.session.runner import Runner
 from napari_fcn_crf.ui.session.screen import Screen
 from napari_fcn_crf.ui.session.selection import Selection
+from napari_fcn_crf.ui.session.stroke_watch import StrokeWatch
 from napari_fcn_crf.ui.session.timers import one_shot
 from napari_fcn_crf.ui.viewer import live_layer
 from napari_fcn_crf.ui.viewer.axes import layer_array
@@ -109,14 +111,16 @@ class Live(QObject):
         self._viewer, self._selection, self._choices = viewer, selection, choices
         self._runner, self._screen = runner, screen
         self._worker: LiveWorker | None = None
-        self._status = ""
+        self._status = LiveStatus(self)
+        self._status.changed.connect(self.changed)
         self._sent: _Sent | None = None
         self._answered: Asked | None = None
         self._layer: Labels | None = None
-        self._watched: list[Labels] = []
-        self._watched_images: list[Image] = []
+        self._watch = StrokeWatch(viewer, self)
+        self._watch.painted.connect(self._on_painted)
+        self._watch.drawn.connect(self.request)
+        self._watch.pixels_changed.connect(self._on_pixels_changed)
         self._versions: dict[Image, int] = {}
-        self._drawn_at: tuple[float, ...] = ()
         self._strokes: object = None
         self._planes: dict[tuple[int, ...], Followed] = {}
         self._place: tuple[int, ...] | None = None
@@ -153,7 +157,7 @@ class Live(QObject):
     @property
     def status(self) -> str:
         """What it does, or what it waits for, in a line."""
-        return self._status
+        return self._status.text
 
     @property
     def layer(self) -> Labels | None:
@@ -183,14 +187,13 @@ class Live(QObject):
         if self._worker is not None:
             return
         self._worker = LiveWorker(self._start_job, lambda told: emit(self, "_told", told))
-        self._status, self._is_aside = "", False
+        self._is_aside = False
         annotation = self._selection.annotation
         if annotation is not None and annotation in self._viewer.layers:
             self._viewer.layers.selection.active = annotation
             if annotation.mode == "pan_zoom":
                 annotation.mode = "paint"
-        self._drawn_at = tuple(self._viewer.dims.point)
-        self._watch()
+        self._watch_strokes()
         self._runner.prepare()
         self.request()
         self.changed.emit()
@@ -202,11 +205,12 @@ class Live(QObject):
         whole = self._whole()
         self._worker.close()
         self._worker = None
-        self._soon.stop()
-        self._rest.stop()
+        for timer in (self._soon, self._rest):
+            timer.stop()
         self._forget_labels()
-        self._unwatch()
-        self._status, self._sent = "", None
+        self._watch.forget()
+        self._status.say("")
+        self._sent = None
         self.changed.emit()
         return whole
 
@@ -232,7 +236,7 @@ class Live(QObject):
         try:
             sent = self._gather(at_rest)
         except (ValueError, TypeError) as error:
-            self._say(str(error))
+            self._status.say(str(error))
             return
         idle = self._runner.activity is None
         if idle:
@@ -306,7 +310,7 @@ class Live(QObject):
         if is_latest and told.place is not None:
             self._show_place(sent, told.place)
         if is_latest or told.followed is not None:
-            self._say(_in_words(told, self._latency_s))
+            self._status.tell(told, self._latency_s)
 
     def _show(self, sent: _Sent, told: Told) -> None:
         followed = told.followed
@@ -365,29 +369,18 @@ class Live(QObject):
         """Say why it cannot go on, and be off."""
         self.end()
         tell_error(error)
-        self._say(str(error) or type(error).__name__)
-
-    def _say(self, status: str) -> None:
-        if status != self._status:
-            self._status = status
-            self.changed.emit()
+        self._status.say(str(error) or type(error).__name__)
 
     def _on_moved(self, event: object = None) -> None:
         self.request()
 
-    def _on_painted(self, event: object = None) -> None:
+    def _on_painted(self) -> None:
         if self._worker is not None:
             self._painted_at = time.perf_counter()
             self.request()
 
-    def _on_drawn(self, event: object = None) -> None:
-        """Tell an undone stroke, of which there is no other word, from another slice."""
-        before, self._drawn_at = self._drawn_at, tuple(self._viewer.dims.point)
-        if self._drawn_at == before:
-            self.request()
-
-    def _on_pixels_changed(self, event: Any) -> None:
-        self._versions[event.source] = self._versions.get(event.source, 0) + 1
+    def _on_pixels_changed(self, image: Image) -> None:
+        self._versions[image] = self._versions.get(image, 0) + 1
         self.request()
 
     def _on_selection_changed(self) -> None:
@@ -396,7 +389,7 @@ class Live(QObject):
         image, sent = self._selection.image, self._sent
         if sent is not None and sent.image is not image:
             self._forget_labels()
-        self._watch()
+        self._watch_strokes()
         if self._layer is not None and self._selection.annotation is not None:
             colormap = self._selection.annotation.colormap
             if self._layer.colormap is not colormap:
@@ -414,32 +407,9 @@ class Live(QObject):
             self._work = ""
             self.request()
 
-    def _watch(self) -> None:
-        """Listen to the labels that are learnt from, and to their images."""
-        self._unwatch()
+    def _watch_strokes(self) -> None:
         selection = self._selection
-        pairs = [(selection.image, selection.annotation), *selection.pairs]
-        for image, labels in pairs:
-            if labels is not None and labels not in self._watched:
-                self._watched.append(labels)
-                labels.events.paint.connect(self._on_painted)
-                labels.events.data.connect(self._on_painted)
-                labels.events.labels_update.connect(self._on_painted)
-                labels.events.set_data.connect(self._on_drawn)
-            if image is not None and image not in self._watched_images:
-                self._watched_images.append(image)
-                image.events.data.connect(self._on_pixels_changed)
-
-    def _unwatch(self) -> None:
-        for labels in self._watched:
-            labels.events.paint.disconnect(self._on_painted)
-            labels.events.data.disconnect(self._on_painted)
-            labels.events.labels_update.disconnect(self._on_painted)
-            labels.events.set_data.disconnect(self._on_drawn)
-        for image in self._watched_images:
-            image.events.data.disconnect(self._on_pixels_changed)
-        self._watched.clear()
-        self._watched_images.clear()
+        self._watch.watch([(selection.image, selection.annotation), *selection.pairs])
 
     def _whole(self) -> Whole | None:
         sent, planes = self._sent, self._planes
@@ -469,27 +439,7 @@ class Live(QObject):
     def _end(self) -> None:
         if self._worker is not None:
             self._worker.close()
-        self._unwatch()
 
 
 def _array(labels: Labels | None) -> Any:
     return None if labels is None else layer_array(labels)
-
-
-def _in_words(told: Told, latency_s: float) -> str:
-    computing = ""
-    if told.features_s:
-        computing = f"Computing features, {told.features_s:.0f} s".replace(" 0 s", " 1 s")
-    count = len(told.class_values)
-    if told.is_too_large:
-        return "Too much of this large image is seen. Zoom in, and Live follows."
-    if count < 2:
-        what = "two classes" if count == 0 else "another class"
-        waits = f"Paint strokes of {what}, each with a label of its own."
-        return f"{waits} {computing}".rstrip()
-    if told.followed is None and computing:
-        return f"{computing}…"
-    text = f"Live: {count} classes"
-    if latency_s:
-        text += f", {1000 * latency_s:.0f} ms" if latency_s < 1 else f", {latency_s:.1f} s"
-    return f"{text}. {computing}, finer" if computing else text

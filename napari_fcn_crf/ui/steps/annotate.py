@@ -38,6 +38,7 @@ class AnnotateStep(Step):
     """Choose image and labels, and see what a training would learn from."""
 
     title: ClassVar[str] = "Annotate"
+    page: ClassVar[str] = "where_to_paint"
 
     def build(self) -> None:
         selection = self.session.selection

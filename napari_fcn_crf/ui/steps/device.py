@@ -29,6 +29,7 @@ class DeviceStep(Step):
     """Choose backend and device; the same as in Preferences, and acting on the next run."""
 
     title: ClassVar[str] = "Device"
+    page: ClassVar[str] = "gpu"
     kinds: ClassVar[frozenset[str]] = frozenset({"devices", "test"})
 
     def build(self) -> None:

@@ -31,6 +31,7 @@ class ImageStep(Step):
     """Choose an image."""
 
     title: ClassVar[str] = "Image"
+    page: ClassVar[str] = "files"
 
     def build(self) -> None:
         self.choice = image_choice(self.session)

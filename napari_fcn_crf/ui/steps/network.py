@@ -23,6 +23,7 @@ class NetworkStep(Step):
     """Choose architecture, backbone and weights, and load VGG weights from a file."""
 
     title: ClassVar[str] = "Network"
+    page: ClassVar[str] = "networks"
     kinds: ClassVar[frozenset[str]] = frozenset({"weights", "download"})
 
     def build(self) -> None:

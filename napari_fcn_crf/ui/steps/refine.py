@@ -35,6 +35,7 @@ class RefineStep(Step):
     """Refine probabilities with a fully connected CRF, tune it, compare, correct."""
 
     title: ClassVar[str] = "Refine (CRF)"
+    page: ClassVar[str] = "refinement"
     kinds: ClassVar[frozenset[str]] = frozenset(
         {"refine", "tune", "uncertainty", "cleanup", "export"}
     )

@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, SignalInstance
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_fcn_crf.ui.sections.fold import FoldHeading
+from napari_fcn_crf.ui.sections.help_button import HelpButton
 from napari_fcn_crf.ui.session.notices import tell_error
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import update_after
@@ -31,9 +32,12 @@ class Step(QWidget):
     ----------
     kinds : frozenset of str
         Of the activities that the step shows.
+    page : str
+        Of the documentation, on what the step does.
     """
 
     title: ClassVar[str]
+    page: ClassVar[str] = "tutorial"
     kinds: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, session: Session, number: int = 0) -> None:
@@ -42,6 +46,8 @@ class Step(QWidget):
         self.is_folded_by_hand: bool | None = None
         self.heading = FoldHeading(f"{number}  {self.title}" if number else self.title)
         self.heading.toggled.connect(self._on_heading_toggled)
+        self.help_button = HelpButton(self.page, f"“{self.title}”")
+        self.heading.add_beside(self.help_button)
         self._folding = QWidget(), QWidget()
         self.body, self.below = (QVBoxLayout(part) for part in self._folding)
         self.kept = QVBoxLayout()

@@ -27,6 +27,7 @@ class TrainStep(Step):
     """Train the network chosen in step 2 on what was annotated in step 1."""
 
     title: ClassVar[str] = "Train"
+    page: ClassVar[str] = "parameters"
     kinds: ClassVar[frozenset[str]] = frozenset({"train"})
 
     def __init__(self, session: Session, number: int = 0) -> None:

@@ -1,0 +1,1 @@
+"""Parts of the pages that are made of the code when they are built."""
