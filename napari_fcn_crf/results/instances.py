@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import numpy as np
 import numpy.typing as npt
 
@@ -77,7 +79,7 @@ def split_instances(
     labels = as_label_array(labels)
     mask = labels == value
     if not mask.any():
-        raise InputError(_no_such_label(labels, value))
+        _refuse(labels, value)
     whole = mask if border is None else mask | (labels == border)
     levels = [whole] if border is None else [whole, mask]
     if inside is not None:
@@ -135,8 +137,10 @@ def _smallest(sizes: npt.NDArray[np.intp], minimum_px: int | None) -> float:
     return max(_LEAST_PX, TYPICAL_FRACTION * float(typical))
 
 
-def _no_such_label(labels: Labels, value: int) -> str:
+def _refuse(labels: Labels, value: int) -> NoReturn:
     values = np.unique(labels)
     found = ", ".join(map(str, values[:10]))
     more = f" and {len(values) - 10} more" if len(values) > 10 else ""
-    return f"No pixel has the label {value}; found are {found}{more}. Choose one of these."
+    raise InputError(
+        f"No pixel has the label {value}; found are {found}{more}. Choose one of these."
+    )
