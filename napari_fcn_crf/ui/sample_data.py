@@ -7,6 +7,8 @@ from typing import Any
 from napari_fcn_crf.data import samples
 from napari_fcn_crf.data.annotation_summary import NO_CLASS
 
+_AXES = ("y", "x")
+
 LayerTuple = tuple[Any, dict[str, Any], str]
 
 
@@ -15,11 +17,12 @@ def _image_and_labels(image: str, labels: str) -> list[LayerTuple]:
     shown = {
         "name": labels.replace("_", " "),
         "opacity": 0.5,
+        "axis_labels": _AXES,
         # Which the dock takes the names from, and napari's status bar shows.
         "features": {"index": list(names), "class": list(names.values())},
     }
     return [
-        (samples.load(image), {"name": image.replace("_", " ")}, "image"),
+        (samples.load(image), {"name": image.replace("_", " "), "axis_labels": _AXES}, "image"),
         (samples.load(labels), shown, "labels"),
     ]
 

@@ -18,7 +18,8 @@ from napari_fcn_crf.data import samples
 from napari_fcn_crf.data.image_files import read_labels, read_picture
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.model.card import ModelCard, read_card
-from napari_fcn_crf.results.cleanup import remove_small_regions, split_instances
+from napari_fcn_crf.results.cleanup import remove_small_regions
+from napari_fcn_crf.results.instances import split_instances
 from napari_fcn_crf.results.uncertainty import entropy
 
 # A place in the text of an f-string, in which there may be other texts with places.

@@ -1,11 +1,9 @@
-"""Small regions take their neighbours' label; touching objects come apart."""
+"""Small regions take their neighbours' label."""
 
 import numpy as np
 import pytest
 
-from napari_fcn_crf.data.objects import object_classes
-from napari_fcn_crf.results.cleanup import remove_small_regions, split_instances
-from tests.labels import touching_squares
+from napari_fcn_crf.results.cleanup import remove_small_regions
 
 
 @pytest.fixture
@@ -50,35 +48,3 @@ def test_where_everything_is_small_nothing_changes(labels):
 def test_sizes_below_one_are_refused(labels):
     with pytest.raises(ValueError, match="at least 1 pixel"):
         remove_small_regions(labels, 0)
-
-
-def test_touching_discs_come_apart():
-    rows, columns = np.mgrid[:60, :100]
-    left = (rows - 30) ** 2 + (columns - 32) ** 2 < 20**2
-    right = (rows - 30) ** 2 + (columns - 66) ** 2 < 20**2
-    labels = np.where(left | right, 5, 2)
-    instances = split_instances(labels, 5, minimum_distance_px=10)
-    assert set(np.unique(instances)) == {0, 1, 2}
-    np.testing.assert_array_equal(instances > 0, labels == 5)
-    assert instances[30, 25] != instances[30, 73]
-    for disc in (left & (columns < 40), right & (columns > 58)):
-        assert len(np.unique(instances[disc])) == 1
-    farther_apart = split_instances(labels, 5, minimum_distance_px=40)
-    assert set(np.unique(farther_apart)) == {0, 1}
-
-
-def test_an_absent_class_is_named():
-    with pytest.raises(ValueError, match=r"label 9; found are 0, 3"):
-        split_instances(np.array([[0, 3]]), 9)
-    with pytest.raises(ValueError, match=r"found are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 90 more\."):
-        split_instances(np.arange(100)[None], 100)
-
-
-def test_borders_tell_touching_objects_apart() -> None:
-    numbered = touching_squares()
-    numbered[25:27, 4:6] = 4  # nothing but border
-    classes = object_classes(numbered, with_border=True)
-    split = split_instances(classes, 1, border=2)
-    np.testing.assert_array_equal(split > 0, numbered > 0)
-    pairs = {(int(one), int(other)) for one, other in zip(split.flat, numbered.flat, strict=True)}
-    assert len(pairs) == 4

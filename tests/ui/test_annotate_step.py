@@ -142,6 +142,7 @@ def test_classes_of_samples_have_names(viewer, panel, session, qtbot):
     assert "cat" in strokes.get_status((row, column), world=True)["value"]
     assert "not annotated" in strokes.get_status((0, 0), world=True)["value"]
     viewer.open_sample("napari-fcn-crf", "cat")
+    assert {layer.axis_labels for layer in viewer.layers} == {("y", "x")}
     session.selection.choose_annotation(viewer.layers["cat annotation"])
     assert [session.selection.class_name(value) for value in (0, 1)] == ["background", "cat"]
     session.selection.name_class(1, "Chelsea")

@@ -24,6 +24,8 @@ def test_the_results_are_layers_over_the_cat(make_napari_viewer, tmp_path):
     shown = {layer.name for layer in viewer.layers if layer.visible}
     assert shown == {"cat", "cat refined"}
     np.testing.assert_array_equal(viewer.layers["cat refined"].data, annotation)
+    assert {layer.axis_labels[-2:] for layer in viewer.layers} == {("y", "x")}
+    assert viewer.layers["cat probabilities"].axis_labels == ("class", "y", "x")
     # The slider stands on the cat's probability.
     assert viewer.dims.current_step[0] == 1
     assert not {"keras", "tensorflow"} & set(sys.modules)

@@ -449,6 +449,12 @@ def test_cleaning_up_makes_new_layers(step, viewer, session, qtbot):
     assert [choice.itemText(row) for row in range(choice.count())] == ["background", "class 7"]
     assert choice.currentData() == 7
     refined.selected_label = 3  # of a layer that nobody looks at: it decides nothing
+    assert step.cleanup.object_px.text() == "automatic"
+    step.cleanup.split_button.click()
+    wait_until_idle(qtbot, session)
+    instances = viewer.layers["squares instances"].data
+    assert set(np.unique(instances)) == {0, 1}, "the others are too small beside the square"
+    step.cleanup.object_px.setValue(1)
     step.cleanup.split_button.click()
     wait_until_idle(qtbot, session)
     instances = viewer.layers["squares instances"].data

@@ -16,7 +16,7 @@ from napari_fcn_crf.data.picture import same_spatial_shape
 from napari_fcn_crf.model import record
 from napari_fcn_crf.pipeline import refinement
 from napari_fcn_crf.progress import OnProgress, Progress
-from napari_fcn_crf.results import cleanup, uncertainty
+from napari_fcn_crf.results import cleanup, instances, uncertainty
 from napari_fcn_crf.results.metrics import changed_fraction
 from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import CRFSettings
@@ -33,6 +33,7 @@ from napari_fcn_crf.ui.viewer.ownership import (
     Made,
     earlier_results,
     image_of,
+    is_ours,
     note_earlier,
     our_metadata,
 )
@@ -315,26 +316,42 @@ def remove_small(session: Session, minimum_px: int) -> None:
     )
 
 
-def split_instances(session: Session, value: int, minimum_distance_px: int) -> None:
+def split_instances(session: Session, value: int, minimum_px: int | None = None) -> None:
     """Add a layer in which the objects of one class are numbered.
 
     Of a network that has learnt borders, they are the objects inside these.
     """
-    _, source = _refined_to_tidy(session)
+    image, source = _refined_to_tidy(session)
     learnt = our_metadata(source).get("record", {}).get("prediction", {}).get("training", {})
     border = None
     if learnt.get("labels") == "objects-border":
         value, border = OBJECT, BORDER
+    probabilities = [
+        layer
+        for layer in session.selection.sources
+        if is_ours(layer)
+        and our_metadata(layer)["kind"] == "probabilities"
+        and our_metadata(layer)["image_id"] == str(image.unique_id)
+        and value in our_metadata(layer)["class_values"]
+    ]
+    planes: list[np.ndarray] = []
+    if probabilities and probabilities[0].data.shape[1:] == source.data.shape:
+        # Objects and their borders together.
+        values = our_metadata(probabilities[0])["class_values"]
+        wanted = (value,) if border is None else (value, border)
+        planes = [probabilities[0].data[values.index(one)] for one in wanted if one in values]
     _tidy(
         session,
         "Splitting objects",
         "instances",
-        lambda labels: cleanup.split_instances(labels, value, minimum_distance_px, border),
+        lambda labels: instances.split_instances(
+            labels, value, minimum_px, border, np.sum(planes, axis=0) if planes else None
+        ),
         {
             "objects_of_label": value,
             "objects_called": session.selection.class_name(value),
             "objects_colour": class_colours(source, (value,))[0],
-            "smallest_distance_px": minimum_distance_px,
+            "smallest_object_px": minimum_px,
         },
     )
 

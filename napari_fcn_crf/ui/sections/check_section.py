@@ -74,8 +74,15 @@ class CleanupSection(QWidget):
         self.remove_button.clicked.connect(
             lambda: attempt(lambda: refine_actions.remove_small(session, self.minimum_px.value()))
         )
-        self.distance_px = _spin_box(5, "Least distance between the centres of two objects.")
-        self.split_button = QPushButton("Split objects, apart by")
+        self.object_px = _spin_box(
+            0,
+            "Smaller objects join those that they touch, and go where they touch none. "
+            "Automatic: a fifth of the typical object.",
+        )
+        self.object_px.setMinimum(0)
+        self.object_px.setValue(0)
+        self.object_px.setSpecialValueText("automatic")
+        self.split_button = QPushButton("Split objects, of at least")
         self.split_button.setToolTip("Number the objects of this class, touching ones apart.")
         self.split_button.clicked.connect(lambda: attempt(self._split))
         self.split_class = QComboBox()
@@ -90,7 +97,7 @@ class CleanupSection(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         for button, box in (
             (self.remove_button, self.minimum_px),
-            (self.split_button, self.distance_px),
+            (self.split_button, self.object_px),
         ):
             row = QHBoxLayout()
             row.addWidget(button, 1)
@@ -140,7 +147,8 @@ class CleanupSection(QWidget):
         session = self._session
         chosen = self.split_class.currentData()
         if chosen is not None:
-            refine_actions.split_instances(session, chosen, self.distance_px.value())
+            # 0 is shown as "automatic".
+            refine_actions.split_instances(session, chosen, self.object_px.value() or None)
 
 
 def _spin_box(value: int, tooltip: str) -> QSpinBox:

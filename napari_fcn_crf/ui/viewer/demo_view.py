@@ -16,6 +16,8 @@ from napari_fcn_crf.data import image_files, samples
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+_AXES = ("y", "x")
+
 
 def add_layers(
     viewer: Viewer, folder: Path, image: Path | None = None, annotation: Path | None = None
@@ -24,25 +26,30 @@ def add_layers(
     name = "cat" if image is None else image.stem
     probabilities = image_files.read_probabilities(folder / f"{name}_predicted_probabilities.tif")
     viewer.add_image(
-        samples.load("cat") if image is None else image_files.read_picture(image).array, name=name
+        samples.load("cat") if image is None else image_files.read_picture(image).array,
+        name=name,
+        axis_labels=_AXES,
     )
     strokes = (
         samples.load("cat_annotation")
         if annotation is None
         else image_files.read_labels(annotation)
     )
-    viewer.add_layer(Labels(strokes, name=f"{name} annotation", visible=False))
+    viewer.add_layer(Labels(strokes, name=f"{name} annotation", visible=False, axis_labels=_AXES))
     viewer.add_image(
         probabilities.values,
         name=f"{name} probabilities",
         contrast_limits=(0, 1),
         colormap="viridis",
         visible=False,
+        axis_labels=("class", *_AXES),
     )
     for what in ("predicted", "refined"):
         labels = image_files.read_labels(folder / f"{name}_{what}.tif")
         is_shown = what == "refined"
-        viewer.add_layer(Labels(labels, name=f"{name} {what}", opacity=0.5, visible=is_shown))
+        viewer.add_layer(
+            Labels(labels, name=f"{name} {what}", opacity=0.5, visible=is_shown, axis_labels=_AXES)
+        )
     viewer.dims.axis_labels = ("class", "row", "column")
     # The slider over the classes starts on the last one, which is no background.
     viewer.dims.set_point(0, len(probabilities.values) - 1)
