@@ -74,6 +74,8 @@ def carry_out_step(
             _begin(model, recipe, item, picture, unfinished, notes)
             return tuple(one.number for one in cut if not unfinished.is_done(one.number))
     if task.step == "block":
+        if unfinished.is_done(task.block):  # by a worker that was killed before it could say so
+            return ()
         kept = unfinished.kept("intensity")
         mapping = IntensityMapping(tuple(kept["low"]), tuple(kept["high"]))
         block = cut[task.block]

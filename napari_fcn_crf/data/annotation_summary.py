@@ -79,6 +79,10 @@ def check_trainable(counts: dict[int, int], mode: LabelMode) -> None:
         )
 
 
+NO_CLASS = "not annotated"
+"""What a label value is called that is no class."""
+
+
 @dataclass(frozen=True)
 class AnnotationSummary:
     """What a labels layer holds, in numbers a person wants to see before training.

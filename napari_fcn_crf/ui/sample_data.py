@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_fcn_crf.data import samples
-from napari_fcn_crf.ui.viewer.class_names import NO_CLASS
+from napari_fcn_crf.data.annotation_summary import NO_CLASS
 
 _AXES = ("y", "x")
 

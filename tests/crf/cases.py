@@ -107,7 +107,7 @@ def by_lattice_in_float64(crf: DenseCRF, given: Floats) -> Floats:
     """Return marginals over the lattices that `crf` has built, computed with sparse matrices."""
     kernels = []
     for kind in KINDS:
-        lattice, weight = crf._lattice(kind, crf.settings)
+        lattice, weight = crf._lattice(kind, crf.settings, None)
         assert lattice is not None
         kernels.append((weight, _filter_of(lattice)))
     unary = np.log(np.clip(given, 1e-5, 1)).reshape(len(given), -1).astype(np.float64)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 import napari_fcn_crf as nfc
-from napari_fcn_crf import settings
+from napari_fcn_crf import settings, settings_base
 from napari_fcn_crf.cli.main import main
 from napari_fcn_crf.fcn import heads as folder
 from napari_fcn_crf.fcn.heads.head import head_of, heads
@@ -41,6 +41,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(folder, "__path__", [*folder.__path__, str(tmp_path)])
     names = get_args(settings.Architecture)
     monkeypatch.setattr(settings, "Architecture", Literal[*names, "tiny"])
+    monkeypatch.setattr(settings_base, "_known", {})
     yield "tiny"
     sys.modules.pop(f"{folder.__name__}.tiny", None)
 

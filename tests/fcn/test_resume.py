@@ -189,7 +189,7 @@ def test_what_differs_from_the_model_is_named(pairs: Any, first: tuple[Model, Pa
     third = labels[0].copy()
     third[0, :5] = 9
     with pytest.raises(ValueError, match='what labels are as "scribbles", but "objects" was'):
-        nfc.train(images, labels, replace(one, labels="objects"), resume=first)
+        nfc.train(images, labels, replace(one, labels="objects"), resume=model)
     with pytest.raises(ValueError, match="knows the labels 2, 5, but there are also 9"):
         nfc.train(images[0], third, one, resume=model)
     with pytest.raises(ValueError, match="with 3 channels, but these have 1"):

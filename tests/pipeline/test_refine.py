@@ -112,7 +112,7 @@ def test_a_coarser_region_is_the_same_place(stack):
     assert Region((0, 5), (0, 5), 2).pixels == 9
     refiner = RegionRefiner(image[0, ..., None].astype(np.float32), probabilities[:, 0], None)
     sharp = refiner.refine(full, SETTINGS)
-    kept = refiner._kept[full]
+    kept = refiner._lattices._kept[full]
     sampled = refiner.refine(coarse, SETTINGS)
     halves = replace(
         SETTINGS,
@@ -122,7 +122,7 @@ def test_a_coarser_region_is_the_same_place(stack):
     alone = refine(image[0, ::2, ::2], probabilities[:, 0, ::2, ::2], halves)
     np.testing.assert_array_equal(sampled, alone.argmax(axis=0))
     np.testing.assert_array_equal(refiner.refine(full, SETTINGS), sharp)
-    assert refiner._kept[full] is kept
+    assert refiner._lattices._kept[full] is kept
 
 
 def test_a_regions_annotated_pixels_stay(stack):

@@ -21,6 +21,8 @@ _SAID = (
     "RESOURCE_EXHAUSTED",
     # TensorFlow's, of a constant that it finds no room for.
     "Cannot parse tensor from proto",
+    # oneDNN's, by which TensorFlow computes on processors: its first status is want of memory.
+    "Operation received an exception:Status: 1,",
 )
 
 
@@ -89,5 +91,10 @@ def _memory_errors() -> tuple[type[Exception], ...]:
     if keras.backend.backend() == "tensorflow":
         from tensorflow import errors
 
-        return MemoryError, errors.ResourceExhaustedError, errors.InvalidArgumentError
+        return (
+            MemoryError,
+            errors.ResourceExhaustedError,
+            errors.InvalidArgumentError,
+            errors.AbortedError,
+        )
     return MemoryError, RuntimeError

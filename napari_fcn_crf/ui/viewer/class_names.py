@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable
 
 from napari.layers import Labels
 
-NO_CLASS = "not annotated"
-"""What such a table may call a value that is none."""
+from napari_fcn_crf.data.annotation_summary import NO_CLASS
 
 _COLUMN = "class"
 
