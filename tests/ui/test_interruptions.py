@@ -68,7 +68,8 @@ def test_cancel_while_the_process_starts(viewer, panel, session, squares, qtbot,
     losses = []
     session.runner.progressed.connect(lambda latest: losses.append(latest.loss))
     click(qtbot, panel.steps[TrainStep].train_button)
-    qtbot.waitUntil(lambda: bool(losses), timeout=60_000)
+    # What is to be learnt from is read before that.
+    qtbot.waitUntil(lambda: bool(compute_processes()), timeout=60_000)
     (process,) = compute_processes()
     process.suspend()  # it is never ready
     try:
