@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def person(viewer, qtbot, request) -> Person:
     folder = os.environ.get("WALKS")
-    pictures = None if folder is None else Path(folder)
+    pictures = Path(folder) if folder else None
     if pictures is not None:
         pictures.mkdir(parents=True, exist_ok=True)
     return Person(viewer, qtbot, pictures, request.node.name.removeprefix("test_"))

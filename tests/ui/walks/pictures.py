@@ -25,6 +25,14 @@ def discs(shape: tuple[int, int] = SHAPE, moved: tuple[int, int] = (0, 0)) -> np
     return inside
 
 
+def finds(found: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_]) -> bool:
+    """Return whether discs were told from what is around them.
+
+    A hand is never the same twice, and a few strokes leave the network some freedom.
+    """
+    return bool(found[inside].mean() > 0.3 and found[~inside].mean() < 0.1)
+
+
 def nuclei(seed: int = 0, moved: tuple[int, int] = (0, 0)) -> npt.NDArray[np.uint16]:
     """Return bright nuclei of some 2 400 on 400, as a 12-bit camera counts them."""
     rng = np.random.default_rng(seed)

