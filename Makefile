@@ -54,12 +54,13 @@ test: system-packages lint
 test-quick: lint
 	$(PYTEST_WITHOUT_WINDOWS) $(PARALLEL) $(QUICK_TESTS) $(ARGS)
 
+# One at a time: a screen has one pointer, and a drag of one test would be seen by another's window.
 walks: system-packages $(VENV)/.installed-for-tests
-	WALKS=build/walks $(XVFB) $(PYTEST) $(PARALLEL) tests/ui/walks $(ARGS)
+	WALKS=build/walks $(XVFB) $(PYTEST) tests/ui/walks $(ARGS)
 
 test-long: system-packages $(VENV)/.installed-for-tests
 	$(PYTEST_WITHOUT_WINDOWS) $(PARALLEL) -m "long and not backends" $(ARGS)
-	$(XVFB) $(PYTEST) $(PARALLEL) -m long tests/ui $(ARGS)
+	$(XVFB) $(PYTEST) -m long tests/ui $(ARGS)
 
 # A process has one backend. What compares them starts them itself.
 test-backends: $(VENV)/.installed-for-backends
