@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QApplication
 
 from napari_fcn_crf.ui.viewer.camera import camera_of
 
@@ -29,10 +31,17 @@ def drag(viewer, qtbot, start, end, layer=None) -> None:
     # Before anything moves: the camera follows a drag that is no stroke.
     first, last = places(viewer, [start, end], layer)
     way = [QPoint(*map(round, (first + t * (last - first))[::-1])) for t in np.linspace(0, 1, 8)]
-    button = Qt.MouseButton.LeftButton
-    qtbot.mouseMove(native, way[0])
-    qtbot.mousePress(native, button, pos=way[0])
+    left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
+    _send(native, QEvent.Type.MouseMove, way[0], none, none)
+    _send(native, QEvent.Type.MouseButtonPress, way[0], left, left)
     for point in way:
-        qtbot.mouseMove(native, point)
+        _send(native, QEvent.Type.MouseMove, point, none, left)
         qtbot.wait(10)
-    qtbot.mouseRelease(native, button, pos=way[-1])
+    _send(native, QEvent.Type.MouseButtonRelease, way[-1], left, none)
+
+
+def _send(native, kind, point, button, buttons) -> None:
+    """Tell a widget of the mouse, and no other window: a screen has one pointer."""
+    at, on_screen = QPointF(point), QPointF(native.mapToGlobal(point))
+    event = QMouseEvent(kind, at, on_screen, button, buttons, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(native, event)
