@@ -8,15 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from napari_fcn_crf.fcn.linear.logistic_regression import Linear, logistic_regression
+from napari_fcn_crf.fcn.linear.logistic_regression import PENALTY, Linear, logistic_regression
 from napari_fcn_crf.fcn.linear.moments import Kept, Moments, Standard
 from napari_fcn_crf.fcn.training.loss import balancing_factors
 from napari_fcn_crf.settings import ClassWeights
 
 Floats = npt.NDArray[np.float32]
-
-PENALTY = 0.001
-"""Weight of half the squared coefficients beside the mean cross-entropy, as in training."""
 
 
 @dataclass(frozen=True)

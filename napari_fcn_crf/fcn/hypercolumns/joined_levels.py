@@ -10,7 +10,6 @@ import numpy as np
 from napari_fcn_crf.backbones import VGGWidths
 from napari_fcn_crf.fcn.batches.patches import Patches
 from napari_fcn_crf.fcn.hypercolumns.levels import (
-    PENALTY,
     SUM,
     UNITS,
     convolution_of,
@@ -24,6 +23,7 @@ from napari_fcn_crf.fcn.hypercolumns.standardisation import (
     standardise,
     with_spots,
 )
+from napari_fcn_crf.fcn.linear.logistic_regression import PENALTY
 from napari_fcn_crf.fcn.linear.moments import Moments
 
 RECTIFIER = "hyper_relu"

@@ -12,7 +12,6 @@ from napari_fcn_crf.backbones import VGGWidths
 from napari_fcn_crf.fcn.batches.patches import Patches
 from napari_fcn_crf.fcn.hypercolumns.bilinear_taps import Taps
 from napari_fcn_crf.fcn.hypercolumns.levels import (
-    PENALTY,
     SHARPNESS,
     SUM,
     UNITS,
@@ -31,6 +30,7 @@ from napari_fcn_crf.fcn.hypercolumns.standardisation import (
     standardise,
     with_spots,
 )
+from napari_fcn_crf.fcn.linear.logistic_regression import PENALTY
 from napari_fcn_crf.fcn.linear.moments import FLOOR, Moments
 
 SHARPEN = "hyper_sharpen"

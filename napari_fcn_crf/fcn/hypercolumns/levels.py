@@ -14,9 +14,6 @@ from napari_fcn_crf.fcn.layers.vgg16 import vgg16_classifier, vgg16_features
 UNITS = 96
 """Filters that all levels are projected to."""
 
-PENALTY = 0.001
-"""Weight of half the squared coefficients beside the mean cross-entropy."""
-
 SHARPNESS = 3.0
 """Factor of the solved logits. The penalty that chooses a good direction leaves them too small for
 the CRF, whose pairwise terms then wipe out thin structures; three was best on generated scenes."""

@@ -11,6 +11,9 @@ from scipy.optimize import minimize
 
 Floats = npt.NDArray[np.floating]
 
+PENALTY = 0.001
+"""Weight of half the squared coefficients beside the mean cross-entropy."""
+
 _NEWTON_AT_MOST = 800
 """Unknowns up to which a step by the Hessian is worth its cost."""
 

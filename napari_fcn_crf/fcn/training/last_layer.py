@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.fcn.batches.patches import Patches
 from napari_fcn_crf.fcn.heads.head import classifier_of
-from napari_fcn_crf.fcn.hypercolumns.levels import PENALTY
-from napari_fcn_crf.fcn.linear.logistic_regression import logistic_regression
+from napari_fcn_crf.fcn.linear.logistic_regression import PENALTY, logistic_regression
 from napari_fcn_crf.fcn.linear.pixels import MOST_PIXELS, choose_pixels
 from napari_fcn_crf.fcn.training.samples import Report
 
