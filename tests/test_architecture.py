@@ -89,7 +89,7 @@ ROOMS = {
         "fcn.prediction",
         "results",
     },
-    "live": {"crf.live", "data", "fcn.linear", "fcn.training"},
+    "live": {"crf.live", "data", "fcn.linear", "fcn.training", "results"},
     "model": {"data"},
     "pipeline": {
         "fcn.batches",
