@@ -145,7 +145,7 @@ def test_unfit_weights_files_are_refused_without_tensorflow(
         path.mkdir() if content is None else path.write_bytes(content)
         before = len(notes())
         network_actions.load_weights(session, path)
-        wait_until_idle(qtbot, session, 20_000)
+        wait_until_idle(qtbot, session)
         (said,) = notes()[before:]
         assert name in said
         assert panel.messages.text.text() == f"Not done: {said}"

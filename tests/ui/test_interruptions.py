@@ -48,7 +48,7 @@ def _wait_for_loss(qtbot, session):
 
 def _cancel(qtbot, session):
     session.runner.cancel()
-    wait_until_idle(qtbot, session, 60_000)
+    wait_until_idle(qtbot, session)
 
 
 def test_cancel_keeps_what_was_learnt(viewer, panel, session, squares, qtbot):
@@ -287,7 +287,7 @@ def test_a_second_click_while_training_cancels_and_starts_nothing(
     assert not session.runner.activity.is_cancelling
     click(qtbot, train.train_button)
     assert session.runner.activity is None or session.runner.activity.is_cancelling
-    wait_until_idle(qtbot, session, 60_000)
+    wait_until_idle(qtbot, session)
     assert any(note.startswith("Training stopped after") for note in notes())
     assert len(compute_processes()) == 1
     assert session.runner.activity is None
