@@ -24,13 +24,11 @@ class PatientQtBot(QtBot):
     for seconds it comes later, but comes.
     """
 
-    def waitUntil(self, callback: Any, *, timeout: int = PATIENCE_MS) -> None:  # noqa: N802
+    def waitUntil(self, callback: Any, *, timeout: int = PATIENCE_MS) -> None:
         """Wait for something that will be so."""
         super().waitUntil(callback, timeout=max(timeout, PATIENCE_MS))
 
-    def waitSignal(  # noqa: N802
-        self, signal: Any, *, timeout: int = PATIENCE_MS, **others: Any
-    ) -> Any:
+    def waitSignal(self, signal: Any, *, timeout: int = PATIENCE_MS, **others: Any) -> Any:
         """Wait for a signal that will come."""
         return super().waitSignal(signal, timeout=max(timeout, PATIENCE_MS), **others)
 
