@@ -106,6 +106,7 @@ ROOMS = {
         "fcn.training",
         "live",
         "model",
+        "results",
         "results.export",
     },
     "results": {"data"},
