@@ -30,7 +30,7 @@ def test_sample_to_refined_labels(viewer, qtbot, tmp_path):
     assert session.selection.annotation.name == "cat scribbles"
     verdict = panel.steps[AnnotateStep].verdict
     qtbot.waitUntil(lambda: verdict.text().startswith("Ready: 2 classes"))
-    assert session.selection.label_mode == "scribbles"
+    assert session.meaning.mode == "scribbles"
 
     train = panel.steps[TrainStep]
     train.controls.iterations.value = 12
