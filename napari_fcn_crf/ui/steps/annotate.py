@@ -25,6 +25,7 @@ from napari_fcn_crf.ui.sections.meaning_choice import MeaningChoice, in_the_dock
 from napari_fcn_crf.ui.sections.pairs_section import PairsSection
 from napari_fcn_crf.ui.sections.picture_choice import PictureChoice
 from napari_fcn_crf.ui.sections.qt_parts import present
+from napari_fcn_crf.ui.session.first_labels import prepare_labels
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.steps.image import image_choice
 from napari_fcn_crf.ui.steps.step import Step
@@ -81,6 +82,7 @@ class AnnotateStep(Step):
         self.body.addWidget(self.table)
         self.verdict: QLabel = self.add_text(self.kept)
         self.pairs = PairsSection(self.session, self.attempt)
+        prepare_labels()
         more = collapsible("More images")
         more.addWidget(self.pairs)
         self.below.addWidget(more)
