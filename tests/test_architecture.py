@@ -147,6 +147,7 @@ ROOMS = {
         "compute",
         "compute.parent",
         "data",
+        "fcn.heads",
         "live",
         "model",
         "pipeline",
