@@ -87,7 +87,7 @@ def test_new_strokes_are_to_be_learnt_first(viewer, panel, session, qtbot, two_s
     qtbot.waitUntil(lambda: predict.is_next)
     labels.paint((50, 50), 3)
     qtbot.waitUntil(lambda: train.train_button.is_next)
-    assert "new strokes" in train.summary()
+    assert "New strokes" in train.summary()
     assert not predict.is_next
     labels.undo()
     qtbot.waitUntil(lambda: predict.is_next)

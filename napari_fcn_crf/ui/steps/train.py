@@ -95,7 +95,7 @@ class TrainStep(Step):
         if model is None or not model.card.losses:
             return self._iterations()
         if self.session.has_new_strokes:
-            return "There are new strokes: train again to learn from them."
+            return "New strokes since: train again."
         losses = model.card.losses
         return f"{_trained(losses)}, loss {losses[-1]:.3g}"
 

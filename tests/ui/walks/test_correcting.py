@@ -33,7 +33,7 @@ def test_correcting(person, tmp_path):
     person.sees_classes(labels, labels, (75, 150))
     train = person.step(TrainStep)
     person.waits_for(lambda: person.is_highlighted(train.train_button), 5000)
-    assert "new strokes" in train.summary()
+    assert "New strokes" in train.summary()
     person.clicks(train.continue_button)
     person.waits_for(lambda: person.session.runner.activity is None)
     # What was made by the model before says so.
