@@ -32,7 +32,15 @@ ROOMS = {
     # The public names, imported on first use, and the version.
     "": {"compute", "model", "pipeline"},
     "__main__": {"cli"},
-    "batch": {"compute", "compute.child", "data", "data.ome_zarr", "pipeline", "results"},
+    "batch": {
+        "compute",
+        "compute.child",
+        "compute.parent",
+        "data",
+        "data.ome_zarr",
+        "pipeline",
+        "results",
+    },
     "cli": {
         "batch",
         "compute",
@@ -120,9 +128,11 @@ ROOMS = {
         "ui.viewer",
     },
     "ui.actions": {
+        "batch",
         "compute.parent",
         "crf.tuning",
         "data",
+        "data.ome_zarr",
         "fcn.heads",
         "model",
         "pipeline",
@@ -163,7 +173,7 @@ ROOMS = {
         "weights",
         "weights.formats",
     },
-    "ui.viewer": {"data", "model", "results.export"},
+    "ui.viewer": {"data", "data.ome_zarr", "model", "results.export"},
     "weights": {"weights.formats"},
     "weights.formats": set(),
 }

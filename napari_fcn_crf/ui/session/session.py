@@ -11,8 +11,10 @@ from napari_fcn_crf.ui.session.following import Following
 from napari_fcn_crf.ui.session.image_memory import ImageMemory
 from napari_fcn_crf.ui.session.lifetime import at_end_of
 from napari_fcn_crf.ui.session.live import Live
+from napari_fcn_crf.ui.session.many_images import ManyImages
 from napari_fcn_crf.ui.session.misplaced_strokes import MisplacedStrokes
 from napari_fcn_crf.ui.session.model_store import ModelStore
+from napari_fcn_crf.ui.session.opener import Opener
 from napari_fcn_crf.ui.session.results import Results
 from napari_fcn_crf.ui.session.runner import Runner
 from napari_fcn_crf.ui.session.screen import Screen
@@ -40,6 +42,8 @@ class Session(QObject):
         self.misplaced: Final = MisplacedStrokes(viewer, self.selection, self.screen, self)
         self._memory = UserMemory(self)
         self.choices: Final = Choices(self._memory, self)
+        self.many: Final = ManyImages(self._memory, self)
+        self.opener: Final = Opener(self)
         ImageMemory(self.selection, self._memory, self)
         self.live: Final = Live(
             viewer, self.selection, self.choices, self.runner, self.screen, self
@@ -56,6 +60,7 @@ class Session(QObject):
 
     def _on_failed(self, error: Exception) -> None:
         self.screen.end_preview()
+        self.many.table.stop()
 
     def _end(self) -> None:
         self._memory.write()
