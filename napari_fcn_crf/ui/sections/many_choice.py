@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -38,7 +39,8 @@ class ManyChoiceControls(QWidget):
         self.extent.addItem("a folder", "folder")
         self.extent.setToolTip("What is predicted.")
         self.extent.activated.connect(self._on_extent_chosen)
-        self.folder = ElidedLabel()
+        # Of a path, the end tells which it is.
+        self.folder = ElidedLabel(Qt.TextElideMode.ElideLeft)
         self.folder_button = QPushButton("Choose…")
         self.folder_button.setToolTip("Choose a folder of image files, or of OME-Zarr images.")
         self.folder_button.clicked.connect(self._on_folder_clicked)
