@@ -251,9 +251,9 @@ def test_slices_images_and_what_ends_it(viewer, panel, session, person, two_squa
     np.testing.assert_array_equal(person.wait()[0], everything[0])
 
     # The strokes of a second image count as well.
-    session.selection.add_pair(other, strokes)
+    session.pairs.add(other, strokes)
     qtbot.waitUntil(lambda: "4 classes" in person.step.status.text(), timeout=PATIENCE_MS)
-    session.selection.remove_pair(0)
+    session.pairs.remove(0)
     qtbot.waitUntil(lambda: "2 classes" in person.step.status.text(), timeout=PATIENCE_MS)
 
     # Other pixels of the same layer, and then none.

@@ -115,7 +115,7 @@ def test_a_folder_is_done_but_for_what_is_broken_and_a_click_shows_a_result(
     assert set(np.unique(labels.data)) <= {3, 7}
     assert labels.visible
     assert session.selection.image is viewer.layers["a1"]
-    assert session.selection.class_name(7) == "square"
+    assert session.class_names.of(7) == "square"
     click_row(qtbot, step, 2)
     assert viewer.layers["a3 refined"].visible
     assert not viewer.layers["a1 refined"].visible

@@ -439,7 +439,7 @@ def test_cleaning_up_makes_new_layers(step, viewer, session, qtbot):
     refined = _refine(step, qtbot).refined
     refined.data[5, 5], refined.data[55:60, 50:60] = 7, 7
     before = refined.data.copy()
-    session.selection.name_class(3, "background")
+    session.class_names.name(3, "background")
     step.cleanup.minimum_px.setValue(100)
     step.cleanup.remove_button.click()
     wait_until_idle(qtbot, session)

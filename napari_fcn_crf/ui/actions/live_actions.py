@@ -73,15 +73,15 @@ def keep_model(session: Session, then: Callable[[], None] | None = None) -> None
 
 
 def _settings(session: Session) -> TrainingSettings:
-    selection = session.selection
+    meaning = session.meaning
     chosen: dict[str, Any] = dict(session.choices.training)
     if find_head(chosen["architecture"]).classifier is not None:
         chosen |= {"iterations": 0, "validation_fraction": 0.0}
     return TrainingSettings(
         **chosen,
-        labels=selection.label_mode,
-        ignore_label=selection.ignore_label,
-        trust_labels=selection.doubt is None,
+        labels=meaning.mode,
+        ignore_label=meaning.ignore_label,
+        trust_labels=meaning.doubt is None,
     )
 
 

@@ -122,7 +122,6 @@ def _train(
     lays_aside: bool = True,
 ) -> None:
     settings = request.settings
-    selection = session.selection
     given = gather_training(session)
     pairs, pictures, files = given.pairs, given.pictures, given.files
     # Copies, since the user may go on painting while the network trains.
@@ -154,7 +153,7 @@ def _train(
             read.labels,
             replace(
                 request,
-                class_names=dict(selection.class_names),
+                class_names=dict(session.class_names.given),
                 resume_path=None if resumed is None else resumed.path,
                 # Patches are no image that a preview could lie on.
                 preview=request.preview and not any(read.are_patches),
@@ -267,6 +266,6 @@ def open_model(session: Session, path: Path) -> None:
     """Make a saved model the one that Predict uses."""
     card = read_card(path)
     session.models.keep(path, card, path.name, is_saved=True)
-    session.selection.suggest_class_names(zip(card.class_values, card.class_names, strict=True))
+    session.class_names.suggest(zip(card.class_values, card.class_names, strict=True))
     _use_another_model(session)
     session.runner.prepare()

@@ -148,7 +148,7 @@ def _given(session: Session) -> list[_Given]:
         except ValueError as error:
             picture = sentence(error)
         labels = session.screen.annotation_of(image)
-        is_kept = labels is not None and selection.label_mode == "scribbles"
+        is_kept = labels is not None and session.meaning.mode == "scribbles"
         earlier = {
             kind: earlier_results(session.viewer, image, kind)
             for kind in ("predicted", "refined", "cleaned")

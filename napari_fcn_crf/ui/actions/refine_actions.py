@@ -201,7 +201,7 @@ def tune(
     )
     given = gather(session, slice_options)
     annotation = layer_array(selection.annotation)
-    mode, ignored = selection.label_mode, selection.ignore_label
+    mode, ignored = session.meaning.mode, session.meaning.ignore_label
     stop = threading.Event()
 
     def work(on_progress: OnProgress) -> TuningResult:
@@ -267,7 +267,7 @@ def go_to_most_uncertain(session: Session) -> None:
     size_px = min(4 * uncertainty.WINDOW_SIGMA_PX, *entropy.shape[-2:])
     half = round(size_px / 2)
     strokes = None
-    if annotation is not None and session.selection.label_mode == "scribbles":
+    if annotation is not None and session.meaning.mode == "scribbles":
         strokes = layer_array(annotation)
 
     def search(on_progress: OnProgress) -> tuple[int, ...]:
@@ -349,7 +349,7 @@ def split_instances(session: Session, value: int, minimum_px: int | None = None)
         ),
         {
             "objects_of_label": value,
-            "objects_called": session.selection.class_name(value),
+            "objects_called": session.class_names.of(value),
             "objects_colour": class_colours(source, (value,))[0],
             "smallest_object_px": minimum_px,
         },

@@ -111,7 +111,7 @@ def _add(session: Session, item: Item, found: _Plain | _Lazy) -> None:
     look = None if card is None else look_of_card(card)
     if card is not None:
         names = zip(card.class_values, card.class_names, strict=True)
-        session.selection.suggest_class_names(names)
+        session.class_names.suggest(names)
     image = _open_image(session, item.path, found.shape)
     kind, record = _kind(item), {_FILE: str(item.labels)}
     if isinstance(found, _Lazy):

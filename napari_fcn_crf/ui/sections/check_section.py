@@ -110,7 +110,7 @@ class CleanupSection(QWidget):
             self.update_controls,
             session.results.changed,
             session.runner.changed,
-            session.selection.classes_named,
+            session.class_names.changed,
         )
         self.update_controls()
 
@@ -126,7 +126,7 @@ class CleanupSection(QWidget):
         """Offer the refined classes; at first the first that is no background."""
         refined = self._session.results.refined
         values = [] if refined is None else list(refined.areas_after)
-        names = [self._session.selection.class_name(value) for value in values]
+        names = [self._session.class_names.of(value) for value in values]
         chosen = self._chosen_class
         if chosen not in values:
             things = [

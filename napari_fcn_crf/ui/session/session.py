@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Final
 from qtpy.QtCore import QObject
 
 from napari_fcn_crf.ui.session.choices import Choices
+from napari_fcn_crf.ui.session.class_names import ClassNames
 from napari_fcn_crf.ui.session.following import Following
 from napari_fcn_crf.ui.session.image_memory import ImageMemory
+from napari_fcn_crf.ui.session.label_meaning import LabelMeaning
 from napari_fcn_crf.ui.session.lifetime import at_end_of
 from napari_fcn_crf.ui.session.live import Live
 from napari_fcn_crf.ui.session.many_images import ManyImages
 from napari_fcn_crf.ui.session.misplaced_strokes import MisplacedStrokes
 from napari_fcn_crf.ui.session.model_store import ModelStore
 from napari_fcn_crf.ui.session.opener import Opener
+from napari_fcn_crf.ui.session.pair_list import PairList
 from napari_fcn_crf.ui.session.results import Results
 from napari_fcn_crf.ui.session.runner import Runner
 from napari_fcn_crf.ui.session.screen import Screen
@@ -34,19 +37,32 @@ class Session(QObject):
     def __init__(self, viewer: Viewer, window: QObject) -> None:
         super().__init__(window)
         self.viewer: Final = viewer
+        # In this order: what follows from a choice is true by the time that others hear of it.
         self.selection: Final = Selection(viewer, self)
+        self.pairs: Final = PairList(viewer, self.selection, self)
+        self.meaning: Final = LabelMeaning(viewer, self.selection, self.pairs, self)
+        self.class_names: Final = ClassNames(self.selection, self.meaning, self)
         self.models: Final = ModelStore(self)
         self.runner: Final = Runner(self)
         self.results: Final = Results(viewer, self)
-        self.screen: Final = Screen(viewer, self.selection, self)
-        self.misplaced: Final = MisplacedStrokes(viewer, self.selection, self.screen, self)
+        self.screen: Final = Screen(viewer, self.selection, self.meaning, self.class_names, self)
+        self.misplaced: Final = MisplacedStrokes(
+            viewer, self.selection, self.meaning, self.screen, self
+        )
         self._memory = UserMemory(self)
         self.choices: Final = Choices(self._memory, self)
         self.many: Final = ManyImages(self._memory, self)
         self.opener: Final = Opener(self)
-        ImageMemory(self.selection, self._memory, self)
+        ImageMemory(self.selection, self.meaning, self.class_names, self._memory, self)
         self.live: Final = Live(
-            viewer, self.selection, self.choices, self.runner, self.screen, self
+            viewer,
+            self.selection,
+            self.pairs,
+            self.meaning,
+            self.choices,
+            self.runner,
+            self.screen,
+            self,
         )
         Following(viewer, self.selection, self.runner, self)
         self.runner.failed.connect(self._on_failed)

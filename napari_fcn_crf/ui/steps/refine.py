@@ -112,6 +112,7 @@ class RefineStep(Step):
         return (
             selection.image_changed,
             selection.annotation_changed,
+            self.session.meaning.changed,
             selection.sources_changed,
             self.session.models.model_changed,
             self.session.results.changed,
@@ -126,7 +127,8 @@ class RefineStep(Step):
         selection, model = self.session.selection, self.session.models.model
         self.controls.offer_of_model(None if model is None else model.card.crf)
         is_latest = all(map(is_current, selection.sources))
-        problem = "The labels are still being counted." if selection.is_guessing else ""
+        is_guessing = self.session.meaning.is_guessing
+        problem = "The labels are still being counted." if is_guessing else ""
         if selection.image is None:
             problem = "Open an image first."
         elif not selection.sources:

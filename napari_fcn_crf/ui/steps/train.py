@@ -66,8 +66,8 @@ class TrainStep(Step):
         self.controls.take_typed()
         return TrainingSettings(
             **self.session.choices.training,
-            labels=self.session.selection.label_mode,
-            ignore_label=self.session.selection.ignore_label,
+            labels=self.session.meaning.mode,
+            ignore_label=self.session.meaning.ignore_label,
             trust_labels=self._is_answered(),
         )
 
@@ -83,7 +83,8 @@ class TrainStep(Step):
         return (
             selection.image_changed,
             selection.annotation_changed,
-            selection.pairs_changed,
+            self.session.pairs.changed,
+            self.session.meaning.changed,
             self.session.models.model_changed,
             self.session.choices.training_changed,
             self.session.runner.changed,
@@ -117,12 +118,12 @@ class TrainStep(Step):
     def _problem(self) -> str:
         """Return why Train cannot be pressed, as step 1 says it; empty if it can."""
         selection = self.session.selection
-        if not selection.pairs and not selection.file_pairs:
+        if not self.session.pairs:
             if selection.image is None:
                 return "Open an image first."
             if selection.annotation is None:
                 return "Press New labels and paint first."
-        if selection.is_guessing:
+        if self.session.meaning.is_guessing:
             return "The labels are still being counted."
         return training_problem(self.session)
 
@@ -134,7 +135,7 @@ class TrainStep(Step):
 
     def _ask(self) -> bool:
         """Ask about labels that look like something else; the next press is the answer."""
-        doubt = self.session.selection.doubt
+        doubt = self.session.meaning.doubt
         if doubt is None or self._is_answered():
             return False
         self._asked_about = self._meant()
@@ -149,8 +150,9 @@ class TrainStep(Step):
     def _meant(self) -> object:
         """Return what a question is about; of anything else there may be another."""
         chosen = self.session.selection
-        meaning = (chosen.label_mode, chosen.ignore_label)
-        return (chosen.image, chosen.annotation, *meaning, chosen.pairs, chosen.file_pairs)
+        meaning, pairs = self.session.meaning, self.session.pairs
+        meant = (meaning.mode, meaning.ignore_label)
+        return (chosen.image, chosen.annotation, *meant, pairs.layers, pairs.files)
 
     def _on_failed(self, error: Exception) -> None:
         if isinstance(error, DoubtfulLabelsError):
