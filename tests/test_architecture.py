@@ -97,7 +97,7 @@ ROOMS = {
         "fcn.prediction",
         "results",
     },
-    "live": {"crf.live", "data", "fcn.linear", "fcn.training"},
+    "live": {"crf.live", "data", "fcn.linear", "fcn.training", "results"},
     "model": {"data"},
     "pipeline": {
         "fcn.batches",
@@ -114,6 +114,7 @@ ROOMS = {
         "fcn.training",
         "live",
         "model",
+        "results",
         "results.export",
     },
     "results": {"data"},
