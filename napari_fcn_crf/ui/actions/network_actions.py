@@ -166,7 +166,7 @@ def _train(
     def show(probabilities: np.ndarray) -> None:
         if pairs and pairs[0][0] in session.viewer.layers and len(values) == len(probabilities):
             image, annotation = pairs[0]
-            shown = as_label_values(values)[most_probable(probabilities)]
+            shown = most_probable(probabilities, as_label_values(values))
             layer = preview_layers.show_prediction_preview(
                 session.viewer, image, shown, annotation.colormap, trained_on[0]
             )
@@ -224,7 +224,7 @@ def predict(
     earlier = earlier_results(session.viewer, image, "predicted")
 
     def finish(probabilities: np.ndarray) -> tuple[np.ndarray, Made]:
-        labels = as_label_values(model.card.class_values)[most_probable(probabilities)]
+        labels = most_probable(probabilities, as_label_values(model.card.class_values))
         return probabilities, Made.of(labels, earlier)
 
     def keep(found: tuple[np.ndarray, Made]) -> Iterator[None]:

@@ -17,7 +17,7 @@ from napari_fcn_crf.model import record
 from napari_fcn_crf.pipeline import refinement
 from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.results import cleanup, instances, uncertainty
-from napari_fcn_crf.results.metrics import changed_fraction
+from napari_fcn_crf.results.metrics import changed_fraction, label_fractions
 from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
@@ -134,8 +134,8 @@ def refine(
             Made.of(after, earlier["refined"]),
             (before != after).view(np.uint8),
             changed,
-            _areas(before, arrays.values),
-            _areas(after, arrays.values),
+            label_fractions(before, arrays.values),
+            label_fractions(after, arrays.values),
             given.record
             | {"crf": settings.to_dict(), "changed": changed, "refinement": run_record},
         )
@@ -411,7 +411,3 @@ def _refined_to_tidy(session: Session) -> tuple[Image, Labels]:
     if refined is None or refined.refined not in session.viewer.layers:
         raise ValueError("There is nothing to clean up yet. Press Refine first.")
     return refined.image, refined.refined
-
-
-def _areas(labels: np.ndarray, values: np.ndarray) -> dict[int, float]:
-    return {int(value): float(np.mean(labels == value)) for value in values}
