@@ -234,6 +234,10 @@ class Live(QObject):
         self._send(at_rest=False)
 
     def _send_whole(self) -> None:
+        if self._sent is not None and self._answered is not self._sent.asked:
+            # It would cancel what is to be on the screen first.
+            self._rest.start()
+            return
         self._send(at_rest=True)
 
     def _send(self, *, at_rest: bool) -> None:
