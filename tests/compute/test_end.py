@@ -175,6 +175,7 @@ def start_parent(ending: str, model: Path, phase: str) -> tuple[subprocess.Popen
     return parent, int(parent.stdout.readline())
 
 
+@pytest.mark.long
 def test_a_killed_parent_leaves_no_process(tmp_path: Path) -> None:
     parent, child = start_parent("time.sleep(600)", tmp_path / "model.keras", "Starting")
     assert psutil.pid_exists(child)
@@ -210,7 +211,12 @@ def test_a_killed_parent_leaves_no_process_whoever_holds_the_channel(tmp_path: P
 
 @pytest.mark.parametrize(
     ("ending", "phase", "code"),
-    [("raise RuntimeError('the parent fails')", "Training", 1), ("sys.exit(3)", "Starting", 3)],
+    [
+        pytest.param(
+            "raise RuntimeError('the parent fails')", "Training", 1, marks=pytest.mark.long
+        ),
+        ("sys.exit(3)", "Starting", 3),
+    ],
 )
 def test_a_parent_that_ends_leaves_no_process(
     tmp_path: Path, ending: str, phase: str, code: int
