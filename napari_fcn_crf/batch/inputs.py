@@ -14,6 +14,7 @@ from napari_fcn_crf.data.file_names import IMAGE_SUFFIXES, files_in, image_name,
 from napari_fcn_crf.data.image_folder import image_files_in, without_results
 from napari_fcn_crf.data.ome_zarr.reading import images_inside, is_zarr, labels_folder
 from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.results.export.table import export_named
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class Item:
         Where its probabilities go, if they are written.
     is_zarr : bool
         Whether it is a zarr folder, which is segmented block by block.
+    exports : tuple of Path
+        Where its labels go in each of the recipe's formats.
     """
 
     path: Path
@@ -74,6 +77,7 @@ class Item:
     labels: Path
     probabilities: Path | None = None
     is_zarr: bool = False
+    exports: tuple[Path, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, from which `from_dict` makes the same."""
@@ -82,7 +86,8 @@ class Item:
             "labels": str(self.labels),
             "probabilities": None if self.probabilities is None else str(self.probabilities),
         }
-        return {**paths, "name": self.name, "is_zarr": self.is_zarr}
+        exports = list(map(str, self.exports))
+        return {**paths, "name": self.name, "is_zarr": self.is_zarr, "exports": exports}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Item:
@@ -94,12 +99,14 @@ class Item:
             Path(values["labels"]),
             None if probabilities is None else Path(probabilities),
             values["is_zarr"],
+            tuple(map(Path, values["exports"])),
         )
 
     @property
     def outputs(self) -> tuple[Path, ...]:
         """All that is written."""
-        return (self.labels,) if self.probabilities is None else (self.labels, self.probabilities)
+        probabilities = () if self.probabilities is None else (self.probabilities,)
+        return (self.labels, *probabilities, *self.exports)
 
     @property
     def is_in_image(self) -> bool:
@@ -195,7 +202,10 @@ def _item(path: Path, name: str, folder: Path, recipe: Recipe, into_images: bool
     stem = f"{name}_{kind}"
     ending = ".zarr" if path.is_dir() else ".tif"
     probabilities = folder / f"{stem}_probabilities{ending}" if recipe.probabilities else None
-    return Item(path, name, folder / f"{stem}{ending}", probabilities, path.is_dir())
+    exports = tuple(
+        folder / f"{stem}{export_named(one).suffixes[0]}" for one in dict.fromkeys(recipe.exports)
+    )
+    return Item(path, name, folder / f"{stem}{ending}", probabilities, path.is_dir(), exports)
 
 
 def _leave_out_labels(names: list[str]) -> bool:

@@ -201,6 +201,11 @@ def _read(item: Item, recipe: Recipe, model: Model) -> Picture:
             "Of zarr images, labels are written, but --probabilities was given. Leave it out, or "
             "use predict(..., out=) in Python."
         )
+    if recipe.exports:
+        raise InputError(
+            f"Of zarr images, labels are written as OME-Zarr, but {', '.join(recipe.exports)} was "
+            "asked for besides. Leave it out, and export the labels that were written."
+        )
     picture = read_ome_zarr(item.path, recipe.axes)
     if recipe.channels:
         picture = picture.chosen_channels(recipe.channels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -77,6 +78,27 @@ def test_without_refinement_and_with_tidying(
     expected = remove_small_regions(labels, 500)
     assert (expected != labels).any()
     np.testing.assert_array_equal(image_files.read_labels(tidy / "a1_predicted.tif"), expected)
+
+
+def test_labels_are_written_in_further_formats(
+    plate: Path, tmp_path: Path, model_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out, alone = tmp_path / "out", tmp_path / "alone"
+    command = ("batch", model_path, plate / "a1.tif", "-o", out, *CPU)
+    formats = ("--export", "geojson", "--export", "classes")
+    carry_out((*command, *formats), capfd)
+    labels = out / "a1_refined.tif"
+    carry_out(("export", labels, "-o", alone, "--model", model_path, *_as_formats(formats)), capfd)
+    outlines = json.loads((out / "a1_refined.geojson").read_text())
+    assert outlines == json.loads((alone / "a1_refined.geojson").read_text())
+    assert (out / "a1_refined.classes.csv").read_text().count("\n") == 3
+    # One that is gone is missing, as one of labels is.
+    (out / "a1_refined.geojson").unlink()
+    assert "(its result is missing)" in carry_out((*command, *formats, "--dry-run"), capfd)
+
+
+def _as_formats(options: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(option.replace("--export", "--format") for option in options)
 
 
 def test_the_same_command_does_what_is_missing_or_changed(
