@@ -214,6 +214,15 @@ def test_a_stack_of_16_bits_elsewhere_in_the_world(viewer, person, session, qtbo
     session.meaning.choose_mode("mask")
     person.press(person.refine.refine_button)
     assert _kinds(viewer) == ["stack", "refined"]
+    # Its outlines do not, and stay.
+    outlines = person.refine.own_labels
+    qtbot.waitUntil(outlines.isVisible)
+    outlines.click()
+    assert _kinds(viewer) == ["stack", "refined", "stack labels"]
+    person.press(person.refine.refine_button)
+    assert _kinds(viewer) == ["stack", "refined", "stack labels"]
+    outlines.click()
+    assert _kinds(viewer) == ["stack", "refined"]
 
     # Another image over it is not what was asked for, nor are results of another.
     other = viewer.add_image(stack, name="other", **place)

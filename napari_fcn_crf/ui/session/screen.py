@@ -79,6 +79,7 @@ class Screen(QObject):
 
     def _fold_class_axis(self, event: object = None) -> None:
         fold_class_axis(self._viewer)
+        self._name_sliders()
 
     def arrange(self, image: Image, step: Step, *shown: Layer) -> None:
         """Leave on the screen what a step leaves there.

@@ -15,7 +15,7 @@ from napari_fcn_crf.ui.session.lifetime import at_end_of
 from napari_fcn_crf.ui.session.live import Live
 from napari_fcn_crf.ui.session.many_images import ManyImages
 from napari_fcn_crf.ui.session.misplaced_strokes import MisplacedStrokes
-from napari_fcn_crf.ui.session.model_store import ModelStore
+from napari_fcn_crf.ui.session.model_store import ModelStore, Strokes
 from napari_fcn_crf.ui.session.opener import Opener
 from napari_fcn_crf.ui.session.pair_list import PairList
 from napari_fcn_crf.ui.session.results import Results
@@ -68,6 +68,22 @@ class Session(QObject):
         self.runner.failed.connect(self._on_failed)
         self.models.weights_changed.connect(self._on_weights_checked)
         at_end_of(self, self._end)
+
+    def strokes(self) -> Strokes | None:
+        """Return how much is painted on the chosen labels; None while that is counted."""
+        labels, counts = self.selection.annotation, self.meaning.counts
+        if labels is None or counts.latest is None or not counts.is_current:
+            return None
+        return Strokes(str(labels.unique_id), dict(counts.latest))
+
+    @property
+    def has_new_strokes(self) -> bool:
+        """Whether the chosen labels were painted on since the model has learnt from them."""
+        model, strokes = self.models.model, self.strokes()
+        learnt = None if model is None else model.learnt_from
+        if learnt is None or strokes is None or self.live.is_on:
+            return False
+        return learnt.labels_id == strokes.labels_id and learnt.pixels != strokes.pixels
 
     def _on_weights_checked(self) -> None:
         weights = self.models.weights

@@ -65,6 +65,7 @@ class PredictStep(Step):
         return (
             self.session.models.model_changed,
             self.session.selection.image_changed,
+            self.session.meaning.changed,
             self.session.selection.sources_changed,
             self.session.runner.changed,
             self.session.live.changed,
@@ -93,7 +94,9 @@ class PredictStep(Step):
         self.predict_button.show_state(
             problem,
             _TIPS[extent],
-            is_next=model is not None and not any(map(is_current, selection.sources)),
+            is_next=model is not None
+            and not any(map(is_current, selection.sources))
+            and not self.session.has_new_strokes,
         )
 
     def _what_is_missing(self) -> str:

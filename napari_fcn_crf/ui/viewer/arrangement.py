@@ -129,7 +129,7 @@ def arrange(
         Further images that belong to this one.
     is_mask : bool
         Whether the annotation covers the image: it is hidden then where a result is shown, for it
-        would lie on it.
+        would lie on it, but for one of which only outlines are shown.
     """
     wanted = AFTER[step]
     if annotation is not None and annotation not in viewer.layers:
@@ -138,7 +138,7 @@ def arrange(
     if annotation is not None:
         if ANNOTATION in wanted.shows:
             on_top.append(annotation)
-        elif is_mask and shown:
+        elif is_mask and shown and not annotation.contour:
             _set_visible(annotation, False)
     for layer in list(viewer.layers):
         if layer.visible and layer not in (image, *channels, *on_top):
