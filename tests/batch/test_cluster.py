@@ -111,8 +111,8 @@ def test_one_worker_is_killed_and_one_is_late(
     assert before.items() <= after.items()
     said, error = run.communicate(timeout=PATIENCE_S)
     assert run.returncode == 3
-    # dask may say that a result was lost with its worker; where the second one took long, that there
-    # was none is said as well.
+    # dask may say that a result was lost with its worker; where the second one took long, it is
+    # said that there was none.
     ours = [line for line in error.splitlines() if line.startswith("napari-fcn-crf: ")]
     (failure,) = (line for line in ours if "Waiting for workers" not in line)
     assert "b.tif cannot be read" in failure
