@@ -40,6 +40,7 @@ ROOMS = {
         "data.ome_zarr",
         "pipeline",
         "results",
+        "results.export",
     },
     "cli": {
         "batch",

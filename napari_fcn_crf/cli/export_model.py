@@ -8,7 +8,8 @@ from napari_fcn_crf.cli.command import Command
 from napari_fcn_crf.cli.device import add_device, load_backend
 from napari_fcn_crf.cli.inputs import add_image_options, read_given
 from napari_fcn_crf.cli.options import add_overwrite
-from napari_fcn_crf.cli.paths import check_free, folder_for_results, one_file, user_path
+from napari_fcn_crf.cli.paths import check_free, one_file, user_path
+from napari_fcn_crf.data.image_folder import folder_for_results
 from napari_fcn_crf.quoting import say
 
 
