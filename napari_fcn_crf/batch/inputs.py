@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from napari_fcn_crf.batch.recipe import Recipe
-from napari_fcn_crf.data.file_names import image_name
+from napari_fcn_crf.data.file_names import IMAGE_SUFFIXES, files_in, image_name, result_name
+from napari_fcn_crf.data.image_files import is_large
+from napari_fcn_crf.data.image_folder import image_files_in, without_results
 from napari_fcn_crf.data.ome_zarr.reading import images_inside, is_zarr, labels_folder
 from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.results.export.table import export_named
 
 
 @dataclass(frozen=True)
@@ -62,20 +67,47 @@ class Item:
         Where its labels go.
     probabilities : Path, optional
         Where its probabilities go, if they are written.
-    is_zarr : bool
-        Whether it is a zarr folder, which is segmented block by block.
+    is_large : bool
+        Whether it is segmented block by block: a zarr folder, or a large TIFF file.
+    exports : tuple of Path
+        Where its labels go in each of the recipe's formats.
     """
 
     path: Path
     name: str
     labels: Path
     probabilities: Path | None = None
-    is_zarr: bool = False
+    is_large: bool = False
+    exports: tuple[Path, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, from which `from_dict` makes the same."""
+        paths = {
+            "path": str(self.path),
+            "labels": str(self.labels),
+            "probabilities": None if self.probabilities is None else str(self.probabilities),
+        }
+        exports = list(map(str, self.exports))
+        return {**paths, "name": self.name, "is_large": self.is_large, "exports": exports}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Item:
+        """Return what `to_dict` was made of."""
+        probabilities = values["probabilities"]
+        return cls(
+            Path(values["path"]),
+            values["name"],
+            Path(values["labels"]),
+            None if probabilities is None else Path(probabilities),
+            values["is_large"],
+            tuple(map(Path, values["exports"])),
+        )
 
     @property
     def outputs(self) -> tuple[Path, ...]:
         """All that is written."""
-        return (self.labels,) if self.probabilities is None else (self.labels, self.probabilities)
+        probabilities = () if self.probabilities is None else (self.probabilities,)
+        return (self.labels, *probabilities, *self.exports)
 
     @property
     def is_in_image(self) -> bool:
@@ -91,10 +123,38 @@ class Item:
         states = {path.name: FileState.of(path) for path in self.outputs}
         # A folder's size says nothing.
         return {
-            name: 0 if self.is_zarr else state.size
+            name: 0 if self.is_large else state.size
             for name, state in states.items()
             if state is not None
         }
+
+
+def images_of(folder: Path) -> list[Path]:
+    """Return the images in a folder, results of earlier runs left out; a zarr folder is one.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if not folder.is_dir():
+        raise InputError(f"Expected a folder of images, but there is none at {folder}. Choose one.")
+    if is_zarr(folder):
+        return [folder]
+    stores = zarr_images_in(folder)
+    if stores and not files_in(folder, IMAGE_SUFFIXES):
+        return stores
+    return [*stores, *without_results(image_files_in(folder))]
+
+
+def zarr_images_in(folder: Path) -> list[Path]:
+    """Return the zarr folders in a folder, but for those named as results of images there."""
+    stores = sorted(filter(is_zarr, folder.iterdir()))
+    return [
+        one
+        for one in stores
+        if not result_name(one) or not any(folder.glob(f"{glob.escape(result_name(one))}.*"))
+    ]
 
 
 def items_of(
@@ -141,9 +201,13 @@ def _item(path: Path, name: str, folder: Path, recipe: Recipe, into_images: bool
     if into_images and path.is_dir():
         return Item(path, name, labels_folder(path) / kind, None, True)
     stem = f"{name}_{kind}"
-    ending = ".zarr" if path.is_dir() else ".tif"
+    large = path.is_dir() or is_large(path)
+    ending = ".zarr" if large else ".tif"
     probabilities = folder / f"{stem}_probabilities{ending}" if recipe.probabilities else None
-    return Item(path, name, folder / f"{stem}{ending}", probabilities, path.is_dir())
+    exports = tuple(
+        folder / f"{stem}{export_named(one).suffixes[0]}" for one in dict.fromkeys(recipe.exports)
+    )
+    return Item(path, name, folder / f"{stem}{ending}", probabilities, large, exports)
 
 
 def _leave_out_labels(names: list[str]) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from napari_fcn_crf.batch.inputs import items_of
+from napari_fcn_crf.batch.inputs import items_of, zarr_images_in
 from napari_fcn_crf.batch.ledger import Ledger
 from napari_fcn_crf.batch.plan import Plan, check_outputs, make_plan
 from napari_fcn_crf.batch.recipe import Recipe
@@ -16,11 +17,14 @@ from napari_fcn_crf.cli.command import SOME_FAILED, Command
 from napari_fcn_crf.cli.device import add_device, load_backend
 from napari_fcn_crf.cli.inputs import add_image_options, add_intensity, images_in
 from napari_fcn_crf.cli.options import add_output_folder, add_settings, read_settings
-from napari_fcn_crf.cli.paths import folder_for_results, matching, one_file, user_path
+from napari_fcn_crf.cli.paths import matching, one_file, user_path
 from napari_fcn_crf.cli.told import Notes
+from napari_fcn_crf.data.file_names import IMAGE_SUFFIXES, files_in
+from napari_fcn_crf.data.image_folder import folder_for_results
 from napari_fcn_crf.data.ome_zarr.labels import Version
 from napari_fcn_crf.data.ome_zarr.reading import is_zarr
 from napari_fcn_crf.quoting import say
+from napari_fcn_crf.results.export.table import EXPORTS
 from napari_fcn_crf.settings import ComputeSettings, CRFSettings, PredictionSettings
 
 if TYPE_CHECKING:
@@ -95,6 +99,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--probabilities", action="store_true", help="write probabilities besides labels"
     )
     results.add_argument(
+        "--export",
+        dest="exports",
+        action="append",
+        default=[],
+        choices=[one.name for one in EXPORTS],
+        help="write labels of image files in this format as well; may be given several times, see "
+        "`export`",
+    )
+    results.add_argument(
         "--into-images",
         action="store_true",
         help="write labels of OME-Zarr images into the images, as labels/refined",
@@ -164,8 +177,8 @@ def _given(given: list[str]) -> list[Path]:
         paths = matching(text)
         found = [path for path in paths if is_zarr(path)]
         if len(paths) == 1 and paths[0].is_dir() and not found:
-            found = sorted(filter(is_zarr, paths[0].iterdir()))
-            if found and not any(path.is_file() for path in paths[0].iterdir()):
+            found = zarr_images_in(paths[0])
+            if found and not files_in(paths[0], IMAGE_SUFFIXES):
                 paths = []
         stores += found
         if len(paths) > 1:
@@ -186,6 +199,7 @@ def _recipe(arguments: argparse.Namespace, kept: CRFSettings) -> Recipe:
         channels=arguments.channels,
         exif=arguments.exif,
         ome_zarr_version=arguments.ome_zarr_version,
+        exports=tuple(arguments.exports),
     )
 
 
@@ -197,10 +211,18 @@ def _executor(arguments: argparse.Namespace, model: Path, recipe: Recipe) -> Exe
     compute = read_settings(arguments, ComputeSettings)
     if _scheduler(arguments):
         is_file = arguments.scheduler_file is not None
-        return Cluster(_scheduler(arguments), is_file, model, recipe, compute)
+        return Cluster(_scheduler(arguments), is_file, model, recipe, compute, _say_beside)
     if arguments.workers > 1:
         return Processes(arguments.workers, model, recipe, compute)
     return Here(model, recipe, compute, lambda: load_backend(arguments))
+
+
+def _say_beside(text: str) -> None:
+    from tqdm import tqdm
+
+    # Above the bar, if there is one.
+    with tqdm.external_write_mode(sys.stderr):
+        say(f"napari-fcn-crf: {text}", sys.stderr)
 
 
 def _scheduler(arguments: argparse.Namespace) -> str:

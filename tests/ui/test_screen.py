@@ -177,6 +177,7 @@ def _a_choice_is_kept(viewer, person, refined):
     assert (cleaned.opacity, cleaned.contour) == (0.8, 2)
 
 
+@pytest.mark.long
 def test_a_stack_of_16_bits_elsewhere_in_the_world(viewer, person, session, qtbot, two_squares):
     plane, strokes = two_squares
     stack = np.stack([plane, plane[::-1], plane[:, ::-1]]).astype(np.uint16) * 200
@@ -213,6 +214,15 @@ def test_a_stack_of_16_bits_elsewhere_in_the_world(viewer, person, session, qtbo
     # A full annotation would lie on the result, and is hidden where one is shown.
     session.meaning.choose_mode("mask")
     person.press(person.refine.refine_button)
+    assert _kinds(viewer) == ["stack", "refined"]
+    # Its outlines do not, and stay.
+    outlines = person.refine.own_labels
+    qtbot.waitUntil(outlines.isVisible)
+    outlines.click()
+    assert _kinds(viewer) == ["stack", "refined", "stack labels"]
+    person.press(person.refine.refine_button)
+    assert _kinds(viewer) == ["stack", "refined", "stack labels"]
+    outlines.click()
     assert _kinds(viewer) == ["stack", "refined"]
 
     # Another image over it is not what was asked for, nor are results of another.

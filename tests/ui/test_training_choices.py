@@ -75,6 +75,25 @@ def test_files_for_tensorboard(viewer, panel, session, qtbot, two_squares, tmp_p
         assert "tfevents" in file.name
 
 
+def test_new_strokes_are_to_be_learnt_first(viewer, panel, session, qtbot, two_squares):
+    image, strokes = two_squares
+    viewer.add_image(image, name="squares")
+    labels = viewer.add_labels(strokes, name="strokes")
+    train, predict = panel.steps[TrainStep], panel.steps[PredictStep].predict_button
+    train.controls.iterations.value = 1
+    qtbot.waitUntil(lambda: session.meaning.counts.is_current)
+    click(qtbot, train.train_button)
+    wait_until_idle(qtbot, session)
+    qtbot.waitUntil(lambda: predict.is_next)
+    labels.paint((50, 50), 3)
+    qtbot.waitUntil(lambda: train.train_button.is_next)
+    assert "New strokes" in train.summary()
+    assert not predict.is_next
+    labels.undo()
+    qtbot.waitUntil(lambda: predict.is_next)
+    assert not train.train_button.is_next
+
+
 def test_training_on_a_folder_of_images_of_many_sizes(
     viewer, panel, session, qtbot, two_squares, tmp_path, monkeypatch
 ):

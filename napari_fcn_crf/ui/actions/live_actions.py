@@ -10,7 +10,7 @@ import numpy as np
 from napari_fcn_crf.compute.parent.service import TrainingRequest
 from napari_fcn_crf.fcn.heads.head import find_head
 from napari_fcn_crf.model import record
-from napari_fcn_crf.results.metrics import changed_fraction
+from napari_fcn_crf.results.metrics import changed_fraction, label_fractions
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui.actions import network_actions, refine_actions
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions
@@ -106,11 +106,7 @@ def _show(session: Session, whole: Whole) -> None:
             refined,
             differs,
             noted["changed"],
-            _areas(whole.before, whole.class_values),
-            _areas(whole.after, whole.class_values),
+            label_fractions(whole.before, whole.class_values),
+            label_fractions(whole.after, whole.class_values),
         )
     )
-
-
-def _areas(labels: np.ndarray, values: tuple[int, ...]) -> dict[int, float]:
-    return {value: float(np.mean(labels == value)) for value in values}

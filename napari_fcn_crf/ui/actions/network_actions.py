@@ -138,6 +138,7 @@ def _train(
     values = [] if resumed is None else list(resumed.card.class_values)
 
     trained_on: list[tuple[int, ...]] = []
+    strokes = session.strokes()
 
     def start(on_progress: OnProgress) -> Job[ModelCard]:
         # What is previewed is the first plane that is trained on.
@@ -181,7 +182,7 @@ def _train(
             card = replace(card, crf=resumed.card.crf)
         if pairs:
             card = replace(card, class_colours=class_colours(pairs[0][1], card.class_values))
-        session.models.keep(model_path, card, f"{name}.keras", is_saved=False)
+        session.models.keep(model_path, card, f"{name}.keras", is_saved=False, learnt_from=strokes)
         if note := _note(session):
             tell(note)
         done = len(card.losses) - before

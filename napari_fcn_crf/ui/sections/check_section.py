@@ -54,12 +54,12 @@ class UncertaintySection(QWidget):
         self.show_button.setEnabled(
             bool(session.selection.sources) and session.runner.activity is None
         )
-        can_go = session.results.uncertainty is not None or session.live.place is not None
-        self.go_button.setEnabled(can_go)
+        can_go = bool(session.selection.sources) or session.live.place is not None
+        self.go_button.setEnabled(can_go and session.runner.activity is None)
         self.go_button.setToolTip(
             "Move there and take the brush: the next stroke is where it helps most."
             if can_go
-            else "Press Show uncertainty first."
+            else "Press Predict first."
         )
 
 

@@ -33,6 +33,8 @@ from napari_fcn_crf.ui.viewer import layers
 from napari_fcn_crf.ui.viewer.axes import check_labels_can_lie_on
 
 _ROWS_SHOWN = 6
+_FEWEST = 2
+_HOW_TO_GO_ON = "The key = takes the next label, the key - the one before."
 
 
 class AnnotateStep(Step):
@@ -187,12 +189,16 @@ def verdict(session: Session, problem: str) -> str:
         if selection.image is None:
             return "Open an image, or try File > Open Sample > FCN-CRF."
         return (
-            "Press New labels and paint a few strokes of each class, each with a label of its own."
+            "Press New labels and paint a few strokes of each class, the background among them, "
+            f"each with a label of its own. {_HOW_TO_GO_ON}"
         )
     if (labels is not None or n_files) and counted is None:
         return "Counting the labels…"
     if problem:
-        return problem
+        painted = () if counted is None else [value for value in counted.values if value]
+        is_for_strokes = labels is not None and meaning.mode == "scribbles"
+        is_too_few = is_for_strokes and len(painted) < _FEWEST
+        return f"{problem} {_HOW_TO_GO_ON}" if is_too_few else problem
     if meaning.doubt is not None:
         return in_the_dock(meaning.doubt)
     more = _more_images(len(pairs.layers), n_files)

@@ -16,6 +16,7 @@ from napari_fcn_crf.ui.sections.compare import Compare
 from napari_fcn_crf.ui.sections.crf_controls import CRFControls
 from napari_fcn_crf.ui.sections.export_section import ExportSection
 from napari_fcn_crf.ui.sections.live_preview import LivePreview
+from napari_fcn_crf.ui.sections.own_labels import OwnLabels
 from napari_fcn_crf.ui.sections.restriction import Restriction
 from napari_fcn_crf.ui.sections.result_view import ResultView
 from napari_fcn_crf.ui.sections.source_choice import SourceChoice
@@ -58,6 +59,8 @@ class RefineStep(Step):
         self.below.addWidget(self.view)
         self.compare = Compare(session)
         self.kept.addWidget(self.compare)
+        self.own_labels = OwnLabels(session)
+        self.kept.addWidget(self.own_labels)
 
         self.controls = CRFControls()
         self.controls.set_settings(session.choices.crf)
@@ -136,7 +139,9 @@ class RefineStep(Step):
         self.refine_button.show_state(
             problem,
             "Make labels of the probabilities whose outlines follow the image's edges.",
-            is_next=self.session.results.refined is None and is_latest,
+            is_next=self.session.results.refined is None
+            and is_latest
+            and not self.session.has_new_strokes,
         )
         self.earlier.setVisible(not is_latest)
         if not problem and selection.annotation is None:

@@ -95,14 +95,17 @@ class TrainStep(Step):
         if model is None:
             steps = self.session.choices.iterations
             return _counted(steps) if steps else "solved in closed form"
+        if self.session.has_new_strokes:
+            return "New strokes since: train again."
         losses = model.card.losses
         return f"{_trained(losses)}, loss {losses[-1]:.3g}" if losses else _SOLVED
 
     def update_controls(self) -> None:
         model, problem = self.session.models.model, self._problem()
         self.train_button.text = "Train anyway" if self._is_answered() else "Train"
+        is_behind = self.session.has_new_strokes
         self.train_button.show_state(
-            problem, "Train on the labels of step 1.", is_next=model is None
+            problem, "Train on the labels of step 1.", is_next=model is None or is_behind
         )
         is_idle = self.session.runner.activity is None
         self.continue_button.setVisible(model is not None and is_idle)

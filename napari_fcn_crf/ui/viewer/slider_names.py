@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from napari.layers import Image
 
 from napari_fcn_crf.ui.viewer.axes import axes_of
+from napari_fcn_crf.ui.viewer.class_axis import is_class_axis_shown
+from napari_fcn_crf.ui.viewer.layers import CLASS_AXIS
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -29,9 +31,16 @@ class SliderNames:
     def show(self, image: Image) -> None:
         """Name the sliders of an image's axes."""
         labels = list(self._viewer.dims.axis_labels)
+        are_classes_shown = is_class_axis_shown(self._viewer)
         for at, letter in enumerate(axes_of(image)[: image.ndim], -image.ndim):
-            is_free = -at <= len(labels) and labels[at] in (str(at), self._given.get(at))
-            if is_free and letter in _NAMES:
-                labels[at] = self._given[at] = _NAMES[letter]
+            if -at > len(labels) or letter not in _NAMES:
+                continue
+            name = _NAMES[letter]
+            if -at == len(labels) and are_classes_shown:
+                # Channels lie there, too, and classes are what the slider goes through.
+                name = CLASS_AXIS
+            # Of hidden probabilities as well, napari takes the name.
+            if labels[at] in (str(at), self._given.get(at), CLASS_AXIS):
+                labels[at] = self._given[at] = name
         if tuple(labels) != self._viewer.dims.axis_labels:
             self._viewer.dims.axis_labels = tuple(labels)
