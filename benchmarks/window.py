@@ -156,13 +156,13 @@ def work(viewer: object, shape: tuple[int, ...]) -> None:
         wait(500)
     with pulse("New labels, guessed and counted"):
         annotate.new_labels_button.click()
-        wait_until(lambda: session.selection.counts.is_current)
+        wait_until(lambda: session.meaning.counts.is_current)
     strokes = session.selection.annotation
     with pulse("ten strokes, each counted"):
         for at in range(10):
             strokes.paint((*(0,) * (len(shape) - 2), 50 + 20 * at, 100), 1 + at % 2)
-            wait_until(lambda: session.selection.counts.is_current)
-    session.selection.choose_label_mode("scribbles")
+            wait_until(lambda: session.meaning.counts.is_current)
+    session.meaning.choose_mode("scribbles")
     with pulse("the prediction's layer"):
         source = result_layers.add_probabilities(viewer, layer, probabilities, card)
         session.selection.choose_sources((source,))

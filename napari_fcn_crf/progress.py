@@ -42,6 +42,11 @@ class Progress:
     seconds_left: float | None = None
     note: str = ""
 
+    def in_words(self) -> str:
+        """Return what is being done, within a sentence: "predicting 3 of 12"."""
+        of = f" {self.current} of {self.total}" if self.total > 1 else ""
+        return f"{self.phase[:1].lower()}{self.phase[1:]}{of}"
+
 
 OnProgress = Callable[[Progress], None]
 ShouldStop = Callable[[], bool]
@@ -49,6 +54,18 @@ ShouldStop = Callable[[], bool]
 
 class Cancelled(Exception):
     """The caller's `should_stop` turned true before there was anything to return."""
+
+
+def time_in_words(seconds: float) -> str:
+    """Return a time as people say it: "0.4 s", "41 s", "12 min", "2 h 10 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s".replace(".0 s", " s")
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def with_note(on_progress: OnProgress | None, note: str) -> OnProgress | None:

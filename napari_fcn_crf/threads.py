@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -98,6 +98,27 @@ def available_threads() -> int:
     cpus = len(affinity(0)) if affinity else os.cpu_count() or 1
     quota = _cgroup_quota(Path("/sys/fs/cgroup"), cpus)
     return max(1, min(cpus, quota, _limit or cpus))
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """Let each product of matrices be done in one thread, until the block is left.
+
+    Small products are slower in two threads, and far slower where a processor is busy.
+    """
+    limits: AbstractContextManager[object] = _blas().limit(limits=1, user_api="blas")
+    return limits
+
+
+@cache
+def _blas() -> Any:
+    """Return what the threads of numpy's and scipy's products are limited by.
+
+    Once, for all libraries of the process are looked through.
+    """
+    import scipy.linalg  # noqa: F401  so that it is among them
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 @cache

@@ -32,7 +32,15 @@ ROOMS = {
     # The public names, imported on first use, and the version.
     "": {"compute", "model", "pipeline"},
     "__main__": {"cli"},
-    "batch": {"compute", "compute.child", "data", "data.ome_zarr", "pipeline", "results"},
+    "batch": {
+        "compute",
+        "compute.child",
+        "compute.parent",
+        "data",
+        "data.ome_zarr",
+        "pipeline",
+        "results",
+    },
     "cli": {
         "batch",
         "compute",
@@ -89,7 +97,7 @@ ROOMS = {
         "fcn.prediction",
         "results",
     },
-    "live": {"crf.live", "data", "fcn.linear", "fcn.training"},
+    "live": {"crf.live", "data", "fcn.linear", "fcn.training", "results"},
     "model": {"data"},
     "pipeline": {
         "fcn.batches",
@@ -106,6 +114,7 @@ ROOMS = {
         "fcn.training",
         "live",
         "model",
+        "results",
         "results.export",
     },
     "results": {"data"},
@@ -120,9 +129,11 @@ ROOMS = {
         "ui.viewer",
     },
     "ui.actions": {
+        "batch",
         "compute.parent",
         "crf.tuning",
         "data",
+        "data.ome_zarr",
         "fcn.heads",
         "model",
         "pipeline",
@@ -163,7 +174,7 @@ ROOMS = {
         "weights",
         "weights.formats",
     },
-    "ui.viewer": {"data", "model", "results.export"},
+    "ui.viewer": {"data", "data.ome_zarr", "model", "results.export"},
     "weights": {"weights.formats"},
     "weights.formats": set(),
 }

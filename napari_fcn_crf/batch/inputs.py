@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from napari_fcn_crf.batch.recipe import Recipe
-from napari_fcn_crf.data.file_names import image_name
+from napari_fcn_crf.data.file_names import IMAGE_SUFFIXES, files_in, image_name, result_name
+from napari_fcn_crf.data.image_folder import image_files_in, without_results
 from napari_fcn_crf.data.ome_zarr.reading import images_inside, is_zarr, labels_folder
 from napari_fcn_crf.input_error import InputError
 
@@ -72,6 +75,27 @@ class Item:
     probabilities: Path | None = None
     is_zarr: bool = False
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, from which `from_dict` makes the same."""
+        paths = {
+            "path": str(self.path),
+            "labels": str(self.labels),
+            "probabilities": None if self.probabilities is None else str(self.probabilities),
+        }
+        return {**paths, "name": self.name, "is_zarr": self.is_zarr}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Item:
+        """Return what `to_dict` was made of."""
+        probabilities = values["probabilities"]
+        return cls(
+            Path(values["path"]),
+            values["name"],
+            Path(values["labels"]),
+            None if probabilities is None else Path(probabilities),
+            values["is_zarr"],
+        )
+
     @property
     def outputs(self) -> tuple[Path, ...]:
         """All that is written."""
@@ -95,6 +119,34 @@ class Item:
             for name, state in states.items()
             if state is not None
         }
+
+
+def images_of(folder: Path) -> list[Path]:
+    """Return the images in a folder, results of earlier runs left out; a zarr folder is one.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    if not folder.is_dir():
+        raise InputError(f"Expected a folder of images, but there is none at {folder}. Choose one.")
+    if is_zarr(folder):
+        return [folder]
+    stores = zarr_images_in(folder)
+    if stores and not files_in(folder, IMAGE_SUFFIXES):
+        return stores
+    return [*stores, *without_results(image_files_in(folder))]
+
+
+def zarr_images_in(folder: Path) -> list[Path]:
+    """Return the zarr folders in a folder, but for those named as results of images there."""
+    stores = sorted(filter(is_zarr, folder.iterdir()))
+    return [
+        one
+        for one in stores
+        if not result_name(one) or not any(folder.glob(f"{glob.escape(result_name(one))}.*"))
+    ]
 
 
 def items_of(

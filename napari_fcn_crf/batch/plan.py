@@ -85,6 +85,51 @@ def _reason(item: Item, entry: Entry | None, job: str) -> str:
     return "its result is missing" if is_missing else ""
 
 
+@dataclass(frozen=True)
+class Obstacle:
+    """What is where a result should go, and is not to be replaced.
+
+    Parameters
+    ----------
+    path : Path
+    why : str
+        What it is, as the end of a sentence on it.
+    is_read : bool
+        Whether it is one of the images, which are never replaced.
+    """
+
+    path: Path
+    why: str
+    is_read: bool
+
+
+def obstacles(
+    plan: Plan, entries: dict[str, Entry], inputs: Sequence[Path], *, overwrite: bool
+) -> dict[Item, Obstacle]:
+    """Return those items whose results would replace what no earlier run left like this.
+
+    Parameters
+    ----------
+    plan : Plan
+    entries : dict of str to Entry
+        What is known of the items, by name.
+    inputs : sequence of Path
+        All that is read.
+    overwrite : bool
+        Only what is read is in the way.
+    """
+    read = {os.path.realpath(path) for path in inputs}
+    found = {}
+    for item in plan.to_do:
+        there = [path for path in item.outputs if os.path.lexists(path)]
+        is_read = [path for path in item.outputs if os.path.realpath(path) in read]
+        if is_read:
+            found[item] = Obstacle(is_read[0], "which is to be read", is_read=True)
+        elif not overwrite and (why := _why_not_ours(item, there, entries.get(item.name))):
+            found[item] = Obstacle(there[0], why, is_read=False)
+    return found
+
+
 def check_outputs(
     plan: Plan, entries: dict[str, Entry], inputs: Sequence[Path], *, overwrite: bool
 ) -> None:
@@ -95,23 +140,13 @@ def check_outputs(
     ValueError
         With the first of them.
     """
-    read = {os.path.realpath(path) for path in inputs}
-    for item in plan.to_do:
-        for path in item.outputs:
-            if os.path.realpath(path) in read:
-                raise InputError(
-                    f"The results would replace {quoted(str(path), 100)}, which is to be read. "
-                    "Choose another folder with --output."
-                )
-        if overwrite:
-            continue
-        there = [path for path in item.outputs if os.path.lexists(path)]
-        why = _why_not_ours(item, there, entries.get(item.name))
-        if why:
-            raise InputError(
-                f"The results would replace {quoted(str(there[0]), 100)}, {why}. Choose another "
-                "--output, or replace what is there with --overwrite."
-            )
+    for one in obstacles(plan, entries, inputs, overwrite=overwrite).values():
+        would = f"The results would replace {quoted(str(one.path), 100)}, {one.why}."
+        if one.is_read:
+            raise InputError(f"{would} Choose another folder with --output.")
+        raise InputError(
+            f"{would} Choose another --output, or replace what is there with --overwrite."
+        )
 
 
 def _why_not_ours(item: Item, there: Sequence[Path], entry: Entry | None) -> str:

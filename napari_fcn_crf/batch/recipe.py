@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from napari_fcn_crf.data.ome_zarr.labels import Version
 from napari_fcn_crf.settings import CRFSettings, IntensityChoice, PredictionSettings
@@ -45,10 +46,9 @@ class Recipe:
     exif: bool = False
     ome_zarr_version: Version = "0.4"
 
-    def digest(self, model_sha256: str) -> str:
-        """Return a short hash of all that results depend on besides the image."""
-        said = {
-            "model": model_sha256,
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, from which `from_dict` makes the same."""
+        return {
             "prediction": self.prediction.to_dict(),
             "crf": None if self.crf is None else self.crf.to_dict(),
             "intensity": self.intensity,
@@ -59,4 +59,21 @@ class Recipe:
             "exif": self.exif,
             "ome_zarr_version": self.ome_zarr_version,
         }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        """Return what `to_dict` was made of."""
+        crf = values["crf"]
+        return cls(
+            **values
+            | {
+                "prediction": PredictionSettings.from_dict(values["prediction"]),
+                "crf": None if crf is None else CRFSettings.from_dict(crf),
+                "channels": tuple(values["channels"]),
+            }
+        )
+
+    def digest(self, model_sha256: str) -> str:
+        """Return a short hash of all that results depend on besides the image."""
+        said = {"model": model_sha256, **self.to_dict()}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]

@@ -98,8 +98,7 @@ def carry_out_step(
 def changed_meanwhile(item: Item) -> InputError:
     """Return what is said of an image that changed while it was read."""
     return InputError(
-        f"{quoted(item.path.name)} changed while it was read. Run the same command again, with "
-        "--retry-failed, when it no longer does."
+        f"{quoted(item.path.name)} changed while it was read. Do it again when it no longer does."
     )
 
 
@@ -114,7 +113,7 @@ def named(target: Path) -> Iterator[None]:
         remedy = "Free some space" if room else "See that it can be"
         raise InputError(
             f"{quoted(str(target), 100)} could not be written ({why}). {remedy}, or choose another "
-            "folder, and run the same command again with --retry-failed."
+            "folder, and do it again."
         ) from error
 
 
@@ -195,7 +194,7 @@ def _read(item: Item, recipe: Recipe, model: Model) -> Picture:
     if recipe.minimum_px > _MOST_MINIMUM_PX:
         raise InputError(
             f"Of zarr images, regions of up to {_MOST_MINIMUM_PX} pixels can be given to their "
-            f"neighbours, but --minimum-px is {recipe.minimum_px}. Choose a smaller one."
+            f"neighbours, but {recipe.minimum_px} were asked for. Choose fewer."
         )
     if recipe.probabilities:
         raise InputError(

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from napari_fcn_crf.batch.inputs import items_of
+from napari_fcn_crf.batch.inputs import items_of, zarr_images_in
 from napari_fcn_crf.batch.ledger import Ledger
 from napari_fcn_crf.batch.plan import Plan, check_outputs, make_plan
 from napari_fcn_crf.batch.recipe import Recipe
@@ -16,8 +16,10 @@ from napari_fcn_crf.cli.command import SOME_FAILED, Command
 from napari_fcn_crf.cli.device import add_device, load_backend
 from napari_fcn_crf.cli.inputs import add_image_options, add_intensity, images_in
 from napari_fcn_crf.cli.options import add_output_folder, add_settings, read_settings
-from napari_fcn_crf.cli.paths import folder_for_results, matching, one_file, user_path
+from napari_fcn_crf.cli.paths import matching, one_file, user_path
 from napari_fcn_crf.cli.told import Notes
+from napari_fcn_crf.data.file_names import IMAGE_SUFFIXES, files_in
+from napari_fcn_crf.data.image_folder import folder_for_results
 from napari_fcn_crf.data.ome_zarr.labels import Version
 from napari_fcn_crf.data.ome_zarr.reading import is_zarr
 from napari_fcn_crf.quoting import say
@@ -164,8 +166,8 @@ def _given(given: list[str]) -> list[Path]:
         paths = matching(text)
         found = [path for path in paths if is_zarr(path)]
         if len(paths) == 1 and paths[0].is_dir() and not found:
-            found = sorted(filter(is_zarr, paths[0].iterdir()))
-            if found and not any(path.is_file() for path in paths[0].iterdir()):
+            found = zarr_images_in(paths[0])
+            if found and not files_in(paths[0], IMAGE_SUFFIXES):
                 paths = []
         stores += found
         if len(paths) > 1:

@@ -8,7 +8,8 @@ from pathlib import Path
 from napari_fcn_crf.cli.command import Command
 from napari_fcn_crf.cli.device import add_device, load_backend
 from napari_fcn_crf.cli.options import add_tensorboard
-from napari_fcn_crf.cli.paths import check_replaceable, folder_for_results, user_path
+from napari_fcn_crf.cli.paths import check_replaceable, user_path
+from napari_fcn_crf.data.image_folder import folder_for_results
 from napari_fcn_crf.settings import TrainingSettings
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from napari_fcn_crf.cli.command import Command
 from napari_fcn_crf.cli.inputs import add_image_options, read_given
 from napari_fcn_crf.cli.options import add_output_folder, add_overwrite
-from napari_fcn_crf.cli.paths import check_free, folder_for_results, matching, one_file
+from napari_fcn_crf.cli.paths import check_free, matching, one_file
 from napari_fcn_crf.data.file_names import image_name
+from napari_fcn_crf.data.image_folder import folder_for_results
 from napari_fcn_crf.data.label_classes import LabelClasses
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.input_error import InputError

@@ -9,22 +9,11 @@ from pathlib import Path
 from typing import get_args
 
 from napari_fcn_crf.cli.paths import matching
-from napari_fcn_crf.data.file_names import (
-    IMAGE_SUFFIXES,
-    IMAGES,
-    files_in,
-    folders_in,
-    image_name,
-    labelled_name,
-    result_name,
-)
-from napari_fcn_crf.data.image_files import is_result, read_picture
+from napari_fcn_crf.data.image_files import read_picture
+from napari_fcn_crf.data.image_folder import image_files_in, without_results
 from napari_fcn_crf.data.picture import Picture
-from napari_fcn_crf.input_error import InputError
-from napari_fcn_crf.quoting import quoted, say
+from napari_fcn_crf.quoting import say
 from napari_fcn_crf.settings import IntensityChoice
-
-_ENDINGS = tuple(sorted({suffix.lstrip(".") for suffix in IMAGE_SUFFIXES}))
 
 
 def add_image_options(parser: argparse.ArgumentParser) -> None:
@@ -91,22 +80,8 @@ def images_in(given: Sequence[str]) -> list[Path]:
             if not path.is_dir():
                 found.append(path)
                 continue
-            inside = next(iter(folders_in(path, IMAGES)), path)
-            files = files_in(path, IMAGE_SUFFIXES) or files_in(inside, IMAGE_SUFFIXES)
-            if not files:
-                raise InputError(
-                    f"Expected images, but the folder {quoted(str(path), 100)} has no file that "
-                    f"ends in {', '.join(_ENDINGS)}."
-                )
-            found += files
-    names = {(path.parent, image_name(path)) for path in found}
-    images = [path for path in found if not _is_left_out(path, names)]
-    if not images:
-        raise InputError(
-            f"Expected images, but {quoted(found[0].name)}"
-            f"{f' and {len(found) - 1} more are results' if len(found) > 1 else ' is a result'} of "
-            "an earlier run. Give the images themselves."
-        )
+            found += image_files_in(path)
+    images = without_results(found)
     left_out = [path for path in found if path not in images]
     if left_out:
         others = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
@@ -115,13 +90,6 @@ def images_in(given: Sequence[str]) -> list[Path]:
             sys.stderr,
         )
     return images
-
-
-def _is_left_out(path: Path, names: set[tuple[Path, str]]) -> bool:
-    of_image = result_name(path) or labelled_name(path)
-    if of_image and (path.parent, of_image) in names:
-        return True
-    return path.is_file() and is_result(path)
 
 
 def _channels(text: str) -> tuple[int, ...]:

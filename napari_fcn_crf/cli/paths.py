@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from napari_fcn_crf.data.image_files import is_result
+from napari_fcn_crf.data.image_folder import folder_for_results
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 
@@ -60,19 +61,6 @@ def model_file(path: Path, *, overwrite: bool) -> None:
         )
     check_free([path], overwrite=overwrite)
     folder_for_results(path.parent)
-
-
-def folder_for_results(path: Path) -> Path:
-    """Return the path of a folder to write into, which is made."""
-    if path.exists() and not path.is_dir():
-        raise InputError(f"Expected a folder for the results, but {path} is a file.")
-    path.mkdir(parents=True, exist_ok=True)
-    if not os.access(path, os.W_OK):
-        raise InputError(
-            f"Expected a folder for the results, but {path} may not be written by you. Choose "
-            "another one."
-        )
-    return path
 
 
 def check_free(

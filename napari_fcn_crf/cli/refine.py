@@ -13,10 +13,11 @@ from napari_fcn_crf.cli.options import (
     add_settings,
     read_settings,
 )
-from napari_fcn_crf.cli.paths import check_free, folder_for_results, one_file
+from napari_fcn_crf.cli.paths import check_free, one_file
 from napari_fcn_crf.cli.progress_bar import progress_bar
 from napari_fcn_crf.cli.told import Notes
 from napari_fcn_crf.data.file_names import image_name
+from napari_fcn_crf.data.image_folder import folder_for_results
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.data.picture import Picture, as_picture

@@ -161,8 +161,10 @@ class DenseCRF:
         classes = len(given)
         volume = np.ascontiguousarray(given).reshape(classes, *self._volume.shape[:3])
         odds = log_odds(volume, self._threads, control["check"])
-        if fixed is not None:
-            clamp(odds, fixed.reshape(volume.shape[1:]), classes)
+        pixels = np.zeros(0, np.intp) if fixed is None else np.flatnonzero(fixed >= 0)
+        chosen = None if fixed is None else fixed.reshape(-1)[pixels]
+        if chosen is not None:
+            clamp(odds, pixels, chosen, classes)
         weights = [_weight(kind, settings) for kind in KINDS]
         if classes == 1 or not settings.iterations or not any(weights):
             marginals = volume / volume.sum(axis=0)
@@ -170,10 +172,12 @@ class DenseCRF:
             marginals = self._infer_by_reference(volume, settings)
         else:
             marginals = self._infer(odds, classes, settings, **control)
-        if fixed is not None:
-            certain = np.arange(classes).reshape(-1, *(1,) * fixed.ndim) == fixed
-            marginals = np.where(fixed >= 0, certain, marginals.reshape(given.shape))
-        return np.asarray(marginals, np.float32).reshape(given.shape)
+        marginals = np.asarray(marginals, np.float32)
+        if chosen is not None:
+            flat = marginals.reshape(classes, -1)
+            flat[:, pixels] = 0
+            flat[chosen, pixels] = 1
+        return marginals.reshape(given.shape)
 
     def _infer(self, odds: Floats, classes: int, settings: CRFSettings, **control: Any) -> Floats:
         smooth, alike = self._both_lattices(settings, control["check"])

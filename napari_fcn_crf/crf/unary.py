@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,17 +69,21 @@ def log_odds(probabilities: Floats, threads: int, check: Check | None = None) ->
     return odds
 
 
-def clamp(odds: Floats, clamped: npt.NDArray[np.integer[Any]], classes: int) -> None:
+def clamp(
+    odds: Floats, pixels: npt.NDArray[np.intp], chosen: npt.NDArray[np.integer], classes: int
+) -> None:
     """Make pixels' classes certain, in place.
 
     Parameters
     ----------
     odds : float32 array, shape (planes, rows, columns, length)
-    clamped : int array, shape (planes, rows, columns)
-        The class of each pixel; -1 where it is free.
+    pixels : int array, shape (n_pixels,)
+        Positions in the image made flat.
+    chosen : int array, shape (n_pixels,)
+        The class of each.
     classes : int
     """
-    last = classes - 1
-    odds[clamped >= 0, :last] = -_CERTAIN
-    shown = (clamped >= 0) & (clamped < last)
-    odds[shown, clamped[shown]] = _CERTAIN
+    rows, last = odds.reshape(-1, odds.shape[3]), classes - 1
+    rows[pixels, :last] = -_CERTAIN
+    shown = chosen < last
+    rows[pixels[shown], chosen[shown]] = _CERTAIN

@@ -25,6 +25,7 @@ from napari_fcn_crf.live.memory import StrokeMemory
 from napari_fcn_crf.live.patch import Patch, Place
 from napari_fcn_crf.live.stroke_classifier import Solution, StrokeClassifier, Strokes
 from napari_fcn_crf.progress import ShouldStop
+from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import ClassWeights, CRFSettings, TrainingSettings
 
 BUDGET_BYTES = 2**30
@@ -291,8 +292,8 @@ class Follower:
         return Followed(
             asked,
             found.region,
-            numbers[found.marginals.argmax(axis=0)],
-            numbers[found.probabilities.argmax(axis=0)],
+            most_probable(found.marginals, numbers),
+            most_probable(found.probabilities, numbers),
             found.probabilities,
             found.marginals,
             values,
@@ -311,6 +312,20 @@ class Follower:
             None if asked.at_rest or asked.sees_all else asked.seen,
         )
 
+    def is_other(self, asked: Asked, before: Asked) -> bool:
+        """Return whether there is more to it than what `turn_to` was given before.
+
+        Another stroke, plane, region or setting: what is being computed is then of no use.
+        """
+        seen = None if asked.at_rest else asked.seen
+        return (
+            [one.key for one in asked.painted] != [one.key for one in before.painted]
+            or (asked.index, asked.settings, asked.crf, asked.keeps_strokes)
+            != (before.index, before.settings, before.crf, before.keeps_strokes)
+            or (seen is not None and seen != before.seen)
+            or self._annotated(asked)[1] != self._strokes.checksum
+        )
+
     @property
     def strokes(self) -> Hashable:
         """Which are annotated now: something else after each of them."""
@@ -320,20 +335,25 @@ class Follower:
         """Return whether more is seen than features are computed of at a time."""
         return self._exact(asked) is None
 
-    def _solve(self, asked: Asked, numbers: list[int]) -> None:
-        settings = asked.settings
-        mode, ignored = settings.labels, settings.ignore_label
+    def _annotated(self, asked: Asked) -> tuple[list[list[Annotated]], tuple[Hashable, ...]]:
+        """Return what is annotated now on each picture, and by what that is known again."""
+        mode, ignored = asked.settings.labels, asked.settings.ignore_label
+        numbers = [self._numbers[one.key] for one in asked.painted]
         each: list[list[Annotated]] = []
         for number, one in zip(numbers, asked.painted, strict=True):
             shape = self._pixels[number].spatial_shape
             labels = None if one.labels is None else as_label_array(one.labels).reshape(shape)
             each.append([] if labels is None else annotated_pixels(labels, mode, ignored))
-        checksum: tuple[Hashable, ...] = (
+        return each, (
             mode,
-            settings.class_weights,
+            asked.settings.class_weights,
             *((one.index, one.checksum) for of_picture in each for one in of_picture),
             *((number, len(of_picture)) for number, of_picture in zip(numbers, each, strict=True)),
         )
+
+    def _solve(self, asked: Asked, numbers: list[int]) -> None:
+        settings = asked.settings
+        each, checksum = self._annotated(asked)
         if checksum == self._strokes.checksum:
             return
         values = class_values([one for of_picture in each for one in of_picture])

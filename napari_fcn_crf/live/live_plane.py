@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from napari_fcn_crf.crf.live.region import Region, RegionLattices
 from napari_fcn_crf.fcn.linear.columns import Columns
@@ -104,9 +103,7 @@ class LivePlane:
         should_stop : callable, optional
             Asked between the CRF's iterations; true returns what there is.
         """
-        with threadpool_limits(1, "blas"):
-            scores = self._columns.scores(solution.of_features, region.slices)
-        probabilities = softmax(scores)
+        probabilities = self._columns.probabilities(solution.of_features, region.slices)
         marginals = self._lattices.marginals(
             region,
             crf,
@@ -115,13 +112,3 @@ class LivePlane:
             should_stop,
         )
         return Found(region, probabilities, marginals)
-
-
-def softmax(scores: Floats) -> Floats:
-    """Return probabilities of scores, both `(n_classes, rows, columns)`."""
-    if len(scores) == 2:
-        second = 1 / (1 + np.exp(np.clip(scores[0] - scores[1], -80, 80)))
-        return np.stack([1 - second, second])
-    exponentials = np.exp(scores - scores.max(axis=0))
-    probabilities: Floats = exponentials / exponentials.sum(axis=0)
-    return probabilities

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from napari_fcn_crf.fcn.linear.logistic_regression import PENALTY, Linear, logistic_regression
 from napari_fcn_crf.fcn.linear.moments import Kept, Moments, Standard
 from napari_fcn_crf.fcn.training.loss import balancing_factors
 from napari_fcn_crf.settings import ClassWeights
+from napari_fcn_crf.threads import one_blas_thread
 
 Floats = npt.NDArray[np.float32]
 
@@ -92,8 +92,7 @@ class StrokeClassifier:
         classes = np.concatenate([one.classes for one in strokes])
         counts = np.bincount(classes, minlength=len(class_values))
         factors = balancing_factors(counts, self._class_weights)
-        # Products this small are slower in two threads, and far slower where a processor is busy.
-        with threadpool_limits(1, "blas"):
+        with one_blas_thread():
             found = logistic_regression(
                 features,
                 classes,

@@ -147,7 +147,7 @@ def _add_plane(
         found.add(plane[:, :], strokes)
         return
     # Behind those with strokes there are some that tell what the rest of the plane is like.
-    spots, total = around.spots, len(around) + len(around.spot_corners)
+    spots, total = around.spots, len(around) + len(around.spot_cuts)
     pieces = np.zeros((total, *around.size, plane.shape[2]), plane.dtype)
     for piece in range(total):
         if on_progress is not None:

@@ -20,6 +20,7 @@ from napari_fcn_crf.live.stroke_classifier import Solution, StrokeClassifier, St
 from napari_fcn_crf.pipeline.models import Model
 from napari_fcn_crf.pipeline.plane_features import feature_extractor
 from napari_fcn_crf.progress import OnProgress, ShouldStop
+from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import CRFSettings, PredictionSettings, TrainingSettings
 
 if TYPE_CHECKING:
@@ -141,8 +142,7 @@ class Segmenter:
             self.probabilities[part], self.marginals[part] = found.probabilities, found.marginals
         whole: Any = (slice(None), *(plane or ()))
         values = as_label_values(solution.class_values)
-        refined: Labels = values[self.marginals[whole].argmax(axis=0)]
-        return refined
+        return most_probable(self.marginals[whole], values)
 
     @property
     def model(self) -> Model:

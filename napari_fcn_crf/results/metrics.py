@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -49,3 +51,8 @@ def pixel_accuracy(predicted: npt.NDArray[np.integer], truth: npt.NDArray[np.int
 def changed_fraction(before: npt.NDArray[np.integer], after: npt.NDArray[np.integer]) -> float:
     """Return the fraction of pixels whose label differs, in [0, 1]."""
     return float(np.mean(before != after))
+
+
+def label_fractions(labels: npt.NDArray[np.integer], values: Iterable[int]) -> dict[int, float]:
+    """Return which fraction of the pixels has each of some label values."""
+    return {int(value): float(np.mean(labels == value)) for value in values}

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QAbstractButton, QFrame, QScrollArea, QVBoxLayout, QW
 
 from napari_fcn_crf.ui import shortcuts
 from napari_fcn_crf.ui.folding import Folding
+from napari_fcn_crf.ui.room import Room
 from napari_fcn_crf.ui.sections.message_area import MessageArea
 from napari_fcn_crf.ui.sections.recovery import Recovery
 from napari_fcn_crf.ui.session.session import Session, session_of
@@ -137,6 +138,7 @@ class SegmentPanel(Panel):
         super().__init__(session, [segment, *steps])
         # Its two controls stay, whatever is folded.
         self._folding = Folding(session, steps, self.steps_view)
+        self._room = Room(napari_viewer, self)
 
 
 class LoadWeightsPanel(Panel):

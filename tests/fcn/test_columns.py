@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
-from napari_fcn_crf.fcn.linear.columns import Columns, ColumnsWriter
+from napari_fcn_crf.fcn.linear import columns as module
+from napari_fcn_crf.fcn.linear.columns import Columns, ColumnsWriter, softmax
 from napari_fcn_crf.fcn.linear.logistic_regression import Linear
 from napari_fcn_crf.fcn.linear.moments import FLOOR, Moments
 
@@ -48,19 +50,34 @@ def test_features_that_are_all_zero_stay_so() -> None:
     assert not columns.at(WHOLE)[..., 3].any()
 
 
-def test_scores_are_those_of_the_features() -> None:
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_probabilities_are_those_of_the_features(
+    n_classes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of as many rows at a time as there is room for."""
+    monkeypatch.setattr(module, "_PIXELS_AT_ONCE", 100)
     rng = np.random.default_rng(2)
     features = _features()
     linear = Linear(
-        rng.normal(size=(8, 3)).astype(np.float32), rng.normal(size=3).astype(np.float32)
+        rng.normal(0, 0.02, (8, n_classes)).astype(np.float32),
+        rng.normal(size=n_classes).astype(np.float32),
     )
     columns = _written((WHOLE, features))
-    expected = (features @ linear.coefficients + linear.intercepts).transpose(2, 0, 1)
-    np.testing.assert_allclose(columns.scores(linear, WHOLE), expected, atol=0.02)
+    exponentials = np.exp(features @ linear.coefficients + linear.intercepts).transpose(2, 0, 1)
+    expected = exponentials / exponentials.sum(axis=0)
+    np.testing.assert_allclose(columns.probabilities(linear, WHOLE), expected, atol=0.005)
     window = (slice(3, 17, 2), slice(5, 30, 2))
-    np.testing.assert_allclose(
-        columns.scores(linear, window), expected[:, 3:17:2, 5:30:2], atol=0.02
-    )
+    found = columns.probabilities(linear, window)
+    np.testing.assert_allclose(found, expected[:, 3:17:2, 5:30:2], atol=0.005)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_scores_far_apart_are_no_trouble(n_classes: int) -> None:
+    scores = np.zeros((n_classes, 2), np.float32)
+    scores[1] = 1e4, -1e4
+    softmax(scores)
+    np.testing.assert_allclose(scores[1], [1, 0], atol=1e-6)
+    np.testing.assert_allclose(scores.sum(axis=0), 1)
 
 
 def test_moments_are_added_up() -> None:

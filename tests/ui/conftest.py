@@ -15,17 +15,18 @@ from npe2.manifest import _bases
 from napari_fcn_crf.ui.panels import SegmentPanel
 from napari_fcn_crf.ui.session import unsaved_models, user_memory
 from napari_fcn_crf.ui.session.session import Session, session_of
+from tests.ui.patience import PATIENCE_MS, PatientQtBot
 from tests.ui.warm_process import WarmProcess
 
-JOB_TIMEOUT_MS = 180_000
+JOB_TIMEOUT_MS = PATIENCE_MS
 
 _warm = WarmProcess()
 _kept: list[str] = []
 
 
-def wait_until_idle(qtbot, session: Session, timeout: int = JOB_TIMEOUT_MS) -> None:
+def wait_until_idle(qtbot, session: Session) -> None:
     """Wait until the session's work is over and the steps show it."""
-    qtbot.waitUntil(lambda: session.runner.activity is None, timeout=timeout)
+    qtbot.waitUntil(lambda: session.runner.activity is None)
     qtbot.wait(50)
 
 
@@ -101,11 +102,17 @@ def user_folder(tmp_path_factory, monkeypatch):
 
 
 @pytest.fixture
+def qtbot(qapp, request):
+    """pytest-qt's, with patience."""
+    return PatientQtBot(request)
+
+
+@pytest.fixture
 def viewer(make_napari_viewer, qtbot):
     viewer = make_napari_viewer()
     yield viewer
     session_of(viewer).runner.cancel()
-    wait_until_idle(qtbot, session_of(viewer), 60_000)
+    wait_until_idle(qtbot, session_of(viewer))
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def test_painting_updates_the_counts(viewer, panel, session, qtbot, two_squares)
     labels.paint((5, 5), 1)
     labels.paint((9, 9), 2)
     labels.paint((9, 10), 2)
-    session.selection.choose_label_mode("scribbles")
+    session.meaning.choose_mode("scribbles")
     qtbot.waitUntil(lambda: _table(step) == [["1", "class 1", "1"], ["2", "class 2", "2"]])
     assert step.verdict.text() == "Ready: 2 classes, 0.1% of the pixels annotated."
     labels.undo()
@@ -65,16 +65,16 @@ def test_a_mask_is_recognised_and_can_be_overruled(viewer, panel, session, qtbot
     assert [row[1] for row in _table(step)] == ["background", "class 1"]
     step.scribbles_button.click()
     qtbot.waitUntil(lambda: "only label 1" in step.verdict.text())
-    assert session.selection.label_mode == "scribbles"
+    assert session.meaning.mode == "scribbles"
 
 
 def test_a_guess_that_comes_late_changes_no_choice(viewer, session, qtbot, two_squares):
     viewer.add_image(two_squares[0])
     viewer.add_labels((two_squares[0] > 120).astype(int))  # a mask
-    session.selection.choose_label_mode("scribbles")
-    assert session.selection.counts.latest is None
-    qtbot.waitUntil(lambda: session.selection.counts.is_current)
-    assert session.selection.label_mode == "scribbles"
+    session.meaning.choose_mode("scribbles")
+    assert session.meaning.counts.latest is None
+    qtbot.waitUntil(lambda: session.meaning.counts.is_current)
+    assert session.meaning.mode == "scribbles"
 
 
 def test_a_lazy_layer_is_read_by_a_thread_chunk_by_chunk(viewer, panel, session, qtbot):
@@ -92,16 +92,16 @@ def test_a_lazy_layer_is_read_by_a_thread_chunk_by_chunk(viewer, panel, session,
     viewer.add_image(planes, contrast_limits=(0, 1))
     with dask.config.set(scheduler="synchronous"):
         viewer.add_labels(lazy)
-        qtbot.waitUntil(lambda: session.selection.counts.is_current)
+        qtbot.waitUntil(lambda: session.meaning.counts.is_current)
     assert readers.pop("fcn-crf label counts") == 50
     # What is left is napari's, of the slice that it shows.
     assert readers.total() < 10
     assert shapes == {(1, 40, 40)}
     # Another slice is no reason to read all of them again.
     viewer.dims.set_point(0, 7)
-    assert session.selection.counts.is_current
-    assert session.selection.counts.latest == {0: 50 * 40 * 39, 1: 50 * 40}
-    assert session.selection.label_mode == "mask"
+    assert session.meaning.counts.is_current
+    assert session.meaning.counts.latest == {0: 50 * 40 * 39, 1: 50 * 40}
+    assert session.meaning.mode == "mask"
 
 
 def test_colours_are_the_layers_own(viewer, panel, qtbot, two_squares):
@@ -135,7 +135,7 @@ def test_choices_follow_layers(viewer, panel, session, qtbot, two_squares):
 def test_classes_of_samples_have_names(viewer, panel, session, qtbot):
     """In the table, in the status bar, and of the annotation that is chosen."""
     viewer.open_sample("napari-fcn-crf", "cat_scribbles")
-    names = [session.selection.class_name(value) for value in (1, 2)]
+    names = [session.class_names.of(value) for value in (1, 2)]
     assert names == ["background", "cat"]
     strokes = viewer.layers["cat scribbles"]
     (row, *_), (column, *_) = (strokes.data == 2).nonzero()
@@ -144,8 +144,8 @@ def test_classes_of_samples_have_names(viewer, panel, session, qtbot):
     viewer.open_sample("napari-fcn-crf", "cat")
     assert {layer.axis_labels for layer in viewer.layers} == {("y", "x")}
     session.selection.choose_annotation(viewer.layers["cat annotation"])
-    assert [session.selection.class_name(value) for value in (0, 1)] == ["background", "cat"]
-    session.selection.name_class(1, "Chelsea")
+    assert [session.class_names.of(value) for value in (0, 1)] == ["background", "cat"]
+    session.class_names.name(1, "Chelsea")
     session.selection.choose_annotation(strokes)
     session.selection.choose_annotation(viewer.layers["cat annotation"])
-    assert session.selection.class_name(1) == "Chelsea"
+    assert session.class_names.of(1) == "Chelsea"

@@ -40,7 +40,7 @@ def _train_is_refused(viewer, panel, session, qtbot, notes, expected):
 def _train_is_disabled(panel, session, qtbot, expected):
     """Whoever looks at the dock reads why, without a click; a script is told the same."""
     step = panel.steps[TrainStep]
-    qtbot.waitUntil(lambda: session.selection.counts.is_current)
+    qtbot.waitUntil(lambda: session.meaning.counts.is_current)
     qtbot.wait(50)
     said = panel.steps[AnnotateStep].verdict.text()
     for word in expected:
@@ -89,7 +89,7 @@ def test_too_few_classes(viewer, panel, session, qtbot, notes, two_squares, valu
         labels[:8] = value
     viewer.add_image(two_squares[0], name="squares")
     viewer.add_labels(labels, name="strokes")
-    session.selection.choose_label_mode("scribbles")
+    session.meaning.choose_mode("scribbles")
     _train_is_disabled(panel, session, qtbot, expected)
 
 
@@ -145,7 +145,7 @@ def test_unfit_weights_files_are_refused_without_tensorflow(
         path.mkdir() if content is None else path.write_bytes(content)
         before = len(notes())
         network_actions.load_weights(session, path)
-        wait_until_idle(qtbot, session, 20_000)
+        wait_until_idle(qtbot, session)
         (said,) = notes()[before:]
         assert name in said
         assert panel.messages.text.text() == f"Not done: {said}"

@@ -287,12 +287,12 @@ def test_strokes_of_another_shape_are_left_out_and_that_is_said(
     predicted(viewer, session, image)
     strokes = viewer.add_labels(np.ones((30, 30), np.uint8), name="others")
     session.selection.choose_annotation(strokes)
-    session.selection.choose_label_mode("scribbles")
+    session.meaning.choose_mode("scribbles")
     changed(qtbot, session)
     assert any("'others' is left out: it is 30 x 30, and 'a' is 60 x 80" in one for one in notes())
     moved = viewer.add_labels(np.ones((60, 80), np.uint8), name="moved", translate=(9, 9))
     session.selection.choose_annotation(moved)
-    session.selection.choose_label_mode("scribbles")
+    session.meaning.choose_mode("scribbles")
     with pytest.raises(ValueError, match=r"'a' and 'moved' must lie.*untick Keep what I painted"):
         gather(session, RefinementOptions())
 
@@ -313,10 +313,10 @@ def test_minus_one_is_offered_as_not_annotated(viewer, session, panel, qtbot) ->
     session.selection.choose_annotation(viewer.add_labels(labels))
     annotate = panel.steps[AnnotateStep]
     qtbot.waitUntil(lambda: "tick that -1" in annotate.verdict.text().lower())
-    assert session.selection.label_mode == "mask"
+    assert session.meaning.mode == "mask"
     annotate.meaning.void_box.click()
     qtbot.waitUntil(lambda: annotate.verdict.text().startswith("Ready: 2 classes"))
-    assert session.selection.ignore_label == -1
+    assert session.meaning.ignore_label == -1
 
 
 def test_transparency_beside_gray_is_no_channel(viewer, session, panel, qtbot, tmp_path) -> None:

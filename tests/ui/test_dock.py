@@ -140,8 +140,8 @@ def test_choices_are_one_session_s_and_survive_the_dock(shown, qtbot, user_folde
     backbone = train.steps[NetworkStep].backbone
     backbone.setCurrentIndex(backbone.findData("vgg16"))
     qtbot.waitUntil(lambda: load.steps[NetworkStep].backbone.currentData() == "vgg16")
-    session.selection.choose_label_mode("mask")
-    session.selection.name_class(7, "nucleus")
+    session.meaning.choose_mode("mask")
+    session.class_names.name(7, "nucleus")
 
     # Of a dock that is closed and another one.
     gone = []
@@ -176,15 +176,15 @@ def test_the_next_napari_starts_from_them(make_napari_viewer, qtbot, tmp_path, t
         panel = SegmentPanel(viewer)
         viewer.window.add_dock_widget(panel)
         session = session_of(viewer)
-        qtbot.waitUntil(lambda: session.selection.counts.is_current)
+        qtbot.waitUntil(lambda: session.meaning.counts.is_current)
         return viewer, panel, session
 
     viewer, panel, session = opened()
-    assert session.selection.label_mode == "scribbles"
+    assert session.meaning.mode == "scribbles"
     session.choices.choose_training(iterations=17)
     panel.steps[RefineStep].controls._controls["gaussian_weight"].value = 4.5
     panel.steps[AnnotateStep].mask_button.click()
-    session.selection.name_class(7, "nucleus")
+    session.class_names.name(7, "nucleus")
     # A model that is not saved when the window is closed.
     path = session.models.new_path()
     path.write_bytes(b"a model")
@@ -195,8 +195,8 @@ def test_the_next_napari_starts_from_them(make_napari_viewer, qtbot, tmp_path, t
     viewer, panel, session = opened()
     assert panel.steps[TrainStep].controls.iterations.value == 17
     assert panel.steps[RefineStep].controls.settings().gaussian_weight == 4.5
-    assert session.selection.label_mode == "mask"
-    assert session.selection.class_name(7) == "nucleus"
+    assert session.meaning.mode == "mask"
+    assert session.class_names.of(7) == "nucleus"
     assert not panel.recovery.isHidden()
     assert "not saved: cell.keras" in panel.recovery.text.text()
     panel.recovery.open_button.click()
@@ -291,7 +291,7 @@ def test_verdict_of_a_folder_and_of_a_large_image(
     qtbot.waitUntil(lambda: step.verdict.text() == expected)
     assert panel.steps[TrainStep].train_button.button.isEnabled()
     for _ in "ab":
-        session.selection.remove_pair(0)
+        session.pairs.remove(0)
 
     viewer.add_image(np.zeros((64, 64), np.uint8), name="large", contrast_limits=(0, 1))
     qtbot.waitUntil(step.new_labels_button.isEnabled)
@@ -309,7 +309,7 @@ def test_classes_are_named_where_a_refinement_is_restricted(viewer, panel, sessi
     image = viewer.add_image(two_squares[0], name="squares")
     given = np.full((2, 64, 64), 0.5, np.float32)
     session.selection.choose_sources((result_layers.add_probabilities(viewer, image, given, CARD),))
-    session.selection.name_class(7, "nucleus")
+    session.class_names.name(7, "nucleus")
     restriction = panel.steps[RefineStep].restriction
     restriction.update_choices()
     combo = restriction.only_class

@@ -192,7 +192,7 @@ def test_large_layers_do_not_keep_it_either(viewer, panel, session, qtbot, monke
     image = viewer.add_image(np.zeros(shape, np.uint8), name="large", contrast_limits=(0, 255))
     qtbot.waitUntil(annotate.new_labels_button.isEnabled)
     annotate.new_labels_button.click()
-    qtbot.waitUntil(lambda: session.selection.counts.is_current, timeout=60_000)
+    qtbot.waitUntil(lambda: session.meaning.counts.is_current, timeout=60_000)
     # Hardly any memory, and read like any other.
     classes = np.array([0.25, 0.75], np.float32).reshape(2, *(1 for _ in shape))
     source = viewer.add_image(
@@ -204,7 +204,7 @@ def test_large_layers_do_not_keep_it_either(viewer, panel, session, qtbot, monke
     watch = Watch(monkeypatch)
     for at in (100, 300):
         session.selection.annotation.paint((*(0,) * (len(shape) - 2), at, at), 1)
-        qtbot.waitUntil(lambda: session.selection.counts.is_current, timeout=60_000)
+        qtbot.waitUntil(lambda: session.meaning.counts.is_current, timeout=60_000)
     refine.preview_box.setChecked(True)
     qtbot.waitUntil(lambda: bool(shown), timeout=60_000)
     viewer.dims.set_point(viewer.dims.ndim - 3, 1)

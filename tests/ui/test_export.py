@@ -42,7 +42,7 @@ def step(viewer, session, two_squares, qtbot) -> RefineStep:
     inside = np.full((64, 64), 0.2, np.float32)
     inside[16:48, 16:48] = 0.8
     probabilities = np.stack([1 - inside, inside])
-    session.selection.suggest_class_names(zip(CARD.class_values, CARD.class_names, strict=True))
+    session.class_names.suggest(zip(CARD.class_values, CARD.class_names, strict=True))
     session.selection.choose_sources(
         (result_layers.add_probabilities(viewer, image, probabilities, CARD),)
     )

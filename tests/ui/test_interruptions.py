@@ -48,7 +48,7 @@ def _wait_for_loss(qtbot, session):
 
 def _cancel(qtbot, session):
     session.runner.cancel()
-    wait_until_idle(qtbot, session, 60_000)
+    wait_until_idle(qtbot, session)
 
 
 def test_cancel_keeps_what_was_learnt(viewer, panel, session, squares, qtbot):
@@ -107,7 +107,7 @@ def test_cancel_while_images_are_read(
             found.append(PairFiles(path, tmp_path / "labels.png"))
         read_pair = PairFiles.read
         monkeypatch.setattr(PairFiles, "read", lambda pair: slowly(read_pair(pair)))
-        session.selection.add_files(found)
+        session.pairs.add_files(found)
     else:
         planes = da.from_array(np.stack([image.data] * 60), chunks=(1, -1, -1))
         strokes = viewer.add_labels(np.stack([labels.data] * 60))
@@ -123,8 +123,8 @@ def test_cancel_while_images_are_read(
     assert session.models.model is None
     assert "Training was cancelled." in notes()
     # What was still being read starts nothing when it is there, and the next training can begin.
-    while session.selection.file_pairs:
-        session.selection.remove_pair(0)
+    while session.pairs.files:
+        session.pairs.remove(0)
     session.selection.choose_image(image)
     session.selection.choose_annotation(labels)
     panel.steps[TrainStep].controls.iterations.value = 1
@@ -287,7 +287,7 @@ def test_a_second_click_while_training_cancels_and_starts_nothing(
     assert not session.runner.activity.is_cancelling
     click(qtbot, train.train_button)
     assert session.runner.activity is None or session.runner.activity.is_cancelling
-    wait_until_idle(qtbot, session, 60_000)
+    wait_until_idle(qtbot, session)
     assert any(note.startswith("Training stopped after") for note in notes())
     assert len(compute_processes()) == 1
     assert session.runner.activity is None

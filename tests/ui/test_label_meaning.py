@@ -34,7 +34,7 @@ def test_new_labels_are_for_strokes(viewer, panel, session, qtbot, two_squares):
     labels.selected_label = 2
     drag(viewer, qtbot, (6, 8), (6, 50))
     qtbot.waitUntil(lambda: annotate.verdict.text().startswith("Ready: 2 classes"))
-    assert session.selection.label_mode == "scribbles"
+    assert session.meaning.mode == "scribbles"
 
     train.controls.iterations.value = 2
     click(qtbot, train.train_button)
@@ -54,14 +54,14 @@ def test_a_large_stroke_in_an_empty_layer_is_adrag(viewer, panel, session, qtbot
     labels.brush_size = 20
     labels.paint((30, 30), 1)
     qtbot.waitUntil(lambda: "only label 1" in step.verdict.text())
-    assert session.selection.label_mode == "scribbles"
+    assert session.meaning.mode == "scribbles"
 
 
 def _open(viewer, qtbot, panel, session, labels, iterations=1):
     viewer.add_image(shown(labels), name="image")
     layer = viewer.add_labels(labels, name="labels")
     panel.steps[TrainStep].controls.iterations.value = iterations
-    qtbot.waitUntil(lambda: session.selection.counts.is_current)
+    qtbot.waitUntil(lambda: session.meaning.counts.is_current)
     return layer
 
 
@@ -104,14 +104,12 @@ def test_a_second_press_trains_on_labels_as_they_are(viewer, panel, session, qtb
 def test_labels_of_other_pairs_are_asked_about(viewer, panel, session, qtbot, notes, two_squares):
     image, strokes = two_squares
     numbered = cells()
-    session.selection.add_pair(
-        viewer.add_image(shown(numbered)), viewer.add_labels(numbered, name="cells")
-    )
+    session.pairs.add(viewer.add_image(shown(numbered)), viewer.add_labels(numbered, name="cells"))
     session.selection.choose_image(viewer.add_image(image))
     session.selection.choose_annotation(viewer.add_labels(strokes))
     train = panel.steps[TrainStep]
     train.controls.iterations.value = 1
-    qtbot.waitUntil(lambda: session.selection.counts.is_current)
+    qtbot.waitUntil(lambda: session.meaning.counts.is_current)
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
     assert "144 labels" in notes()[-1]

@@ -7,21 +7,15 @@ import threading
 
 import numpy as np
 import pytest
-from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog
 
 from napari_fcn_crf.live import follower
 from napari_fcn_crf.model.card import read_card
 from napari_fcn_crf.ui.steps.predict import PredictStep
-from napari_fcn_crf.ui.steps.refine import RefineStep
-from napari_fcn_crf.ui.steps.segment import SegmentStep
 from napari_fcn_crf.ui.viewer.camera import camera_of
-from napari_fcn_crf.ui.viewer.live_layer import is_live
 from napari_fcn_crf.ui.viewer.ownership import our_metadata
 from tests.ui.conftest import click, compute_processes, press, wait_until_idle
-from tests.ui.mouse import drag
-
-PATIENCE_MS = 120_000
+from tests.ui.live_person import PATIENCE_MS, LivePerson
 
 
 def _kinds(viewer):
@@ -29,68 +23,13 @@ def _kinds(viewer):
 
 
 @pytest.fixture
-def person(viewer, panel, session, two_squares, qtbot):
-    """What a person does: paint, and look."""
-    window = viewer.window._qt_window
-    window.resize(1200, 900)
-    window.show()
-    image, _ = two_squares
-    viewer.add_image(image, name="squares", contrast_limits=(0, 255))
-    qtbot.wait(100)
-
-    class Person:
-        step = panel.steps[SegmentStep]
-        refine = panel.steps[RefineStep]
-
-        @property
-        def strokes(self) -> Labels:
-            return session.selection.annotation
-
-        @property
-        def live(self) -> Labels | None:
-            found = [layer for layer in viewer.layers if is_live(layer)]
-            assert len(found) < 2
-            return found[0] if found else None
-
-        def switch(self, wanted: bool) -> None:
-            assert self.step.live_box.isChecked() != wanted
-            self.step.live_box.click()
-
-        def stroke(self, label, start, end, size=3, mode="paint") -> None:
-            self.strokes.selected_label, self.strokes.brush_size = label, size
-            self.strokes.mode = mode
-            before = self.strokes.data.copy()
-            plane = [round(at) for at in viewer.dims.point[: self.strokes.ndim - 2]]
-            drag(viewer, qtbot, (*plane, *start), (*plane, *end), self.strokes)
-            assert not np.array_equal(before, self.strokes.data)
-
-        def wait(self) -> np.ndarray:
-            qtbot.wait(20)
-            qtbot.waitUntil(lambda: session.live.is_complete, timeout=PATIENCE_MS)
-            return self.live.data.copy()
-
-        def waits_for_strokes(self) -> None:
-            qtbot.waitUntil(
-                lambda: "Paint strokes of" in self.step.status.text(), timeout=PATIENCE_MS
-            )
-            qtbot.waitUntil(lambda: self.live is None, timeout=PATIENCE_MS)
-
-        def stops(self) -> None:
-            qtbot.waitUntil(lambda: not session.live.is_on, timeout=PATIENCE_MS)
-            qtbot.wait(50)
-
-    return Person()
-
-
-def _new_labels(panel, qtbot):
-    from napari_fcn_crf.ui.steps.annotate import AnnotateStep
-
-    click(qtbot, panel.steps[AnnotateStep].new_labels_button)
+def person(viewer, panel, session, two_squares, qtbot) -> LivePerson:
+    return LivePerson(viewer, panel, session, two_squares[0], qtbot)
 
 
 def test_labels_follow_the_brush(viewer, panel, session, person, qtbot, monkeypatch, tmp_path):
     saved = tmp_path / "strokes.keras"
-    _new_labels(panel, qtbot)
+    person.makes_labels()
     press(viewer, "Shift-F")
     assert session.live.is_on
     assert person.step.live_box.isChecked()
@@ -205,7 +144,7 @@ def test_slices_images_and_what_ends_it(viewer, panel, session, person, two_squa
     viewer.layers.clear()
     viewer.add_image(stack, name="stack", contrast_limits=(0, 255))
     _go_to(viewer, 0)
-    _new_labels(panel, qtbot)
+    person.makes_labels()
     person.switch(True)
     person.stroke(1, (6, 6), (6, 56))
     # The other class is painted on another slice, and counts here.
@@ -251,9 +190,9 @@ def test_slices_images_and_what_ends_it(viewer, panel, session, person, two_squa
     np.testing.assert_array_equal(person.wait()[0], everything[0])
 
     # The strokes of a second image count as well.
-    session.selection.add_pair(other, strokes)
+    session.pairs.add(other, strokes)
     qtbot.waitUntil(lambda: "4 classes" in person.step.status.text(), timeout=PATIENCE_MS)
-    session.selection.remove_pair(0)
+    session.pairs.remove(0)
     qtbot.waitUntil(lambda: "2 classes" in person.step.status.text(), timeout=PATIENCE_MS)
 
     # Other pixels of the same layer, and then none.
@@ -265,7 +204,7 @@ def test_slices_images_and_what_ends_it(viewer, panel, session, person, two_squa
 
 
 def test_a_dock_that_is_closed_during_an_update_ends_it(viewer, panel, session, person, qtbot):
-    _new_labels(panel, qtbot)
+    person.makes_labels()
     person.switch(True)
     person.stroke(1, (6, 6), (6, 56))
     person.stroke(2, (30, 24), (30, 40))
@@ -300,7 +239,7 @@ def test_what_is_seen_of_a_large_image_is_followed(
     image = np.tile(two_squares[0], (8, 8))
     place = {"scale": (2, 2), "translate": (100, -50)}
     layer = viewer.add_image(image, name="large", contrast_limits=(0, 255), **place)
-    _new_labels(panel, qtbot)
+    person.makes_labels()
     viewer.reset_view()
     person.switch(True)
     qtbot.waitUntil(lambda: "Zoom in" in person.step.status.text(), timeout=PATIENCE_MS)

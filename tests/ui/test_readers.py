@@ -51,7 +51,7 @@ def test_a_model_opens_the_dock(viewer, model, qtbot):
     found = session_of(viewer).models.model
     assert found is not None
     assert (found.name, found.is_saved) == ("cells.keras", True)
-    assert session_of(viewer).selection.class_name(7) == "nucleus"
+    assert session_of(viewer).class_names.of(7) == "nucleus"
     # Once more, with the dock there.
     _drop(viewer, model)
     assert len(_docks(viewer)) == 1

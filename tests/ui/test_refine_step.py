@@ -439,7 +439,7 @@ def test_cleaning_up_makes_new_layers(step, viewer, session, qtbot):
     refined = _refine(step, qtbot).refined
     refined.data[5, 5], refined.data[55:60, 50:60] = 7, 7
     before = refined.data.copy()
-    session.selection.name_class(3, "background")
+    session.class_names.name(3, "background")
     step.cleanup.minimum_px.setValue(100)
     step.cleanup.remove_button.click()
     wait_until_idle(qtbot, session)
@@ -500,3 +500,14 @@ def test_a_preset_travels_with_the_model(step, session, qtbot, tmp_path):
     network_actions.open_model(session, file)
     qtbot.waitUntil(lambda: step.controls.settings() == SMALL)
     assert choice.currentText() == "from the model"
+
+
+def test_the_key_alone_measures_what_it_needs(step, viewer, session, qtbot):
+    """As the README says it: refine, then Shift-N goes where the next stroke helps most."""
+    refined = _refine(step, qtbot).refined
+    click(qtbot, step.uncertainty.go_button)
+    qtbot.waitUntil(lambda: "squares look here" in viewer.layers)
+    wait_until_idle(qtbot, session)
+    # What was looked at is still on the screen.
+    assert refined.visible
+    assert not viewer.layers["squares uncertainty"].visible

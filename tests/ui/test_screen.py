@@ -76,7 +76,7 @@ def test_the_image_is_seen_through_the_classes_colours(viewer, person, session, 
         samples.load("cat_scribbles")[::2, ::2], name="strokes", opacity=0.6
     )
     person.train.controls.iterations.value = 40
-    qtbot.waitUntil(lambda: session.selection.counts.is_current)
+    qtbot.waitUntil(lambda: session.meaning.counts.is_current)
 
     # While it trains, what it would predict now is seen as a prediction is.
     while_training = []
@@ -211,8 +211,17 @@ def test_a_stack_of_16_bits_elsewhere_in_the_world(viewer, person, session, qtbo
     _uncertainty_is_seen_in_3d(viewer, person, qtbot, stack)
 
     # A full annotation would lie on the result, and is hidden where one is shown.
-    session.selection.choose_label_mode("mask")
+    session.meaning.choose_mode("mask")
     person.press(person.refine.refine_button)
+    assert _kinds(viewer) == ["stack", "refined"]
+    # Its outlines do not, and stay.
+    outlines = person.refine.own_labels
+    qtbot.waitUntil(outlines.isVisible)
+    outlines.click()
+    assert _kinds(viewer) == ["stack", "refined", "stack labels"]
+    person.press(person.refine.refine_button)
+    assert _kinds(viewer) == ["stack", "refined", "stack labels"]
+    outlines.click()
     assert _kinds(viewer) == ["stack", "refined"]
 
     # Another image over it is not what was asked for, nor are results of another.

@@ -24,10 +24,11 @@ SIGNALS = {
         "layers_selected",
         "image_changed",
         "annotation_changed",
-        "pairs_changed",
-        "classes_named",
         "sources_changed",
     ),
+    "pairs": ("changed",),
+    "meaning": ("changed",),
+    "class_names": ("changed",),
     "models": ("model_changed", "weights_changed"),
     "runner": ("changed", "failed"),
     "results": ("changed",),
@@ -37,13 +38,11 @@ READ_ONLY = {
     "selection": (
         "image",
         "annotation",
-        "label_mode",
-        "is_guessing",
-        "pairs",
-        "file_pairs",
-        "class_names",
         "sources",
     ),
+    "pairs": ("layers", "files"),
+    "meaning": ("mode", "ignore_label", "is_guessing", "is_chosen"),
+    "class_names": ("given",),
     "models": ("model", "weights"),
     "runner": ("activity",),
     "results": ("refined", "uncertainty"),
@@ -53,7 +52,7 @@ READ_ONLY = {
 def test_each_change_is_announced_by_its_own_signal_alone(viewer, session, qtbot, two_squares):
     image = viewer.add_image(two_squares[0], name="squares")
     labels = viewer.add_labels(two_squares[1], name="strokes")
-    qtbot.waitUntil(lambda: session.selection.counts.is_current)
+    qtbot.waitUntil(lambda: session.meaning.counts.is_current)
     qtbot.wait(50)
     heard: set[str] = set()
     for part, names in SIGNALS.items():
@@ -70,15 +69,19 @@ def test_each_change_is_announced_by_its_own_signal_alone(viewer, session, qtbot
 
     selection, models, results = session.selection, session.models, session.results
     assert told_by(selection.choose_image, image) == {"selection.image_changed"}
-    assert told_by(selection.choose_annotation, labels) == {"selection.annotation_changed"}
-    assert told_by(selection.choose_label_mode, "mask") == {"selection.annotation_changed"}
-    assert told_by(selection.name_class, 7, "nucleus") == {"selection.classes_named"}
-    assert told_by(selection.suggest_class_names, [(3, "cell")]) == {"selection.classes_named"}
+    assert told_by(selection.choose_annotation, labels) == {
+        "selection.annotation_changed",
+        "meaning.changed",
+    }
+    assert told_by(session.meaning.choose_mode, "mask") == {"meaning.changed"}
+    assert told_by(session.meaning.choose_ignore_label, 7) == {"meaning.changed"}
+    assert told_by(session.class_names.name, 7, "nucleus") == {"class_names.changed"}
+    assert told_by(session.class_names.suggest, [(3, "cell")]) == {"class_names.changed"}
     assert told_by(selection.choose_sources, (labels,)) == {"selection.sources_changed"}
-    assert told_by(selection.add_pair, image, labels) == {"selection.pairs_changed"}
+    assert told_by(session.pairs.add, image, labels) == {"pairs.changed"}
     files = PairFiles(Path("a.tif"), Path("a_labels.tif"))
-    assert told_by(selection.add_files, [files]) == {"selection.pairs_changed"}
-    assert told_by(selection.remove_pair, 1) == {"selection.pairs_changed"}
+    assert told_by(session.pairs.add_files, [files]) == {"pairs.changed"}
+    assert told_by(session.pairs.remove, 1) == {"pairs.changed"}
     model = (Path("m.keras"), CARD, "m.keras")
     assert told_by(lambda: models.keep(*model, is_saved=True)) == {"models.model_changed"}
     assert told_by(models.keep_settings, CRFSettings(iterations=1)) == {"models.model_changed"}
@@ -91,9 +94,9 @@ def test_each_change_is_announced_by_its_own_signal_alone(viewer, session, qtbot
         "selection.layers_changed",
         "selection.annotation_changed",
         "selection.sources_changed",
-        "selection.pairs_changed",
+        "pairs.changed",
     }
-    assert (selection.annotation, selection.sources, selection.pairs) == (None, (), ())
+    assert (selection.annotation, selection.sources, session.pairs.layers) == (None, (), ())
     assert told_by(viewer.layers.remove, image) >= {"selection.image_changed", "results.changed"}
     assert (selection.image, results.uncertainty) == (None, None)
 
@@ -112,7 +115,7 @@ def test_nobody_assigns_what_has_a_method(session):
             with pytest.raises(AttributeError):
                 setattr(getattr(session, part), name, None)
     with pytest.raises(TypeError):
-        session.selection.class_names[1] = "a"
+        session.class_names.given[1] = "a"
 
 
 def test_many_changes_of_a_moment_are_one_update_which_ends_with_its_widget(qtbot):

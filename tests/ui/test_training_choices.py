@@ -15,6 +15,7 @@ from napari_fcn_crf.compute.parent.service import ComputeService
 from napari_fcn_crf.model.card import read_card
 from napari_fcn_crf.settings import BUNDLED
 from napari_fcn_crf.ui.actions import network_actions
+from napari_fcn_crf.ui.actions.training_input import training_pairs
 from napari_fcn_crf.ui.session.model_store import WeightsChoice
 from napari_fcn_crf.ui.steps.annotate import AnnotateStep
 from napari_fcn_crf.ui.steps.device import DeviceStep
@@ -36,7 +37,7 @@ def test_training_on_two_images_of_other_sizes(viewer, panel, session, qtbot, tw
     more = viewer.add_labels(labels[:, :48].copy(), name="second strokes")
     session.selection.choose_image(second)
     session.selection.choose_annotation(more)
-    assert session.selection.training_pairs() == [(second, more), (first, strokes)]
+    assert training_pairs(session) == [(second, more), (first, strokes)]
     panel.steps[TrainStep].controls.iterations.value = 2
     click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
@@ -45,7 +46,7 @@ def test_training_on_two_images_of_other_sizes(viewer, panel, session, qtbot, tw
 
     pairs.list.setCurrentRow(0)
     pairs.remove_button.click()
-    assert session.selection.pairs == ()
+    assert session.pairs.layers == ()
 
 
 def test_files_for_tensorboard(viewer, panel, session, qtbot, two_squares, tmp_path, notes):
@@ -74,6 +75,25 @@ def test_files_for_tensorboard(viewer, panel, session, qtbot, two_squares, tmp_p
         assert "tfevents" in file.name
 
 
+def test_new_strokes_are_to_be_learnt_first(viewer, panel, session, qtbot, two_squares):
+    image, strokes = two_squares
+    viewer.add_image(image, name="squares")
+    labels = viewer.add_labels(strokes, name="strokes")
+    train, predict = panel.steps[TrainStep], panel.steps[PredictStep].predict_button
+    train.controls.iterations.value = 1
+    qtbot.waitUntil(lambda: session.meaning.counts.is_current)
+    click(qtbot, train.train_button)
+    wait_until_idle(qtbot, session)
+    qtbot.waitUntil(lambda: predict.is_next)
+    labels.paint((50, 50), 3)
+    qtbot.waitUntil(lambda: train.train_button.is_next)
+    assert "New strokes" in train.summary()
+    assert not predict.is_next
+    labels.undo()
+    qtbot.waitUntil(lambda: predict.is_next)
+    assert not train.train_button.is_next
+
+
 def test_training_on_a_folder_of_images_of_many_sizes(
     viewer, panel, session, qtbot, two_squares, tmp_path, monkeypatch
 ):
@@ -86,7 +106,7 @@ def test_training_on_a_folder_of_images_of_many_sizes(
     pairs.folder_button.click()
     qtbot.waitUntil(lambda: pairs.list.count() == 2)
     assert pairs.list.item(1).text() == "b.png — b_labels.png"
-    assert session.selection.label_mode == "scribbles"
+    assert session.meaning.mode == "scribbles"
     # No layer is needed for it; with one, it is trained on as well.
     train.controls.iterations.value = 2
     click(qtbot, train.train_button)
@@ -98,7 +118,7 @@ def test_training_on_a_folder_of_images_of_many_sizes(
     assert session.models.model.name == f"{tmp_path.name}.keras"
     pairs.list.setCurrentRow(0)
     pairs.remove_button.click()
-    assert [pair.image.name for pair in session.selection.file_pairs] == ["b.png"]
+    assert [pair.image.name for pair in session.pairs.files] == ["b.png"]
     viewer.add_image(image, name="open")
     viewer.add_labels(labels, name="open strokes")
     qtbot.wait(20)
@@ -114,7 +134,7 @@ def test_colours_and_names_come_back_with_a_model(
     colours = {3: (1.0, 0.0, 0.0, 1.0), 7: (0.0, 0.0, 1.0, 1.0), None: (0.0, 0.0, 0.0, 0.0)}
     viewer.add_image(image, name="squares")
     viewer.add_labels(labels, colormap=DirectLabelColormap(color_dict=colours))
-    session.selection.name_class(7, "nucleus")
+    session.class_names.name(7, "nucleus")
     panel.steps[TrainStep].controls.iterations.value = 1
     click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
@@ -122,10 +142,10 @@ def test_colours_and_names_come_back_with_a_model(
     assert read_card(tmp_path / "squares.keras").class_colours == (colours[3], colours[7])
 
     viewer.layers.clear()
-    session.selection.name_class(7, "")
+    session.class_names.name(7, "")
     viewer.add_image(image, name="another")
     network_actions.open_model(session, tmp_path / "squares.keras")
-    assert session.selection.class_name(7) == "nucleus"
+    assert session.class_names.of(7) == "nucleus"
     click(qtbot, panel.steps[PredictStep].predict_button)
     wait_until_idle(qtbot, session)
     click(qtbot, panel.steps[RefineStep].refine_button)
@@ -138,10 +158,10 @@ def test_colours_and_names_come_back_with_a_model(
 
 def test_a_pair_goes_with_its_layer(viewer, session, qtbot, two_squares):
     image, labels = two_squares
-    session.selection.add_pair(viewer.add_image(image), viewer.add_labels(labels))
-    assert len(session.selection.pairs) == 1
+    session.pairs.add(viewer.add_image(image), viewer.add_labels(labels))
+    assert len(session.pairs.layers) == 1
     viewer.layers.clear()
-    qtbot.waitUntil(lambda: session.selection.pairs == ())
+    qtbot.waitUntil(lambda: session.pairs.layers == ())
 
 
 def test_an_empty_annotation_beside_other_pairs_is_not_trained_on(
@@ -149,14 +169,14 @@ def test_an_empty_annotation_beside_other_pairs_is_not_trained_on(
 ):
     image, labels = two_squares
     pair = (viewer.add_image(image), viewer.add_labels(labels))
-    session.selection.add_pair(*pair)
+    session.pairs.add(*pair)
     empty = viewer.add_labels(np.zeros_like(labels))
     session.selection.choose_annotation(empty)
-    qtbot.waitUntil(lambda: session.selection.counts.is_current)
-    assert session.selection.training_pairs() == [pair]
+    qtbot.waitUntil(lambda: session.meaning.counts.is_current)
+    assert training_pairs(session) == [pair]
     empty.paint((5, 5), 3)
     # At once: a stroke may not be lost because it is not counted yet.
-    assert session.selection.training_pairs() == [(pair[0], empty), pair]
+    assert training_pairs(session) == [(pair[0], empty), pair]
 
 
 def test_classes_are_named(viewer, panel, session, qtbot, two_squares):
@@ -166,11 +186,11 @@ def test_classes_are_named(viewer, panel, session, qtbot, two_squares):
     table = panel.steps[AnnotateStep].table
     qtbot.waitUntil(lambda: table.rowCount() == 2)
     table.item(1, 1).setText("nucleus")
-    assert session.selection.class_name(7) == "nucleus"
-    assert session.selection.class_name(3) == "class 3"
+    assert session.class_names.of(7) == "nucleus"
+    assert session.class_names.of(3) == "class 3"
     qtbot.waitUntil(lambda: table.item(1, 1).text() == "nucleus")
     table.item(1, 1).setText(" ")
-    assert session.selection.class_name(7) == "class 7"
+    assert session.class_names.of(7) == "class 7"
 
 
 def test_weights_fit_their_backbone(panel, session, qtbot, tmp_path):

@@ -46,8 +46,8 @@ def test_every_run_is_whole_and_every_line_named(viewer, session, qtbot, two_squ
 
     viewer.add_image(two_squares[0], name="squares")
     labels = viewer.add_labels(two_squares[1], name="strokes")
-    qtbot.waitUntil(lambda: session.selection.counts.is_current)
-    session.selection.name_class(7, "nucleus")
+    qtbot.waitUntil(lambda: session.meaning.counts.is_current)
+    session.class_names.name(7, "nucleus")
     _train(curve, [0.5, 0.4], [(0.1, 0.2), (0.3, 0.87)])
     rest, nucleus = curve._iou_axes.lines
     assert (rest.get_label(), nucleus.get_label()) == ("class 3: IoU 0.30", "nucleus: IoU 0.87")

@@ -30,7 +30,7 @@ def test_sample_to_refined_labels(viewer, qtbot, tmp_path):
     assert session.selection.annotation.name == "cat scribbles"
     verdict = panel.steps[AnnotateStep].verdict
     qtbot.waitUntil(lambda: verdict.text().startswith("Ready: 2 classes"))
-    assert session.selection.label_mode == "scribbles"
+    assert session.meaning.mode == "scribbles"
 
     train = panel.steps[TrainStep]
     train.controls.iterations.value = 12
@@ -106,7 +106,15 @@ def test_importing_the_widgets_imports_nothing_heavy():
     code = """
 import sys
 from napari_fcn_crf.ui import panels
+from napari_fcn_crf.ui.session.first_labels import prepare_labels
 bad = [n for n in ("keras", "tensorflow", "torch", "jax") if n in sys.modules]
+# What takes long of the first labels is there before somebody presses New labels.
+prepare_labels().join()
+before = set(sys.modules)
+import numpy
+from napari.layers import Labels
+Labels(numpy.zeros((4, 4), numpy.uint8))
+bad += {"pandas"} & set(sys.modules) - before
 print(bad)
 sys.exit(bool(bad))
 """

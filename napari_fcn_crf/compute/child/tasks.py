@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import importlib
 import math
 import os
 import sys
@@ -57,6 +58,9 @@ def load_backend() -> None:
 def run(task: Any, function: str, request: dict[str, Any]) -> None:
     """Run one of the functions below as an Appose task and put its answer in the outputs.
 
+    A function of another room is named with its module, "napari_fcn_crf.room.module:function"; it
+    is given the task, and returns what goes through the channel.
+
     In a thread of its own: TensorFlow keeps the calls that led to an operation, once for all that
     are the same, and in Appose's thread they begin in code that is compiled anew for each task.
     """
@@ -68,7 +72,7 @@ def run(task: Any, function: str, request: dict[str, Any]) -> None:
 def _run(task: Any, function: str, request: dict[str, Any]) -> None:
     release_result()
     try:
-        task.outputs.update(kind="answer", answer=_TASKS[function](task, **request))
+        task.outputs.update(kind="answer", answer=_named(function)(task, **request))
     except Cancelled:
         task.outputs.update(kind="cancelled")
     except Exception as error:  # noqa: BLE001 - it is raised again in the parent
@@ -115,7 +119,7 @@ def train(
     resume = None if asked.resume_path is None else _load_to_resume(task, str(asked.resume_path))
     _model_cache.clear()
     latest = Progress("Training")
-    report_step = _reporter(task)
+    report_step = reporter(task)
 
     def report(progress: Progress) -> None:
         nonlocal latest
@@ -135,7 +139,7 @@ def train(
             stack.enter_context(attached(labels)),
             asked.settings,
             on_progress=report,
-            should_stop=_stopper(task),
+            should_stop=stopper(task),
             checkpoint_path=Path(model_path),
             class_names=asked.class_names,
             resume=resume,
@@ -163,11 +167,11 @@ def predict(
 
     with attached(image) as (pixels,):
         probabilities = prediction.predict(
-            _load_model(task, model_path),
+            load_model(task, model_path),
             pixels,
             PredictionSettings.from_dict(settings),
-            on_progress=_reporter(task),
-            should_stop=_stopper(task),
+            on_progress=reporter(task),
+            should_stop=stopper(task),
             axes=axes,
             intensity=intensity,
         )
@@ -186,7 +190,7 @@ def features(
     from napari_fcn_crf.pipeline.plane_features import feature_extractor
 
     def report(progress: Progress) -> None:
-        _reporter(task)(replace(progress, phase="Computing features"))
+        reporter(task)(replace(progress, phase="Computing features"))
 
     with attached(image) as (plane,):
         asked = TrainingSettings.from_dict(settings)
@@ -204,7 +208,7 @@ def features(
             _new_result(result_name, np.dtype(np.uint16), shape),
             tile_px,
             on_progress=report,
-            should_stop=_stopper(task),
+            should_stop=stopper(task),
         )
     unit, kept = columns.unit.tolist(), extractor.kept
     del columns  # a view of what is let go of
@@ -242,10 +246,10 @@ def test_device(task: Any) -> dict[str, Any]:
 
     def report(progress: Progress) -> None:
         times.append(time.perf_counter())
-        _reporter(task)(progress)
+        reporter(task)(progress)
 
     settings = TrainingSettings(iterations=2)
-    training.train(image, labels, settings, on_progress=report, should_stop=_stopper(task))
+    training.train(image, labels, settings, on_progress=report, should_stop=stopper(task))
     if task.cancel_requested:
         raise Cancelled
     first, second = np.diff(times)[-2:]
@@ -279,6 +283,14 @@ _TASKS: dict[str, Callable[..., dict[str, Any]]] = {
 }
 
 
+def _named(function: str) -> Callable[..., dict[str, Any]]:
+    module, _, name = function.rpartition(":")
+    if not module:
+        return _TASKS[name]
+    found: Callable[..., dict[str, Any]] = getattr(importlib.import_module(module), name)
+    return found
+
+
 def _give(array: npt.NDArray[Any], name: str) -> dict[str, Any]:
     _new_result(name, array.dtype, array.shape)[...] = array
     _let_go_of_result()
@@ -299,12 +311,13 @@ def _let_go_of_result() -> None:
         _result.close()
 
 
-def _load_model(task: Any, path: str) -> Model:
+def load_model(task: Any, path: str) -> Model:
+    """Return the model of a file; that of the last time if it is the same file still."""
     from napari_fcn_crf.pipeline import models
 
     key = _file_key(path)
     if key not in _model_cache:
-        _reporter(task)(Progress("Loading the model"))
+        reporter(task)(Progress("Loading the model"))
         model = models.load_model(Path(path))
         _model_cache.clear()
         _model_cache[key] = model
@@ -318,7 +331,7 @@ def _load_to_resume(task: Any, path: str) -> Model:
     cached = _model_cache.get(_file_key(path))
     if cached is not None and cached.optimizer is not None:
         return cached
-    _reporter(task)(Progress("Loading the model"))
+    reporter(task)(Progress("Loading the model"))
     return models.load_model(Path(path), optimizer=True)
 
 
@@ -331,7 +344,9 @@ def _file_key(path: str) -> tuple[str, int, int]:
     return path, status.st_mtime_ns, status.st_size
 
 
-def _reporter(task: Any) -> Callable[[Progress], None]:
+def reporter(task: Any) -> Callable[[Progress], None]:
+    """Return what tells the parent how far a task is."""
+
     def report(progress: Progress) -> None:
         loss = None if progress.loss is None else float(progress.loss)
         values = vars(progress) | {"loss": loss}
@@ -342,7 +357,8 @@ def _reporter(task: Any) -> Callable[[Progress], None]:
     return report
 
 
-def _stopper(task: Any) -> Callable[[], bool]:
+def stopper(task: Any) -> Callable[[], bool]:
+    """Return what tells whether a task was cancelled."""
     return lambda: bool(task.cancel_requested)
 
 

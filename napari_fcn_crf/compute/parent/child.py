@@ -113,7 +113,7 @@ class Child:
         function: str,
         request: dict[str, Any],
         grace_s: float = CANCEL_GRACE_S,
-        read_progress: Callable[[dict[str, Any]], Progress] = lambda info: Progress(**info),
+        read_progress: Callable[[dict[str, Any]], Progress | None] = lambda info: Progress(**info),
     ) -> dict[str, Any]:
         """Run a task of `tasks.py` and return what it returns.
 
@@ -128,7 +128,7 @@ class Child:
         grace_s : float
             Seconds a cancelled task may take to end by itself before the process is killed.
         read_progress : callable
-            Makes the progress out of what the child reports.
+            Makes the progress out of what the child reports, or None where it tells it itself.
 
         Raises
         ------
@@ -142,7 +142,9 @@ class Child:
             elif event.response_type is ResponseType.LAUNCH:
                 has_begun.set()
             elif event.info is not None:
-                job.report(read_progress(event.info))
+                progress = read_progress(event.info)
+                if progress is not None:
+                    job.report(progress)
 
         task = self._service.task(_RUN_TASK, {"function": function, "request": request})
         task.listen(listen)

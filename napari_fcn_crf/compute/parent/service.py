@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ from napari_fcn_crf.settings import (
 )
 
 __all__ = [
+    "Call",
     "ChildEndedError",
     "ComputeError",
     "ComputeService",
@@ -45,9 +46,26 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+ReadProgress = Callable[[dict[str, Any]], Progress | None]
 _JOIN_S = 1.5
 # A tile's: to start another process takes longer than to wait for its end.
 _TILE_S = 8.0
+
+
+class Call(Protocol):
+    """What asks the process for a task, and returns its answer."""
+
+    def __call__(
+        self, function: str, request: dict[str, Any], read: ReadProgress = ...
+    ) -> dict[str, Any]:
+        """Run a function, named as "napari_fcn_crf.room.module:function", with a request.
+
+        `read` makes the progress that is reported of what the process tells, or None.
+
+        Raises
+        ------
+        Cancelled, ValueError, TypeError, ComputeError
+        """
 
 
 class ComputeService:
@@ -264,6 +282,32 @@ class ComputeService:
             "testing the device", lambda job: DeviceTest(**self._call(job, "test_device", {}))
         )
 
+    def start(self, name: str, work: Callable[[Job[T], Call], T]) -> Job[T]:
+        """Start work that asks the process for one task after another, of any room.
+
+        Parameters
+        ----------
+        name : str
+            What is being done: "segmenting images".
+        work : callable
+            Runs in a thread; is given the job and what asks the process.
+
+        Raises
+        ------
+        ValueError
+            If another job is still running.
+        """
+
+        def call(
+            function: str,
+            request: dict[str, Any],
+            read: ReadProgress = lambda info: Progress(**info),
+        ) -> dict[str, Any]:
+            return self._call(job, function, request, read)
+
+        job: Job[T] = Job(name, lambda job: work(job, call))
+        return self._running.start(job)
+
     def close(self) -> None:
         """Cancel what is running and end the process; a later job starts a new one."""
         self._running.end()
@@ -276,7 +320,7 @@ class ComputeService:
         job: Job[Any],
         function: str,
         request: dict[str, Any],
-        read: Callable[[dict[str, Any]], Progress] = lambda info: Progress(**info),
+        read: ReadProgress = lambda info: Progress(**info),
         grace_s: float | None = None,
     ) -> dict[str, Any]:
         while True:

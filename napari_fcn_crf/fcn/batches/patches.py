@@ -13,6 +13,7 @@ import numpy.typing as npt
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.example import Example
 from napari_fcn_crf.fcn.batches.patch_plan import Corner, Cut, cells_of, place_cuts
+from napari_fcn_crf.fcn.batches.spots import margin_of, spot_size, spots_of
 from napari_fcn_crf.fcn.layers.padding import STRIDE_PX, padded_window
 from napari_fcn_crf.fcn.layers.plane import Plane
 
@@ -25,10 +26,7 @@ WHOLE_AT_MOST_PX = 2 * WHOLE_PX
 LARGEST_SIDE_PX = 1024
 """Of a patch."""
 
-_SPOTS = 16
-_SPOT_PX = 256
-_STATISTICS_MARGIN_PX = 64
-"""At most: a quarter of a patch that is smaller."""
+_EVERYWHERE = slice(None), slice(None)
 
 Indices = npt.NDArray[np.int32]
 Size = tuple[int, int]
@@ -57,9 +55,11 @@ class Patches:
         The same, of pixels that nothing is learnt from.
     piled : tuple of int, optional
         Rows and columns of the patches that the plane is a pile of, one below the other.
-    spot_corners : tuple of (int, int)
-        First row and column of patches without annotation that are spread over the plane: what
-        surrounds strokes does not tell how bright, or how even, the whole plane is.
+    spot_cuts : tuple of Cut
+        Patches without annotation that are spread over the plane: what surrounds strokes does not
+        tell how bright, or how even, the whole plane is.
+    cores : tuple of (slice, slice)
+        The part of each patch that is a fair sample, in the plane, where these are such spots.
 
     Notes
     -----
@@ -73,7 +73,8 @@ class Patches:
     indices: Indices
     held_out: Indices | None = None
     piled: Size | None = None
-    spot_corners: tuple[Corner, ...] = ()
+    spot_cuts: tuple[Cut, ...] = ()
+    cores: tuple[tuple[slice, slice], ...] = ()
 
     def __len__(self) -> int:
         return len(self.corners)
@@ -88,15 +89,18 @@ class Patches:
     @property
     def is_typical(self) -> bool:
         """Whether its pixels are a fair sample of the plane's, and not those around strokes."""
-        return self.is_whole or not (self.indices.size or self.spot_corners)
+        return self.is_whole or not (self.indices.size or self.spot_cuts)
 
     @property
     def spots(self) -> Patches:
         """Patches that are a fair sample of the plane."""
-        rows, columns = (min(_SPOT_PX, side) for side in self.size)
-        none = np.zeros((0, rows, columns), np.int32)
-        piled = None if self.piled is None else (rows, columns)
-        return Patches(self.image, (rows, columns), self.spot_corners, none, piled=piled)
+        size = spot_size(self.size)
+        none = np.zeros((0, *size), np.int32)
+        corners = tuple(cut.corner for cut in self.spot_cuts)
+        cores = tuple(cut.core for cut in self.spot_cuts)
+        if self.piled is not None:
+            return Patches(self.image, size, corners, none, piled=size)
+        return Patches(self.image, size, corners, none, cores=cores)
 
     @property
     def px(self) -> int:
@@ -115,7 +119,12 @@ class Patches:
 
         Where it is not the whole plane, its outermost pixels miss what is beyond them.
         """
-        margins = (0, 0) if self.is_whole else map(_margin, self.size)
+        if self.cores:
+            first = self.corners[patch]
+            along = zip(self.cores[patch], first, strict=True)
+            rows, columns = (slice(core.start - at, core.stop - at) for core, at in along)
+            return rows, columns
+        margins = (0, 0) if self.is_whole else map(margin_of, self.size)
         rows, columns = (
             slice(margin, side - margin) for side, margin in zip(self.size, margins, strict=True)
         )
@@ -123,11 +132,13 @@ class Patches:
 
     def typical_within(self, patch: int) -> tuple[slice, slice]:
         """Return `typical` without the continuation of the plane."""
-        if not self.is_whole:
-            return self.typical(patch)
+        typical = self.typical(patch)
+        if self.piled is not None:
+            return typical
+        along = zip(typical, self.corners[patch], self._before, self.image.shape, strict=False)
         rows, columns = (
-            slice(before, before + length)
-            for before, length in zip(self._before, self.image.shape, strict=False)
+            slice(max(part.start, before - at), min(part.stop, before + length - at))
+            for part, at, before, length in along
         )
         return rows, columns
 
@@ -226,32 +237,6 @@ def _with_size(example: Example, size: Size, halo: int) -> Patches:
     return _cut(example, size, cuts)
 
 
-def spots_of(shape: tuple[int, ...], size: Size) -> tuple[Corner, ...]:
-    """Return the corners of patches spread over a plane, one somewhere in each of 16 parts of it.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Rows and columns of the plane.
-    size : tuple of int
-        Rows and columns of the patches.
-    """
-    generator = np.random.default_rng(_SPOTS)
-    free = [
-        max(0, padded - min(_SPOT_PX, side)) // STRIDE_PX
-        for padded, side in zip(_padded_size(shape, size), size, strict=True)
-    ]
-    along = round(_SPOTS**0.5)
-    parts = np.indices((along, along)).reshape(2, -1).T
-    shares = (parts + generator.uniform(size=parts.shape)) / along
-    places = np.unique((shares * (np.array(free) + 1)).astype(int), axis=0) * STRIDE_PX
-    return tuple((int(row), int(column)) for row, column in places)
-
-
-def _margin(side: int) -> int:
-    return min(_STATISTICS_MARGIN_PX, side // 4 // STRIDE_PX * STRIDE_PX)
-
-
 def _unpiled(example: Example, size: Size) -> Patches:
     piled = example.patch_rows, example.image.shape[1]
     n_patches = example.image.shape[0] // piled[0]
@@ -279,7 +264,7 @@ def _unpiled(example: Example, size: Size) -> Patches:
         indices[annotated],
         None if held_out is None else held_out[annotated],
         piled,
-        tuple(compress(corners, ~annotated)),
+        tuple(Cut(corner, _EVERYWHERE) for corner in compress(corners, ~annotated)),
     )
 
 
@@ -299,8 +284,8 @@ def _cut(example: Example, size: Size, cuts: list[Cut]) -> Patches:
     )
     assert indices is not None
     corners = tuple(cut.corner for cut in cuts)
-    spots = () if size == padded else spots_of(example.image.shape[:2], size)
-    return Patches(example.image, size, corners, indices, held_out, spot_corners=spots)
+    spots = () if size == padded else spots_of(padded, size)
+    return Patches(example.image, size, corners, indices, held_out, spot_cuts=spots)
 
 
 def _planes_of(plane: Indices, padded: Size, size: Size, cuts: list[Cut]) -> Indices:

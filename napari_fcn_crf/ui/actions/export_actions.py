@@ -31,7 +31,7 @@ def export(session: Session, layer: Layer, export: Export, path: Path) -> None:
                 f"'{other.name}' was opened from {path.name}, which would be replaced. Choose "
                 "another name."
             )
-    result = result_of(layer, session.viewer, session.selection.class_name)
+    result = result_of(layer, session.viewer, session.class_names.of)
 
     def work(on_progress: object) -> None:
         write_result(result, path, export)
@@ -61,7 +61,7 @@ def measure(session: Session, layer: Layer) -> None:
             f"A table is of labels, but '{layer.name}' holds probabilities. Choose predicted or "
             "refined labels."
         )
-    result = result_of(layer, session.viewer, session.selection.class_name)
+    result = result_of(layer, session.viewer, session.class_names.of)
     # Of this moment: somebody may go on painting.
     picture = replace(result.picture, array=np.array(result.picture.array))
     result = replace(result, picture=picture)

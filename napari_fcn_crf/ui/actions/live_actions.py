@@ -10,7 +10,7 @@ import numpy as np
 from napari_fcn_crf.compute.parent.service import TrainingRequest
 from napari_fcn_crf.fcn.heads.head import find_head
 from napari_fcn_crf.model import record
-from napari_fcn_crf.results.metrics import changed_fraction
+from napari_fcn_crf.results.metrics import changed_fraction, label_fractions
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui.actions import network_actions, refine_actions
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions
@@ -73,15 +73,15 @@ def keep_model(session: Session, then: Callable[[], None] | None = None) -> None
 
 
 def _settings(session: Session) -> TrainingSettings:
-    selection = session.selection
+    meaning = session.meaning
     chosen: dict[str, Any] = dict(session.choices.training)
     if find_head(chosen["architecture"]).classifier is not None:
         chosen |= {"iterations": 0, "validation_fraction": 0.0}
     return TrainingSettings(
         **chosen,
-        labels=selection.label_mode,
-        ignore_label=selection.ignore_label,
-        trust_labels=selection.doubt is None,
+        labels=meaning.mode,
+        ignore_label=meaning.ignore_label,
+        trust_labels=meaning.doubt is None,
     )
 
 
@@ -106,11 +106,7 @@ def _show(session: Session, whole: Whole) -> None:
             refined,
             differs,
             noted["changed"],
-            _areas(whole.before, whole.class_values),
-            _areas(whole.after, whole.class_values),
+            label_fractions(whole.before, whole.class_values),
+            label_fractions(whole.after, whole.class_values),
         )
     )
-
-
-def _areas(labels: np.ndarray, values: tuple[int, ...]) -> dict[int, float]:
-    return {value: float(np.mean(labels == value)) for value in values}

@@ -122,7 +122,6 @@ def _train(
     lays_aside: bool = True,
 ) -> None:
     settings = request.settings
-    selection = session.selection
     given = gather_training(session)
     pairs, pictures, files = given.pairs, given.pictures, given.files
     # Copies, since the user may go on painting while the network trains.
@@ -135,6 +134,7 @@ def _train(
     values = [] if resumed is None else list(resumed.card.class_values)
 
     trained_on: list[tuple[int, ...]] = []
+    strokes = session.strokes()
 
     def start(on_progress: OnProgress) -> Job[ModelCard]:
         # What is previewed is the first plane that is trained on.
@@ -154,7 +154,7 @@ def _train(
             read.labels,
             replace(
                 request,
-                class_names=dict(selection.class_names),
+                class_names=dict(session.class_names.given),
                 resume_path=None if resumed is None else resumed.path,
                 # Patches are no image that a preview could lie on.
                 preview=request.preview and not any(read.are_patches),
@@ -166,7 +166,7 @@ def _train(
     def show(probabilities: np.ndarray) -> None:
         if pairs and pairs[0][0] in session.viewer.layers and len(values) == len(probabilities):
             image, annotation = pairs[0]
-            shown = as_label_values(values)[most_probable(probabilities)]
+            shown = most_probable(probabilities, as_label_values(values))
             layer = preview_layers.show_prediction_preview(
                 session.viewer, image, shown, annotation.colormap, trained_on[0]
             )
@@ -178,7 +178,7 @@ def _train(
             card = replace(card, crf=resumed.card.crf)
         if pairs:
             card = replace(card, class_colours=class_colours(pairs[0][1], card.class_values))
-        session.models.keep(model_path, card, f"{name}.keras", is_saved=False)
+        session.models.keep(model_path, card, f"{name}.keras", is_saved=False, learnt_from=strokes)
         if note := _note(session):
             tell(note)
         done = len(card.losses) - before
@@ -224,7 +224,7 @@ def predict(
     earlier = earlier_results(session.viewer, image, "predicted")
 
     def finish(probabilities: np.ndarray) -> tuple[np.ndarray, Made]:
-        labels = as_label_values(model.card.class_values)[most_probable(probabilities)]
+        labels = most_probable(probabilities, as_label_values(model.card.class_values))
         return probabilities, Made.of(labels, earlier)
 
     def keep(found: tuple[np.ndarray, Made]) -> Iterator[None]:
@@ -267,6 +267,6 @@ def open_model(session: Session, path: Path) -> None:
     """Make a saved model the one that Predict uses."""
     card = read_card(path)
     session.models.keep(path, card, path.name, is_saved=True)
-    session.selection.suggest_class_names(zip(card.class_values, card.class_names, strict=True))
+    session.class_names.suggest(zip(card.class_values, card.class_names, strict=True))
     _use_another_model(session)
     session.runner.prepare()

@@ -17,7 +17,7 @@ from napari_fcn_crf.model import record
 from napari_fcn_crf.pipeline import refinement
 from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.results import cleanup, instances, uncertainty
-from napari_fcn_crf.results.metrics import changed_fraction
+from napari_fcn_crf.results.metrics import changed_fraction, label_fractions
 from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
@@ -134,8 +134,8 @@ def refine(
             Made.of(after, earlier["refined"]),
             (before != after).view(np.uint8),
             changed,
-            _areas(before, arrays.values),
-            _areas(after, arrays.values),
+            label_fractions(before, arrays.values),
+            label_fractions(after, arrays.values),
             given.record
             | {"crf": settings.to_dict(), "changed": changed, "refinement": run_record},
         )
@@ -201,7 +201,7 @@ def tune(
     )
     given = gather(session, slice_options)
     annotation = layer_array(selection.annotation)
-    mode, ignored = selection.label_mode, selection.ignore_label
+    mode, ignored = session.meaning.mode, session.meaning.ignore_label
     stop = threading.Event()
 
     def work(on_progress: OnProgress) -> TuningResult:
@@ -232,13 +232,26 @@ def tune(
 
 
 def show_uncertainty(session: Session) -> None:
-    """Add a layer with each pixel's entropy."""
+    """Add a layer with each pixel's entropy, and show it."""
+
+    def show(image: Image, layer: Image) -> None:
+        session.screen.arrange(image, "uncertainty", layer)
+
+    _measure_uncertainty(session, show)
+
+
+def _measure_uncertainty(
+    session: Session,
+    show: Callable[[Image, Image], None],
+    then: Callable[[], None] | None = None,
+) -> None:
+    """Add a layer with each pixel's entropy; `show` is given its image and it."""
     given = gather(session, RefinementOptions())
 
     def keep(entropy: np.ndarray) -> None:
         if given.image in session.viewer.layers:
             layer = add_uncertainty(session.viewer, given.image, entropy, given.record)
-            session.screen.arrange(given.image, "uncertainty", layer)
+            show(given.image, layer)
             session.results.keep_uncertainty(layer)
 
     session.runner.run(
@@ -247,27 +260,29 @@ def show_uncertainty(session: Session) -> None:
         lambda on_progress: uncertainty.entropy(given.arrays().whole),
         lambda: None,
         keep,
+        then=then,
     )
 
 
 def go_to_most_uncertain(session: Session) -> None:
     """Move the camera where one more stroke helps most, outline it, and take the brush.
 
-    Each time to another place, until the uncertainty is measured again. With Live on, to the place
-    that is outlined.
+    Each time to another place, until the uncertainty is measured again; at first it is. With Live
+    on, to the place that is outlined.
     """
     if session.live.place is not None:
         _go_to_live_place(session, session.live.place)
         return
     if session.results.uncertainty is None:
-        raise ValueError("There is no uncertainty layer yet. Press Show uncertainty first.")
+        _measure_uncertainty(session, _hide, lambda: go_to_most_uncertain(session))
+        return
     annotation, viewer = session.selection.annotation, session.viewer
     uncertain = session.results.uncertainty
     entropy, visited = uncertain.data, session.results.visited
     size_px = min(4 * uncertainty.WINDOW_SIGMA_PX, *entropy.shape[-2:])
     half = round(size_px / 2)
     strokes = None
-    if annotation is not None and session.selection.label_mode == "scribbles":
+    if annotation is not None and session.meaning.mode == "scribbles":
         strokes = layer_array(annotation)
 
     def search(on_progress: OnProgress) -> tuple[int, ...]:
@@ -293,6 +308,11 @@ def go_to_most_uncertain(session: Session) -> None:
     session.runner.run(
         "uncertainty", "Searching the most uncertain region", search, lambda: None, go
     )
+
+
+def _hide(image: Image, layer: Image) -> None:
+    """Hide what was measured for a place alone: what is on the screen stays there."""
+    layer.visible = False
 
 
 def _go_to_live_place(session: Session, position: tuple[int, ...]) -> None:
@@ -349,7 +369,7 @@ def split_instances(session: Session, value: int, minimum_px: int | None = None)
         ),
         {
             "objects_of_label": value,
-            "objects_called": session.selection.class_name(value),
+            "objects_called": session.class_names.of(value),
             "objects_colour": class_colours(source, (value,))[0],
             "smallest_object_px": minimum_px,
         },
@@ -391,7 +411,3 @@ def _refined_to_tidy(session: Session) -> tuple[Image, Labels]:
     if refined is None or refined.refined not in session.viewer.layers:
         raise ValueError("There is nothing to clean up yet. Press Refine first.")
     return refined.image, refined.refined
-
-
-def _areas(labels: np.ndarray, values: np.ndarray) -> dict[int, float]:
-    return {int(value): float(np.mean(labels == value)) for value in values}

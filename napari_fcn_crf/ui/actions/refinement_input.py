@@ -249,7 +249,7 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
         check(picture, source)
     annotation, note = None, ""
     strokes = selection.annotation
-    if options.keep_annotated and selection.label_mode == "scribbles" and strokes is not None:
+    if options.keep_annotated and session.meaning.mode == "scribbles" and strokes is not None:
         shape = tuple(layer_array(strokes).shape)
         if same_spatial_shape(picture.spatial_shape, shape):
             _check_strokes(session, image, picture, strokes)

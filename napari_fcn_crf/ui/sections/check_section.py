@@ -54,12 +54,12 @@ class UncertaintySection(QWidget):
         self.show_button.setEnabled(
             bool(session.selection.sources) and session.runner.activity is None
         )
-        can_go = session.results.uncertainty is not None or session.live.place is not None
-        self.go_button.setEnabled(can_go)
+        can_go = bool(session.selection.sources) or session.live.place is not None
+        self.go_button.setEnabled(can_go and session.runner.activity is None)
         self.go_button.setToolTip(
             "Move there and take the brush: the next stroke is where it helps most."
             if can_go
-            else "Press Show uncertainty first."
+            else "Press Predict first."
         )
 
 
@@ -110,7 +110,7 @@ class CleanupSection(QWidget):
             self.update_controls,
             session.results.changed,
             session.runner.changed,
-            session.selection.classes_named,
+            session.class_names.changed,
         )
         self.update_controls()
 
@@ -126,7 +126,7 @@ class CleanupSection(QWidget):
         """Offer the refined classes; at first the first that is no background."""
         refined = self._session.results.refined
         values = [] if refined is None else list(refined.areas_after)
-        names = [self._session.selection.class_name(value) for value in values]
+        names = [self._session.class_names.of(value) for value in values]
         chosen = self._chosen_class
         if chosen not in values:
             things = [

@@ -37,7 +37,7 @@ class Compare(QWidget):
         update_after(
             self.update_text,
             session.results.changed,
-            session.selection.classes_named,
+            session.class_names.changed,
             session.selection.layers_changed,
         )
         self.update_text()
@@ -58,7 +58,7 @@ class Compare(QWidget):
         self.setVisible(refined is not None)
         if refined is None:
             return
-        name_of = self._session.selection.class_name
+        name_of = self._session.class_names.of
         lines = [f"{refined.changed:.1%} of the pixels changed."]
         lines += [
             f"{name_of(value)}: {before:.1%} → {refined.areas_after[value]:.1%} of the image"

@@ -8,10 +8,17 @@ from qtpy.QtWidgets import QLabel, QSizePolicy
 
 
 class ElidedLabel(QLabel):
-    """One line, of which the tooltip has what does not fit."""
+    """One line, of which the tooltip has what does not fit.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    mode : Qt.TextElideMode
+        Where the ellipsis is.
+    """
+
+    def __init__(self, mode: Qt.TextElideMode = Qt.TextElideMode.ElideRight) -> None:
         super().__init__()
+        self._mode = mode
         self._whole = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -37,5 +44,5 @@ class ElidedLabel(QLabel):
         self._elide()
 
     def _elide(self) -> None:
-        mode = Qt.TextElideMode.ElideRight
-        super().setText(self.fontMetrics().elidedText(self._whole, mode, max(0, self.width())))
+        room = max(0, self.width())
+        super().setText(self.fontMetrics().elidedText(self._whole, self._mode, room))

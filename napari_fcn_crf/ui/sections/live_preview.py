@@ -176,6 +176,7 @@ class LivePreview(QObject):
             selection.image_changed,
             selection.sources_changed,
             selection.annotation_changed,
+            session.meaning.changed,
             selection.layers_changed,
             session.runner.changed,
         )

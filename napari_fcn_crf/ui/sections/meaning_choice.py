@@ -77,9 +77,9 @@ class MeaningChoice(QWidget):
 
     def update_controls(self) -> None:
         """Show what is chosen."""
-        selection = self._session.selection
-        mode, counted = selection.label_mode, selection.counts.statistics
-        has_labels = selection.annotation is not None or bool(selection.file_pairs)
+        session, meaning = self._session, self._session.meaning
+        mode, counted = meaning.mode, meaning.counts.statistics
+        has_labels = session.selection.annotation is not None or bool(session.pairs.files)
         for widget in (self.scribbles_button, self.mask_button, self.others):
             widget.setEnabled(has_labels)
         self.scribbles_button.setChecked(mode == "scribbles")
@@ -87,28 +87,28 @@ class MeaningChoice(QWidget):
         row = next(row for row, (_, modes, _) in enumerate(_OTHERS) if mode in modes)
         self.others.setCurrentIndex(row)
         self.others.setToolTip(_OTHERS[row][2])
-        self._void = selection.ignore_label
+        self._void = meaning.ignore_label
         if self._void is None and counted is not None:
             self._void = unknown_label(counted)
         self.void_box.setText(f"not annotated either: {self._void}")
         self.void_box.setVisible(self._void is not None)
-        self.void_box.setChecked(selection.ignore_label is not None)
+        self.void_box.setChecked(meaning.ignore_label is not None)
 
     def _on_zero_clicked(self) -> None:
-        selection = self._session.selection
+        meaning = self._session.meaning
         mode: LabelMode = "scribbles"
         if self.mask_button.isChecked():
-            mode = selection.label_mode if selection.label_mode in OBJECT_MODES else "mask"
-        selection.choose_label_mode(mode)
+            mode = meaning.mode if meaning.mode in OBJECT_MODES else "mask"
+        meaning.choose_mode(mode)
 
     def _on_others_chosen(self, row: int) -> None:
-        selection, modes = self._session.selection, _OTHERS[row][1]
-        if selection.label_mode not in modes:
+        meaning, modes = self._session.meaning, _OTHERS[row][1]
+        if meaning.mode not in modes:
             # Objects lie on a background, and so do the classes that are chosen instead.
-            selection.choose_label_mode(modes[-1])
+            meaning.choose_mode(modes[-1])
 
     def _on_void_clicked(self, is_on: bool) -> None:
-        self._session.selection.choose_ignore_label(self._void if is_on else None)
+        self._session.meaning.choose_ignore_label(self._void if is_on else None)
 
 
 def in_the_dock(doubt: Doubt) -> str:

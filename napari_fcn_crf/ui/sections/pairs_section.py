@@ -54,7 +54,7 @@ class PairsSection(QWidget):
         selection = session.selection
         update_after(
             self.update_controls,
-            selection.pairs_changed,
+            session.pairs.changed,
             selection.image_changed,
             selection.annotation_changed,
             selection.layers_changed,
@@ -64,11 +64,11 @@ class PairsSection(QWidget):
 
     def update_controls(self) -> None:
         """Show the pairs there are now."""
-        selection = self._session.selection
+        selection, pairs = self._session.selection, self._session.pairs
         chosen = self.list.currentRow()
         self.list.clear()
-        self.list.addItems([f"{image.name} — {labels.name}" for image, labels in selection.pairs])
-        for pair in selection.file_pairs:
+        self.list.addItems([f"{image.name} — {labels.name}" for image, labels in pairs.layers])
+        for pair in pairs.files:
             self.list.addItem(f"{pair.image.name} — {pair.labels.name}")
             present(self.list.item(self.list.count() - 1)).setToolTip(
                 f"{pair.image}\n{pair.labels}"
@@ -94,12 +94,12 @@ class PairsSection(QWidget):
         selection = self._session.selection
         if selection.image is not None and selection.annotation is not None:
             check_same_place(selection.picture(), selection.annotation)
-            selection.add_pair(selection.image, selection.annotation)
+            self._session.pairs.add(selection.image, selection.annotation)
 
     def _on_folder_clicked(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Images and labels")
         if folder:
-            self._attempt(lambda: self._session.selection.add_files(find_pairs(folder)))
+            self._attempt(lambda: self._session.pairs.add_files(find_pairs(folder)))
 
     def _on_remove_clicked(self) -> None:
-        self._session.selection.remove_pair(self.list.currentRow())
+        self._session.pairs.remove(self.list.currentRow())

@@ -72,7 +72,7 @@ class Restriction(QWidget):
             self.update_choices,
             selection.image_changed,
             selection.sources_changed,
-            selection.classes_named,
+            session.class_names.changed,
             selection.layers_changed,
         )
         self.update_choices()
@@ -97,7 +97,8 @@ class Restriction(QWidget):
         _fill(self.within, [("whole image", None), *((layer.name, layer) for layer in regions)])
         source = selection.sources[0] if selection.sources else None
         values = our_metadata(source).get("class_values", ()) if source is not None else ()
-        names = [(f"only {selection.class_name(value)}", value) for value in values]
+        name_of = self._session.class_names.of
+        names = [(f"only {name_of(value)}", value) for value in values]
         _fill(self.only_class, [("all", None), *names])
         image = selection.image
         self._form.setRowVisible(self.extent, image is not None and spatial_ndim(image) > 2)

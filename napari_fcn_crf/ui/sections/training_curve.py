@@ -133,8 +133,9 @@ class TrainingCurve(FigureCanvasQTAgg):
 
     def _classes(self, n_classes: int) -> list[tuple[str, Any]]:
         """Return each class's name and colour, as the labels layer has it."""
-        selection, model = self._session.selection, self._session.models.model
-        annotation, summary = selection.annotation, summary_of_labels(selection)
+        session = self._session
+        annotation, model = session.selection.annotation, session.models.model
+        summary = summary_of_labels(session.meaning)
         values = () if summary is None else tuple(summary.counts)
         if len(values) != n_classes and model is not None:
             values = model.card.class_values
@@ -142,7 +143,7 @@ class TrainingCurve(FigureCanvasQTAgg):
             return [(f"class {at + 1}", f"C{at + 1}") for at in range(n_classes)]
         colours = [annotation.get_color(value) for value in values]
         return [
-            (selection.class_name(value), "gray" if colour is None else tuple(colour))
+            (session.class_names.of(value), "gray" if colour is None else tuple(colour))
             for value, colour in zip(values, colours, strict=True)
         ]
 

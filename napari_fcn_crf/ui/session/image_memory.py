@@ -8,6 +8,8 @@ from napari.layers import Image
 from qtpy.QtCore import QObject
 
 from napari_fcn_crf.settings import LabelMode
+from napari_fcn_crf.ui.session.class_names import ClassNames
+from napari_fcn_crf.ui.session.label_meaning import LabelMeaning
 from napari_fcn_crf.ui.session.selection import Selection
 from napari_fcn_crf.ui.session.user_memory import UserMemory
 
@@ -24,46 +26,56 @@ class ImageMemory(QObject):
     A file is known by its path, the last hundred of them.
     """
 
-    def __init__(self, selection: Selection, memory: UserMemory, parent: QObject) -> None:
+    def __init__(
+        self,
+        selection: Selection,
+        meaning: LabelMeaning,
+        class_names: ClassNames,
+        memory: UserMemory,
+        parent: QObject,
+    ) -> None:
         super().__init__(parent)
         self._selection = selection
+        self._meaning = meaning
+        self._class_names = class_names
         self._memory = memory
         self._recalled_for: tuple[object, object] = (None, None)
         selection.image_changed.connect(self._recall)
         selection.annotation_changed.connect(self._on_annotation_changed)
-        selection.classes_named.connect(self._note)
+        meaning.changed.connect(self._on_meaning_changed)
+        class_names.changed.connect(self._note)
         self._recall()
 
     def _on_annotation_changed(self) -> None:
         if self._recalled_for != (self._selection.image, self._selection.annotation):
             self._recall()
-        if self._selection.is_mode_chosen:
+
+    def _on_meaning_changed(self) -> None:
+        if self._meaning.is_chosen:
             self._note()
 
     def _recall(self) -> None:
-        selection = self._selection
-        image, labels = selection.image, selection.annotation
+        image, labels = self._selection.image, self._selection.annotation
         self._recalled_for = image, labels
         if image is None:
             return
         noted = self._noted(image)
-        selection.suggest_class_names(_names(noted.get("class_names")))
+        self._class_names.suggest(_names(noted.get("class_names")))
         is_of_these = labels is not None and noted.get("labels") == labels.name
-        if is_of_these and not selection.is_mode_chosen:
+        if is_of_these and not self._meaning.is_chosen:
             modes: tuple[LabelMode, ...] = get_args(LabelMode)
             for mode in modes:
                 if mode == noted.get("label_mode"):
-                    selection.choose_label_mode(mode)
+                    self._meaning.choose_mode(mode)
 
     def _note(self) -> None:
-        selection = self._selection
-        image, labels = selection.image, selection.annotation
+        image, labels = self._selection.image, self._selection.annotation
         if image is None:
             return
         noted = self._noted(image)
-        noted["class_names"] = {str(at): name for at, name in selection.class_names.items()}
-        if labels is not None and selection.is_mode_chosen:
-            noted |= {"labels": labels.name, "label_mode": selection.label_mode}
+        noted["class_names"] = {str(at): name for at, name in self._class_names.given.items()}
+        if labels is not None and self._meaning.is_chosen:
+            noted |= {"labels": labels.name, "label_mode": self._meaning.mode}
         image.metadata[METADATA_KEY] = noted
         if image.source.path is not None:
             files = self._memory.recall(_IMAGES)

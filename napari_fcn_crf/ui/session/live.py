@@ -16,10 +16,12 @@ from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.results.uncertainty import WINDOW_SIGMA_PX
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui.session.choices import Choices
+from napari_fcn_crf.ui.session.label_meaning import LabelMeaning
 from napari_fcn_crf.ui.session.lifetime import at_end_of, emit, follow
 from napari_fcn_crf.ui.session.live_status import LiveStatus
 from napari_fcn_crf.ui.session.live_worker import LiveWorker, Told
 from napari_fcn_crf.ui.session.notices import tell_error
+from napari_fcn_crf.ui.session.pair_list import PairList
 from napari_fcn_crf.ui.session.preferences import compute_settings
 from napari_fcn_crf.ui.session.runner import Runner
 from napari_fcn_crf.ui.session.screen import Screen
@@ -102,6 +104,8 @@ class Live(QObject):
         self,
         viewer: Viewer,
         selection: Selection,
+        pairs: PairList,
+        meaning: LabelMeaning,
         choices: Choices,
         runner: Runner,
         screen: Screen,
@@ -109,6 +113,7 @@ class Live(QObject):
     ) -> None:
         super().__init__(parent)
         self._viewer, self._selection, self._choices = viewer, selection, choices
+        self._pairs, self._meaning = pairs, meaning
         self._runner, self._screen = runner, screen
         self._worker: LiveWorker | None = None
         self._status = LiveStatus(self)
@@ -141,7 +146,8 @@ class Live(QObject):
             selection.image_changed,
             selection.annotation_changed,
             selection.layers_changed,
-            selection.pairs_changed,
+            pairs.changed,
+            meaning.changed,
         ):
             signal.connect(self._on_selection_changed)
         choices.training_changed.connect(self.request)
@@ -228,6 +234,10 @@ class Live(QObject):
         self._send(at_rest=False)
 
     def _send_whole(self) -> None:
+        if self._sent is not None and self._answered is not self._sent.asked:
+            # It would cancel what is to be on the screen first.
+            self._rest.start()
+            return
         self._send(at_rest=True)
 
     def _send(self, *, at_rest: bool) -> None:
@@ -259,7 +269,7 @@ class Live(QObject):
             selection.require_own(annotation, image)
             check_same_place(picture, annotation)
         painted = [Painted(self._key(image, picture), picture, _array(annotation))]
-        for other, labels in selection.pairs:
+        for other, labels in self._pairs.layers:
             if other is not image:
                 theirs = selection.picture(other)
                 check_same_place(theirs, labels)
@@ -269,8 +279,8 @@ class Live(QObject):
         chosen |= {"iterations": 0, "validation_fraction": 0.0}
         settings = TrainingSettings(
             **chosen,
-            labels=selection.label_mode,
-            ignore_label=selection.ignore_label,
+            labels=self._meaning.mode,
+            ignore_label=self._meaning.ignore_label,
             trust_labels=True,
         )
         low, high = shown.corners
@@ -409,7 +419,7 @@ class Live(QObject):
 
     def _watch_strokes(self) -> None:
         selection = self._selection
-        self._watch.watch([(selection.image, selection.annotation), *selection.pairs])
+        self._watch.watch([(selection.image, selection.annotation), *self._pairs.layers])
 
     def _whole(self) -> Whole | None:
         sent, planes = self._sent, self._planes

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,8 +91,9 @@ class LiveWorker:
         self._condition = threading.Condition()
         self._asked: Asked | None = None
         self._is_new = self._closed = self._may_compute = False
+        self._judged: Asked | None = None
+        self._is_judged_other = False
         self._computing: _Computing | None = None
-        self._follower: Follower | None = None
         self._last_key: tuple[object, ...] | None = None
         self._whole_key: tuple[object, ...] | None = None
         self._whole: Followed | None = None
@@ -121,12 +123,10 @@ class LiveWorker:
     def _run(self) -> None:
         from napari_fcn_crf.live.follower import Follower
 
-        self._follower = Follower(
-            lambda pictures: fit_intensity([sampled(one) for one in pictures])[1]
-        )
+        follower = Follower(lambda pictures: fit_intensity([sampled(one) for one in pictures])[1])
         while (asked := self._next()) is not None:
             try:
-                self._turn(self._follower, asked)
+                self._turn(follower, asked)
             except Cancelled:
                 continue
             except Exception as error:  # noqa: BLE001  shown to the user on the main thread
@@ -147,14 +147,23 @@ class LiveWorker:
     def _has_news(self) -> bool:
         return self._is_new or (self._computing is not None and self._computing.job.done)
 
-    def _is_superseded(self) -> bool:
-        return self._is_new
+    def _is_superseded(self, follower: Follower, asked: Asked) -> bool:
+        """Return whether something else is asked by now: the same again does not count."""
+        with self._condition:
+            latest = self._asked if self._is_new else None
+            if latest is None or self._closed:
+                return self._closed
+        if latest is not self._judged:
+            self._judged, self._is_judged_other = latest, follower.is_other(latest, asked)
+        return self._is_judged_other
 
     def _turn(self, follower: Follower, asked: Asked) -> None:
         self._take_features(follower)
         follower.turn_to(asked)
         # Before the labels: it is computed while they are.
         self._compute(follower, asked)
+        if self._is_superseded(follower, asked):
+            return
         told = Told(
             asked,
             class_values=follower.class_values,
@@ -165,8 +174,8 @@ class LiveWorker:
         key = (id(asked.painted[0].picture.array), asked.index, *follower.key(asked))
         # Nothing that is seen is new where the whole is there.
         if key != self._last_key and (asked.at_rest or key[:-1] != self._whole_key):
-            followed = follower.follow(asked, self._is_superseded)
-            if self._is_superseded():
+            followed = follower.follow(asked, partial(self._is_superseded, follower, asked))
+            if self._is_superseded(follower, asked):
                 return
             told = replace(told, followed=followed)
             self._last_key = None if followed is None else key

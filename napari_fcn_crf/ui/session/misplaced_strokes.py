@@ -9,6 +9,7 @@ from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtCore import QObject, Signal
 
 from napari_fcn_crf.data.picture import same_spatial_shape
+from napari_fcn_crf.ui.session.label_meaning import LabelMeaning
 from napari_fcn_crf.ui.session.lifetime import follow, while_alive
 from napari_fcn_crf.ui.session.notices import tell_error
 from napari_fcn_crf.ui.session.screen import Screen
@@ -41,11 +42,17 @@ class MisplacedStrokes(QObject):
     changed = Signal()
 
     def __init__(
-        self, viewer: Viewer, selection: Selection, screen: Screen, parent: QObject
+        self,
+        viewer: Viewer,
+        selection: Selection,
+        meaning: LabelMeaning,
+        screen: Screen,
+        parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._selection = selection
+        self._meaning = meaning
         self._screen = screen
         self._layer: Labels | None = None
         follow(viewer.layers.events.inserted, self._on_inserted)
@@ -80,7 +87,7 @@ class MisplacedStrokes(QObject):
                 "that were painted on its image."
             )
         strokes = strokes_on(layer)
-        paint(annotation, strokes, also_zero=self._selection.label_mode != "scribbles")
+        paint(annotation, strokes, also_zero=self._meaning.mode != "scribbles")
         take_back(layer, strokes)
         annotation.visible = True
         annotation.selected_label = layer.selected_label or annotation.selected_label

@@ -16,12 +16,39 @@ from napari_fcn_crf.ui.session.unsaved_models import UnsavedFolder, UnsavedModel
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A model file, which only the compute process loads, and its card."""
+    """A model file, which only the compute process loads, and its card.
+
+    Parameters
+    ----------
+    path : Path
+    card : ModelCard
+    name : str
+    is_saved : bool
+    learnt_from : Strokes, optional
+        What was painted when it was trained here.
+    """
 
     path: Path
     card: ModelCard
     name: str
     is_saved: bool
+    learnt_from: Strokes | None = None
+
+
+@dataclass(frozen=True)
+class Strokes:
+    """How much was painted on some labels.
+
+    Parameters
+    ----------
+    labels_id : str
+        Of the layer.
+    pixels : dict
+        Pixels of each label value.
+    """
+
+    labels_id: str
+    pixels: dict[int, int]
 
 
 @dataclass(frozen=True)
@@ -87,10 +114,18 @@ class ModelStore(QObject):
         self._models_made += 1
         return folder / f"model-{self._models_made}.keras"
 
-    def keep(self, path: Path, card: ModelCard, name: str, *, is_saved: bool) -> None:
+    def keep(
+        self,
+        path: Path,
+        card: ModelCard,
+        name: str,
+        *,
+        is_saved: bool,
+        learnt_from: Strokes | None = None,
+    ) -> None:
         """Make a model the one that Predict uses."""
         refinement.prepare(card.n_classes)
-        self._use(TrainedModel(path, card, name, is_saved))
+        self._use(TrainedModel(path, card, name, is_saved, learnt_from))
 
     def keep_settings(self, settings: CRFSettings) -> None:
         """Make CRF settings the current model's; they are written when it is saved.

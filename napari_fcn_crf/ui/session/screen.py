@@ -8,8 +8,11 @@ from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject
 
 from napari_fcn_crf.data.picture import same_spatial_shape
+from napari_fcn_crf.ui.session.class_names import ClassNames
+from napari_fcn_crf.ui.session.label_meaning import LabelMeaning
 from napari_fcn_crf.ui.session.lifetime import follow
 from napari_fcn_crf.ui.session.selection import Selection
+from napari_fcn_crf.ui.session.timers import update_after
 from napari_fcn_crf.ui.viewer.arrangement import AFTER, Step, arrange
 from napari_fcn_crf.ui.viewer.axes import layer_array
 from napari_fcn_crf.ui.viewer.class_axis import fold_class_axis, has_class_axis
@@ -19,6 +22,7 @@ from napari_fcn_crf.ui.viewer.layers import layers_where
 from napari_fcn_crf.ui.viewer.ownership import belongs_to, is_ours, our_metadata
 from napari_fcn_crf.ui.viewer.place_mark import remove_mark
 from napari_fcn_crf.ui.viewer.preview_layers import is_preview, remove_preview
+from napari_fcn_crf.ui.viewer.slider_names import SliderNames
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -31,25 +35,43 @@ class Screen(QObject):
     ----------
     viewer : Viewer
     selection : Selection
+    meaning : LabelMeaning
+    class_names : ClassNames
     parent : QObject
         With which it ends.
     """
 
-    def __init__(self, viewer: Viewer, selection: Selection, parent: QObject) -> None:
+    def __init__(
+        self,
+        viewer: Viewer,
+        selection: Selection,
+        meaning: LabelMeaning,
+        class_names: ClassNames,
+        parent: QObject,
+    ) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._selection = selection
+        self._meaning = meaning
+        self._class_names = class_names
         self._aside: tuple[Layer, ...] = ()
-        selection.classes_named.connect(self.show_class_names)
+        class_names.changed.connect(self.show_class_names)
         follow(viewer.layers.events.inserted, self._on_inserted)
         follow(viewer.dims.events.range, self._fold_class_axis)
+        self._sliders = SliderNames(viewer)
+        update_after(self._name_sliders, selection.image_changed, selection.layers_changed)
+        self._name_sliders()
 
     def show_class_names(self) -> None:
         """Let results say what their label values are called; napari's status bar shows it."""
         for layer in layers_where(self._viewer, is_ours):
             values = our_metadata(layer).get("class_values", ())
             if isinstance(layer, Labels) and values:
-                show_names(layer, values, self._selection.class_name)
+                show_names(layer, values, self._class_names.of)
+
+    def _name_sliders(self) -> None:
+        if self._selection.image is not None:
+            self._sliders.show(self._selection.image)
 
     def _on_inserted(self, event: Any) -> None:
         if has_class_axis(event.value):
@@ -57,6 +79,7 @@ class Screen(QObject):
 
     def _fold_class_axis(self, event: object = None) -> None:
         fold_class_axis(self._viewer)
+        self._name_sliders()
 
     def arrange(self, image: Image, step: Step, *shown: Layer) -> None:
         """Leave on the screen what a step leaves there.
@@ -83,7 +106,7 @@ class Screen(QObject):
             step,
             shown,
             selection.more_channels if image is selection.image else (),
-            is_mask=annotation is not None and selection.label_mode != "scribbles",
+            is_mask=annotation is not None and self._meaning.mode != "scribbles",
         )
         hidden = tuple(layer for layer in before if not layer.visible)
         self._aside = (*self._aside, *hidden) if "preview" in AFTER[step].shows else ()

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Final
 from qtpy.QtCore import QObject
 
 from napari_fcn_crf.ui.session.choices import Choices
+from napari_fcn_crf.ui.session.class_names import ClassNames
 from napari_fcn_crf.ui.session.following import Following
 from napari_fcn_crf.ui.session.image_memory import ImageMemory
+from napari_fcn_crf.ui.session.label_meaning import LabelMeaning
 from napari_fcn_crf.ui.session.lifetime import at_end_of
 from napari_fcn_crf.ui.session.live import Live
+from napari_fcn_crf.ui.session.many_images import ManyImages
 from napari_fcn_crf.ui.session.misplaced_strokes import MisplacedStrokes
-from napari_fcn_crf.ui.session.model_store import ModelStore
+from napari_fcn_crf.ui.session.model_store import ModelStore, Strokes
+from napari_fcn_crf.ui.session.opener import Opener
+from napari_fcn_crf.ui.session.pair_list import PairList
 from napari_fcn_crf.ui.session.results import Results
 from napari_fcn_crf.ui.session.runner import Runner
 from napari_fcn_crf.ui.session.screen import Screen
@@ -32,22 +37,53 @@ class Session(QObject):
     def __init__(self, viewer: Viewer, window: QObject) -> None:
         super().__init__(window)
         self.viewer: Final = viewer
+        # In this order: what follows from a choice is true by the time that others hear of it.
         self.selection: Final = Selection(viewer, self)
+        self.pairs: Final = PairList(viewer, self.selection, self)
+        self.meaning: Final = LabelMeaning(viewer, self.selection, self.pairs, self)
+        self.class_names: Final = ClassNames(self.selection, self.meaning, self)
         self.models: Final = ModelStore(self)
         self.runner: Final = Runner(self)
         self.results: Final = Results(viewer, self)
-        self.screen: Final = Screen(viewer, self.selection, self)
-        self.misplaced: Final = MisplacedStrokes(viewer, self.selection, self.screen, self)
+        self.screen: Final = Screen(viewer, self.selection, self.meaning, self.class_names, self)
+        self.misplaced: Final = MisplacedStrokes(
+            viewer, self.selection, self.meaning, self.screen, self
+        )
         self._memory = UserMemory(self)
         self.choices: Final = Choices(self._memory, self)
-        ImageMemory(self.selection, self._memory, self)
+        self.many: Final = ManyImages(self._memory, self)
+        self.opener: Final = Opener(self)
+        ImageMemory(self.selection, self.meaning, self.class_names, self._memory, self)
         self.live: Final = Live(
-            viewer, self.selection, self.choices, self.runner, self.screen, self
+            viewer,
+            self.selection,
+            self.pairs,
+            self.meaning,
+            self.choices,
+            self.runner,
+            self.screen,
+            self,
         )
         Following(viewer, self.selection, self.runner, self)
         self.runner.failed.connect(self._on_failed)
         self.models.weights_changed.connect(self._on_weights_checked)
         at_end_of(self, self._end)
+
+    def strokes(self) -> Strokes | None:
+        """Return how much is painted on the chosen labels; None while that is counted."""
+        labels, counts = self.selection.annotation, self.meaning.counts
+        if labels is None or counts.latest is None or not counts.is_current:
+            return None
+        return Strokes(str(labels.unique_id), dict(counts.latest))
+
+    @property
+    def has_new_strokes(self) -> bool:
+        """Whether the chosen labels were painted on since the model has learnt from them."""
+        model, strokes = self.models.model, self.strokes()
+        learnt = None if model is None else model.learnt_from
+        if learnt is None or strokes is None or self.live.is_on:
+            return False
+        return learnt.labels_id == strokes.labels_id and learnt.pixels != strokes.pixels
 
     def _on_weights_checked(self) -> None:
         weights = self.models.weights
@@ -56,6 +92,7 @@ class Session(QObject):
 
     def _on_failed(self, error: Exception) -> None:
         self.screen.end_preview()
+        self.many.table.stop()
 
     def _end(self) -> None:
         self._memory.write()

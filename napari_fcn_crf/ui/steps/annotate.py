@@ -25,13 +25,16 @@ from napari_fcn_crf.ui.sections.meaning_choice import MeaningChoice, in_the_dock
 from napari_fcn_crf.ui.sections.pairs_section import PairsSection
 from napari_fcn_crf.ui.sections.picture_choice import PictureChoice
 from napari_fcn_crf.ui.sections.qt_parts import present
-from napari_fcn_crf.ui.session.selection import Selection
+from napari_fcn_crf.ui.session.first_labels import prepare_labels
+from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.steps.image import image_choice
 from napari_fcn_crf.ui.steps.step import Step
 from napari_fcn_crf.ui.viewer import layers
 from napari_fcn_crf.ui.viewer.axes import check_labels_can_lie_on
 
 _ROWS_SHOWN = 6
+_FEWEST = 2
+_HOW_TO_GO_ON = "The key = takes the next label, the key - the one before."
 
 
 class AnnotateStep(Step):
@@ -81,6 +84,7 @@ class AnnotateStep(Step):
         self.body.addWidget(self.table)
         self.verdict: QLabel = self.add_text(self.kept)
         self.pairs = PairsSection(self.session, self.attempt)
+        prepare_labels()
         more = collapsible("More images")
         more.addWidget(self.pairs)
         self.below.addWidget(more)
@@ -90,8 +94,9 @@ class AnnotateStep(Step):
         return (
             selection.image_changed,
             selection.annotation_changed,
-            selection.pairs_changed,
-            selection.classes_named,
+            self.session.pairs.changed,
+            self.session.meaning.changed,
+            self.session.class_names.changed,
         )
 
     def summary(self) -> str:
@@ -111,14 +116,14 @@ class AnnotateStep(Step):
         self._show_counts()
 
     def _show_counts(self) -> None:
-        selection = self.session.selection
-        labels, counts = selection.annotation, selection.counts.statistics
+        meaning = self.session.meaning
+        labels, counts = self.session.selection.annotation, meaning.counts.statistics
         problem = training_problem(self.session)
-        self.verdict.setText(verdict(selection, problem))
+        self.verdict.setText(verdict(self.session, problem))
         if labels is None or counts is None:
             self.table.hide()
         else:
-            summary = summarize(counts, selection.label_mode, selection.ignore_label)
+            summary = summarize(counts, meaning.mode, meaning.ignore_label)
             self._fill_table(labels, summary)
         if counts is not None and not problem:
             self.session.runner.prepare()
@@ -135,7 +140,7 @@ class AnnotateStep(Step):
             swatch.fill(
                 QColor.fromRgbF(*map(float, colour)) if colour is not None else QColor("gray")
             )
-            name = self.session.selection.class_name(value)
+            name = self.session.class_names.of(value)
             number = QTableWidgetItem(QIcon(swatch), str(value))
             pixels = QTableWidgetItem(f"{count:,}".replace(",", " "))
             pixels.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -151,7 +156,7 @@ class AnnotateStep(Step):
 
     def _on_item_changed(self, item: QTableWidgetItem) -> None:
         value = int(present(self.table.item(item.row(), 0)).text())
-        self.session.selection.name_class(value, item.text())
+        self.session.class_names.name(value, item.text())
 
     def _on_new_labels_clicked(self) -> None:
         # Seen before napari is asked for the layer, which takes its time on a large image.
@@ -168,33 +173,38 @@ class AnnotateStep(Step):
         self.session.screen.arrange(image, "new labels")
 
 
-def verdict(selection: Selection, problem: str) -> str:
+def verdict(session: Session, problem: str) -> str:
     """Return what a click on Train would do with the labels, or what is missing for it.
 
     Parameters
     ----------
-    selection : Selection
+    session : Session
     problem : str
         Why it would be refused; empty if it would not be.
     """
-    n_files, counted = len(selection.file_pairs), selection.counts.statistics
+    selection, pairs, meaning = session.selection, session.pairs, session.meaning
+    n_files, counted = len(pairs.files), meaning.counts.statistics
     labels = selection.annotation
-    if labels is None and not n_files and not selection.pairs:
+    if labels is None and not pairs:
         if selection.image is None:
             return "Open an image, or try File > Open Sample > FCN-CRF."
         return (
-            "Press New labels and paint a few strokes of each class, each with a label of its own."
+            "Press New labels and paint a few strokes of each class, the background among them, "
+            f"each with a label of its own. {_HOW_TO_GO_ON}"
         )
     if (labels is not None or n_files) and counted is None:
         return "Counting the labels…"
     if problem:
-        return problem
-    if selection.doubt is not None:
-        return in_the_dock(selection.doubt)
-    more = _more_images(len(selection.pairs), n_files)
+        painted = () if counted is None else [value for value in counted.values if value]
+        is_for_strokes = labels is not None and meaning.mode == "scribbles"
+        is_too_few = is_for_strokes and len(painted) < _FEWEST
+        return f"{problem} {_HOW_TO_GO_ON}" if is_too_few else problem
+    if meaning.doubt is not None:
+        return in_the_dock(meaning.doubt)
+    more = _more_images(len(pairs.layers), n_files)
     if counted is None:
         return f"Ready: {more}."
-    summary = summarize(counted, selection.label_mode, selection.ignore_label)
+    summary = summarize(counted, meaning.mode, meaning.ignore_label)
     found = (
         f"{len(summary.counts)} classes, {summary.annotated_fraction:.1%} of the pixels annotated"
     )

@@ -8,12 +8,36 @@ from typing import ClassVar
 from qtpy.QtCore import SignalInstance
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
-from napari_fcn_crf.ui.actions import live_actions, network_actions
+from napari_fcn_crf.ui.actions import (
+    folder_actions,
+    live_actions,
+    network_actions,
+    open_images_actions,
+    result_actions,
+)
+from napari_fcn_crf.ui.sections.image_table_view import ImageTableView
+from napari_fcn_crf.ui.sections.many_choice import ManyChoiceControls
+from napari_fcn_crf.ui.session.image_table import Row
+from napari_fcn_crf.ui.session.many_images import Extent
 from napari_fcn_crf.ui.steps.run_button import RunButton
 from napari_fcn_crf.ui.steps.step import Step
 from napari_fcn_crf.ui.viewer.ownership import is_current
 
 _MODEL_FILES = "Models (*.keras)"
+
+
+_TIPS: dict[Extent, str] = {
+    "image": "Find the classes in the whole image: how probable each is at every pixel.",
+    "open": "Find the classes in each image that is open; the results are layers.",
+    "folder": "Find the classes in each image of the folder that is not done yet; the results are "
+    "files.",
+}
+
+_CANCEL_TIPS = {
+    True: "End this now; nothing is changed then.",
+    False: "End this now; what is done stays, and Predict then does the rest.",
+}
+"""By whether it is of one image."""
 
 
 class PredictStep(Step):
@@ -30,18 +54,22 @@ class PredictStep(Step):
         self.save_button = QPushButton("Save model…")
         self.save_button.clicked.connect(self._on_save_clicked)
         self.add_row(self.open_button, self.save_button)
-        self.predict_button = RunButton(
-            self.session, "predict", "Predict", lambda: network_actions.predict(self.session)
-        )
+        self.many = ManyChoiceControls(self.session)
+        self.body.addWidget(self.many)
+        self.predict_button = RunButton(self.session, "predict", "Predict", self._predict)
         self.kept.addWidget(self.predict_button)
+        self.images = ImageTableView(self.session.many.table, self._on_row_clicked)
+        self.below.addWidget(self.images)
 
     def changes(self) -> tuple[SignalInstance, ...]:
         return (
             self.session.models.model_changed,
             self.session.selection.image_changed,
+            self.session.meaning.changed,
             self.session.selection.sources_changed,
             self.session.runner.changed,
             self.session.live.changed,
+            self.session.many.changed,
         )
 
     def summary(self) -> str:
@@ -55,17 +83,39 @@ class PredictStep(Step):
         else:
             saved = "" if model.is_saved else " (not saved)"
             self.model_text.setText(f"Model: {model.name}{saved}, {model.card.n_classes} classes")
-            problem = "" if selection.image is not None else "Open an image first."
+            problem = self._what_is_missing()
         can_save = model is not None or self.session.live.layer is not None
         self.save_button.setEnabled(can_save)
         self.save_button.setToolTip(
             "Keep this model in a file." if can_save else "There is no model to save yet."
         )
+        extent = self.session.many.choice.extent
+        self.predict_button.cancel_tip = _CANCEL_TIPS[extent == "image"]
         self.predict_button.show_state(
             problem,
-            "Find the classes in the whole image: how probable each is at every pixel.",
-            is_next=model is not None and not any(map(is_current, selection.sources)),
+            _TIPS[extent],
+            is_next=model is not None
+            and not any(map(is_current, selection.sources))
+            and not self.session.has_new_strokes,
         )
+
+    def _what_is_missing(self) -> str:
+        choice = self.session.many.choice
+        if choice.extent == "folder":
+            return "" if choice.folder else "Choose a folder of images first."
+        return "" if self.session.selection.image is not None else "Open an image first."
+
+    def _predict(self) -> None:
+        extent = self.session.many.choice.extent
+        if extent == "folder":
+            folder_actions.predict_folder(self.session)
+        elif extent == "open":
+            open_images_actions.predict_open_images(self.session)
+        else:
+            network_actions.predict(self.session)
+
+    def _on_row_clicked(self, row: Row) -> None:
+        self.attempt(lambda: result_actions.show_result(self.session, row))
 
     def _on_open_clicked(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Open model", "", _MODEL_FILES)

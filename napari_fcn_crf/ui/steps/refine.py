@@ -16,6 +16,7 @@ from napari_fcn_crf.ui.sections.compare import Compare
 from napari_fcn_crf.ui.sections.crf_controls import CRFControls
 from napari_fcn_crf.ui.sections.export_section import ExportSection
 from napari_fcn_crf.ui.sections.live_preview import LivePreview
+from napari_fcn_crf.ui.sections.own_labels import OwnLabels
 from napari_fcn_crf.ui.sections.restriction import Restriction
 from napari_fcn_crf.ui.sections.result_view import ResultView
 from napari_fcn_crf.ui.sections.source_choice import SourceChoice
@@ -58,6 +59,8 @@ class RefineStep(Step):
         self.below.addWidget(self.view)
         self.compare = Compare(session)
         self.kept.addWidget(self.compare)
+        self.own_labels = OwnLabels(session)
+        self.kept.addWidget(self.own_labels)
 
         self.controls = CRFControls()
         self.controls.set_settings(session.choices.crf)
@@ -112,6 +115,7 @@ class RefineStep(Step):
         return (
             selection.image_changed,
             selection.annotation_changed,
+            self.session.meaning.changed,
             selection.sources_changed,
             self.session.models.model_changed,
             self.session.results.changed,
@@ -126,7 +130,8 @@ class RefineStep(Step):
         selection, model = self.session.selection, self.session.models.model
         self.controls.offer_of_model(None if model is None else model.card.crf)
         is_latest = all(map(is_current, selection.sources))
-        problem = "The labels are still being counted." if selection.is_guessing else ""
+        is_guessing = self.session.meaning.is_guessing
+        problem = "The labels are still being counted." if is_guessing else ""
         if selection.image is None:
             problem = "Open an image first."
         elif not selection.sources:
@@ -134,7 +139,9 @@ class RefineStep(Step):
         self.refine_button.show_state(
             problem,
             "Make labels of the probabilities whose outlines follow the image's edges.",
-            is_next=self.session.results.refined is None and is_latest,
+            is_next=self.session.results.refined is None
+            and is_latest
+            and not self.session.has_new_strokes,
         )
         self.earlier.setVisible(not is_latest)
         if not problem and selection.annotation is None:

@@ -8,7 +8,7 @@ import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_fcn_crf.progress import Progress
+from napari_fcn_crf.progress import Progress, time_in_words
 from napari_fcn_crf.ui.session.lifetime import follow
 from napari_fcn_crf.ui.session.notices import tell_error
 from napari_fcn_crf.ui.session.session import Session
@@ -180,5 +180,5 @@ def _in_words(latest: Progress, phase_seconds: float) -> str:
     if latest.validation_iou:
         text += f", held-out IoU {np.nanmean(latest.validation_iou):.2f}"
     if latest.seconds_left is not None and latest.seconds_left >= 1:
-        text += f", {latest.seconds_left:.0f} s left"
+        text += f", {time_in_words(round(latest.seconds_left))} left"
     return text

@@ -48,7 +48,8 @@ class SegmentStep(Step):
         return (
             selection.image_changed,
             selection.annotation_changed,
-            selection.pairs_changed,
+            self.session.pairs.changed,
+            self.session.meaning.changed,
             self.session.live.changed,
             self.session.runner.changed,
         )
@@ -69,7 +70,7 @@ class SegmentStep(Step):
         self.status.setVisible(bool(live.status))
         if not problem and selection.annotation is None:
             problem = "Press New labels and paint first."
-        elif not problem and selection.is_guessing:
+        elif not problem and self.session.meaning.is_guessing:
             problem = "The labels are still being counted."
         self.segment_button.show_state(
             problem or training_problem(self.session),

@@ -66,8 +66,8 @@ class TrainStep(Step):
         self.controls.take_typed()
         return TrainingSettings(
             **self.session.choices.training,
-            labels=self.session.selection.label_mode,
-            ignore_label=self.session.selection.ignore_label,
+            labels=self.session.meaning.mode,
+            ignore_label=self.session.meaning.ignore_label,
             trust_labels=self._is_answered(),
         )
 
@@ -83,7 +83,8 @@ class TrainStep(Step):
         return (
             selection.image_changed,
             selection.annotation_changed,
-            selection.pairs_changed,
+            self.session.pairs.changed,
+            self.session.meaning.changed,
             self.session.models.model_changed,
             self.session.choices.training_changed,
             self.session.runner.changed,
@@ -93,14 +94,17 @@ class TrainStep(Step):
         model = self.session.models.model
         if model is None or not model.card.losses:
             return self._iterations()
+        if self.session.has_new_strokes:
+            return "New strokes since: train again."
         losses = model.card.losses
         return f"{_trained(losses)}, loss {losses[-1]:.3g}"
 
     def update_controls(self) -> None:
         model, problem = self.session.models.model, self._problem()
         self.train_button.text = "Train anyway" if self._is_answered() else "Train"
+        is_behind = self.session.has_new_strokes
         self.train_button.show_state(
-            problem, "Train on the labels of step 1.", is_next=model is None
+            problem, "Train on the labels of step 1.", is_next=model is None or is_behind
         )
         is_idle = self.session.runner.activity is None
         self.continue_button.setVisible(model is not None and is_idle)
@@ -117,12 +121,12 @@ class TrainStep(Step):
     def _problem(self) -> str:
         """Return why Train cannot be pressed, as step 1 says it; empty if it can."""
         selection = self.session.selection
-        if not selection.pairs and not selection.file_pairs:
+        if not self.session.pairs:
             if selection.image is None:
                 return "Open an image first."
             if selection.annotation is None:
                 return "Press New labels and paint first."
-        if selection.is_guessing:
+        if self.session.meaning.is_guessing:
             return "The labels are still being counted."
         return training_problem(self.session)
 
@@ -134,7 +138,7 @@ class TrainStep(Step):
 
     def _ask(self) -> bool:
         """Ask about labels that look like something else; the next press is the answer."""
-        doubt = self.session.selection.doubt
+        doubt = self.session.meaning.doubt
         if doubt is None or self._is_answered():
             return False
         self._asked_about = self._meant()
@@ -149,8 +153,9 @@ class TrainStep(Step):
     def _meant(self) -> object:
         """Return what a question is about; of anything else there may be another."""
         chosen = self.session.selection
-        meaning = (chosen.label_mode, chosen.ignore_label)
-        return (chosen.image, chosen.annotation, *meaning, chosen.pairs, chosen.file_pairs)
+        meaning, pairs = self.session.meaning, self.session.pairs
+        meant = (meaning.mode, meaning.ignore_label)
+        return (chosen.image, chosen.annotation, *meant, pairs.layers, pairs.files)
 
     def _on_failed(self, error: Exception) -> None:
         if isinstance(error, DoubtfulLabelsError):

@@ -129,7 +129,7 @@ def arrange(
         Further images that belong to this one.
     is_mask : bool
         Whether the annotation covers the image: it is hidden then where a result is shown, for it
-        would lie on it.
+        would lie on it, but for one of which only outlines are shown.
     """
     wanted = AFTER[step]
     if annotation is not None and annotation not in viewer.layers:
@@ -138,7 +138,7 @@ def arrange(
     if annotation is not None:
         if ANNOTATION in wanted.shows:
             on_top.append(annotation)
-        elif is_mask and shown:
+        elif is_mask and shown and not annotation.contour:
             _set_visible(annotation, False)
     for layer in list(viewer.layers):
         if layer.visible and layer not in (image, *channels, *on_top):
@@ -181,7 +181,7 @@ def _kind(layer: Layer) -> str:
 
 def _is_in_the_way(viewer: Viewer, layer: Layer, image: Image) -> bool:
     """Return whether a layer would be taken for what was asked for: of another image, or that."""
-    if _is_of(layer, image) or not _lie_on_each_other(layer, image):
+    if _is_of(layer, image) or not lie_on_each_other(layer, image):
         return False
     if is_ours(layer):
         return True
@@ -195,7 +195,8 @@ def _is_in_the_way(viewer: Viewer, layer: Layer, image: Image) -> bool:
     )
 
 
-def _lie_on_each_other(one: Layer, other: Layer) -> bool:
+def lie_on_each_other(one: Layer, other: Layer) -> bool:
+    """Return whether what is seen of two layers overlaps."""
     ours, theirs = one.extent.world, other.extent.world
     common = min(ours.shape[1], theirs.shape[1])
     low = np.maximum(ours[0, -common:], theirs[0, -common:])

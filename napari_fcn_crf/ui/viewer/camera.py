@@ -28,6 +28,29 @@ def camera_kept(viewer: Viewer) -> Iterator[None]:
         camera.center, camera.zoom, camera.angles = before
 
 
+def is_whole_in_view(viewer: Viewer) -> bool:
+    """Whether all layers are on the canvas."""
+    size, _ = _displayed_extent(viewer)
+    return bool((camera_of(viewer).zoom * size <= _canvas_size(viewer)).all())
+
+
+def is_as_opened(viewer: Viewer) -> bool:
+    """Whether all layers are in the middle of the canvas, as napari shows what is opened."""
+    if not len(viewer.layers) or viewer.dims.ndisplay != 2:
+        return False
+    size, middle = _displayed_extent(viewer)
+    off = np.abs(np.asarray(camera_of(viewer).center[-2:]) - middle)
+    return bool((off <= _OFF_MIDDLE * size).all()) and is_whole_in_view(viewer)
+
+
+def _displayed_extent(viewer: Viewer) -> tuple[np.ndarray, np.ndarray]:
+    """Return the height and width of all layers in the 2-D view, and their middle."""
+    ends = viewer.layers.extent.world[:, list(viewer.dims.displayed)]
+    return ends[1] - ends[0], ends.mean(axis=0)
+
+
+_OFF_MIDDLE = 1e-6
+
 _FILLED = 0.4
 """Of the canvas's shorter side: what is looked at is large, and what surrounds it is seen."""
 

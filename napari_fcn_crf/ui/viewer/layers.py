@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 LayerKind = TypeVar("LayerKind", bound=Layer)
 
+CLASS_AXIS = "class"
+"""Name of the axis of probabilities along which the classes are."""
+
 
 class Placement(TypedDict):
     """Where a layer lies in space, as keyword arguments for another one."""
@@ -110,7 +113,7 @@ def with_class_axis(spatial: Placement) -> Placement:
         "shear": embed(shear)[np.triu_indices(ndim + 1, 1)],
         "affine": embed(spatial["affine"]),
         "units": ("pixel", *spatial["units"]),
-        "axis_labels": ("class", *spatial["axis_labels"]),
+        "axis_labels": (CLASS_AXIS, *spatial["axis_labels"]),
     }
 
 

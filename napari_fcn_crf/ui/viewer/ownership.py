@@ -163,7 +163,8 @@ class Made:
             tuple(
                 layer
                 for layer in earlier
-                if our_metadata(layer)["checksum"] == _checksum(layer.data)
+                if our_metadata(layer).get("checksum") is not None
+                and our_metadata(layer)["checksum"] == _checksum(layer.data)
             ),
         )
 

@@ -89,6 +89,14 @@ def class_look(
     return ClassLook(known, DirectLabelColormap(color_dict={None: np.zeros(4)} | table))
 
 
+def look_of_card(card: ModelCard) -> ClassLook:
+    """Return how a model's classes look; of one that knows no colours, in napari's own."""
+    if not card.class_colours:
+        return ClassLook(card.class_values, None)
+    table = dict(zip(card.class_values, map(np.array, card.class_colours), strict=True))
+    return ClassLook(card.class_values, DirectLabelColormap(color_dict={None: np.zeros(4)} | table))
+
+
 def add_probabilities(
     viewer: Viewer, image: Image, probabilities: np.ndarray, card: ModelCard
 ) -> Image:
@@ -215,6 +223,34 @@ def add_result(
         _insert(viewer, layer, image, noted)
     elif look.colormap is not None and not _has_colours(layer, look.colormap, look.values):
         layer.colormap = look.colormap
+    return layer
+
+
+def add_lazy_result(
+    viewer: Viewer,
+    image: Image,
+    levels: Sequence[Any],
+    kind: str,
+    look: ClassLook | None,
+    record: dict[str, Any],
+) -> Labels:
+    """Add labels of which only what is seen is read, the largest level first; none can be painted.
+
+    Parameters are those of `add_result`, but for `levels`.
+    """
+    look = look or ClassLook((), None)
+    appearance = _appearance(results_of_classes(viewer, image))
+    layer = Labels(
+        levels,
+        multiscale=True,
+        name=f"{image.name} {kind}",
+        opacity=appearance.opacity,
+        visible=False,
+        colormap=look.colormap,
+        **spatial_metadata(image),
+    )
+    noted = {"kind": kind, "image": image.name, "record": record, "class_values": look.values}
+    _insert(viewer, layer, image, noted)
     return layer
 
 

@@ -26,11 +26,12 @@ def discs(shape: tuple[int, int] = SHAPE, moved: tuple[int, int] = (0, 0)) -> np
 
 
 def finds(found: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_]) -> bool:
-    """Return whether discs were told from what is around them.
+    """Return whether discs were told from what is around them, in nearly all pixels.
 
-    A hand is never the same twice, and a few strokes leave the network some freedom.
+    Without any disc it would be 83 % of them; it was 97.4 to 99.96 % in each walk, of which the
+    movie's discs, the one that strokes were not on, are too small by a rim.
     """
-    return bool(found[inside].mean() > 0.3 and found[~inside].mean() < 0.1)
+    return bool((found == inside).mean() > 0.93)
 
 
 def nuclei(seed: int = 0, moved: tuple[int, int] = (0, 0)) -> npt.NDArray[np.uint16]:

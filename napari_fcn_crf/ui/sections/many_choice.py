@@ -1,0 +1,161 @@
+"""Choice of what Predict predicts: this image, all open images, or a folder, and where to."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_fcn_crf.ui.sections.elided import ElidedLabel
+from napari_fcn_crf.ui.sections.qt_parts import row_of
+from napari_fcn_crf.ui.session.session import Session
+from napari_fcn_crf.ui.session.timers import update_after
+
+_BESIDE = "beside the images"
+_SMALL_PX = 50
+
+
+class ManyChoiceControls(QWidget):
+    """Controls for `ManyChoice`; of one image there is nothing more to choose."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self.extent = QComboBox()
+        self.extent.addItem("this image", "image")
+        self.extent.addItem("all open images", "open")
+        self.extent.addItem("a folder", "folder")
+        self.extent.setToolTip("What is predicted.")
+        self.extent.activated.connect(self._on_extent_chosen)
+        # Of a path, the end tells which it is.
+        self.folder = ElidedLabel(Qt.TextElideMode.ElideLeft)
+        self.folder_button = QPushButton("Choose…")
+        self.folder_button.setToolTip("Choose a folder of image files, or of OME-Zarr images.")
+        self.folder_button.clicked.connect(self._on_folder_clicked)
+        self.results = QComboBox()
+        self.results.setToolTip("Where the results go, as files named after their images.")
+        self.results.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.results.setMinimumContentsLength(12)
+        self.results.activated.connect(self._on_results_chosen)
+        self.refines = QCheckBox("Refine, as set in the step Refine")
+        self.refines.setToolTip("Let the outlines follow each image's edges.")
+        self.refines.toggled.connect(lambda on: session.many.choose(refines=on))
+        self.cleans = QCheckBox("Remove small regions, below")
+        self.cleans.toggled.connect(self._on_minimum_chosen)
+        self.minimum_px = QSpinBox()
+        self.minimum_px.setRange(2, 1_000_000)
+        self.minimum_px.setValue(_SMALL_PX)
+        self.minimum_px.setSuffix(" px")
+        self.minimum_px.setToolTip("Smaller regions and holes take their surroundings' label.")
+        self.minimum_px.valueChanged.connect(self._on_minimum_chosen)
+
+        first = QFormLayout()
+        first.setContentsMargins(0, 0, 0, 0)
+        first.addRow("Predict", self.extent)
+        self._files = QWidget()
+        files = QFormLayout(self._files)
+        files.setContentsMargins(0, 0, 0, 0)
+        files.addRow("Folder", _beside(self.folder, self.folder_button))
+        files.addRow("Results", self.results)
+        self._steps = QWidget()
+        steps = QVBoxLayout(self._steps)
+        steps.setContentsMargins(0, 0, 0, 0)
+        steps.addWidget(self.refines)
+        steps.addWidget(_beside(self.cleans, self.minimum_px))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(first)
+        layout.addWidget(self._files)
+        layout.addWidget(self._steps)
+        update_after(
+            self.update_controls,
+            session.many.changed,
+            session.runner.changed,
+            session.selection.image_changed,
+        )
+        self.update_controls()
+
+    def update_controls(self) -> None:
+        """Show what is chosen."""
+        choice = self._session.many.choice
+        self.extent.setItemText(0, self._this_image())
+        self.extent.setCurrentIndex(row_of(self.extent, choice.extent))
+        self.folder.setText(choice.folder or "none chosen")
+        self._show_results(choice.results)
+        self.refines.setChecked(choice.refines)
+        if choice.minimum_px:
+            self.minimum_px.setValue(choice.minimum_px)
+        self.cleans.setChecked(choice.minimum_px > 0)
+        self.minimum_px.setEnabled(choice.minimum_px > 0)
+        self._files.setVisible(choice.extent == "folder")
+        self._steps.setVisible(choice.extent != "image")
+        # What is under way was begun with what is shown.
+        self.setEnabled(self._session.runner.activity is None)
+
+    def _this_image(self) -> str:
+        selection = self._session.selection
+        if selection.image is None:
+            return "this image"
+        try:
+            slices = math.prod(selection.picture().spatial_shape[:-2])
+        except ValueError:  # told when it is predicted
+            return "this image"
+        return "this image" if slices == 1 else f"this image, all {slices} slices"
+
+    def _show_results(self, chosen: str) -> None:
+        self.results.clear()
+        self.results.addItem(_BESIDE, "")
+        if chosen:
+            self.results.addItem(f"in {Path(chosen).name}", chosen)
+        self.results.addItem("in another folder…" if chosen else "in a folder…", None)
+        self.results.setCurrentIndex(row_of(self.results, chosen))
+        self.results.setToolTip(
+            f"Results go to {chosen}." if chosen else "Results go where the images are."
+        )
+
+    def _on_extent_chosen(self, row: int) -> None:
+        self._session.many.choose(extent=self.extent.itemData(row))
+
+    def _on_folder_clicked(self) -> None:
+        known = self._session.many.choice.folder
+        folder = QFileDialog.getExistingDirectory(self, "Images to predict", known)
+        if folder:
+            self._session.many.choose(folder=folder)
+
+    def _on_results_chosen(self, row: int) -> None:
+        many, chosen = self._session.many, self.results.itemData(row)
+        if chosen is None:
+            chosen = QFileDialog.getExistingDirectory(
+                self, "Folder for the results", many.choice.results or many.choice.folder
+            )
+            if not chosen:
+                self.update_controls()
+                return
+        many.choose(results=chosen)
+
+    def _on_minimum_chosen(self) -> None:
+        is_asked = self.cleans.isChecked()
+        self._session.many.choose(minimum_px=self.minimum_px.value() if is_asked else 0)
+
+
+def _beside(first: QWidget, second: QWidget) -> QWidget:
+    both = QWidget()
+    row = QHBoxLayout(both)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(first, 1)
+    row.addWidget(second)
+    return both
