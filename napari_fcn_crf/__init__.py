@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from napari_fcn_crf.compute.allocation import keep_freed_memory
     from napari_fcn_crf.model.card import ModelCard
     from napari_fcn_crf.pipeline.export import export
+    from napari_fcn_crf.pipeline.model_export import export_model
     from napari_fcn_crf.pipeline.models import Model, load_model, save_model
     from napari_fcn_crf.pipeline.prediction import predict
     from napari_fcn_crf.pipeline.refinement import refine
@@ -35,6 +36,7 @@ _HOME = {
     "Segmenter": "pipeline.segmenter",
     "TrainingSettings": "settings",
     "export": "pipeline.export",
+    "export_model": "pipeline.model_export",
     "keep_freed_memory": "compute.allocation",
     "load_model": "pipeline.models",
     "predict": "pipeline.prediction",
@@ -53,6 +55,7 @@ __all__ = [
     "Segmenter",
     "TrainingSettings",
     "export",
+    "export_model",
     "keep_freed_memory",
     "load_model",
     "predict",

@@ -40,6 +40,7 @@ ROOMS = {
         "data.ome_zarr",
         "pipeline",
         "results",
+        "results.export",
     },
     "cli": {
         "batch",
@@ -81,6 +82,7 @@ ROOMS = {
     "fcn.layers": set(),
     "fcn.linear": {"data"},
     "fcn.model_file": {"fcn.optimizer", "model", "weights.formats"},
+    "fcn.onnx_graph": {"data", "fcn.layers", "model"},
     "fcn.optimizer": {"fcn.devices", "model"},
     "fcn.prediction": {"fcn.heads", "fcn.layers", "fcn.linear"},
     "fcn.start": {"fcn.heads", "fcn.layers"},
@@ -108,6 +110,7 @@ ROOMS = {
         "fcn.devices",
         "fcn.linear",
         "fcn.model_file",
+        "fcn.onnx_graph",
         "fcn.optimizer",
         "fcn.prediction",
         "fcn.tensorboard",

@@ -6,8 +6,10 @@ the model, once to each, then tasks and what came of them.
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ _WAVE = 2
 """How many tasks a worker has at a time: the one that it does, and the next."""
 
 _CONNECT_S = 30
+_SILENT_S = 10.0
 
 
 class Cluster:
@@ -35,6 +38,8 @@ class Cluster:
     model : Path
     recipe : Recipe
     compute : ComputeSettings
+    on_waiting : callable, optional
+        Told in a sentence, from a thread, when there have been no workers for ten seconds.
     """
 
     def __init__(
@@ -44,7 +49,9 @@ class Cluster:
         model: Path,
         recipe: Recipe,
         compute: ComputeSettings,
+        on_waiting: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._on_waiting = on_waiting
         self._scheduler, self._is_file = scheduler, is_file
         self._model, self._recipe, self._compute = model, recipe, compute
 
@@ -63,7 +70,7 @@ class Cluster:
         ValueError
             If there is no such scheduler, or a worker lacks this package.
         """
-        with self._connected() as client:
+        with self._connected() as client, tell_of_no_workers(client, self._on_waiting):
             from distributed import as_completed
 
             from napari_fcn_crf.batch.cluster_worker import SegmenterPlugin, carry_out_there
@@ -151,3 +158,43 @@ class Cluster:
                 ) from error
             return Outcome(sentence(error))
         return outcome
+
+
+@contextmanager
+def tell_of_no_workers(
+    client: Any, on_waiting: Callable[[str], None], every_s: float = _SILENT_S
+) -> Iterator[None]:
+    """Tell, while this block runs, when there have been no workers for a while; once each time.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    on_waiting : callable
+        Told a sentence, from a thread.
+    every_s : float
+        Between two looks, in seconds.
+    """
+    over = threading.Event()
+
+    def watch() -> None:
+        is_told = False
+        while not over.wait(every_s):
+            try:
+                is_without = not client.nthreads()
+            except Exception:  # noqa: BLE001 - the scheduler is gone, which whoever waits is told
+                return
+            if is_without and not is_told:
+                address = client.scheduler.address
+                on_waiting(
+                    f"Waiting for workers at {address}: there are none. Start some there, such as "
+                    f"with dask worker {address} --nthreads 1 --no-nanny."
+                )
+            is_told = is_without
+
+    thread = threading.Thread(target=watch, name="fcn-crf workers", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(every_s)

@@ -11,9 +11,11 @@ from typing import Any
 
 from napari_fcn_crf.batch.recipe import Recipe
 from napari_fcn_crf.data.file_names import IMAGE_SUFFIXES, files_in, image_name, result_name
+from napari_fcn_crf.data.image_files import is_large
 from napari_fcn_crf.data.image_folder import image_files_in, without_results
 from napari_fcn_crf.data.ome_zarr.reading import images_inside, is_zarr, labels_folder
 from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.results.export.table import export_named
 
 
 @dataclass(frozen=True)
@@ -65,15 +67,18 @@ class Item:
         Where its labels go.
     probabilities : Path, optional
         Where its probabilities go, if they are written.
-    is_zarr : bool
-        Whether it is a zarr folder, which is segmented block by block.
+    is_large : bool
+        Whether it is segmented block by block: a zarr folder, or a large TIFF file.
+    exports : tuple of Path
+        Where its labels go in each of the recipe's formats.
     """
 
     path: Path
     name: str
     labels: Path
     probabilities: Path | None = None
-    is_zarr: bool = False
+    is_large: bool = False
+    exports: tuple[Path, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, from which `from_dict` makes the same."""
@@ -82,7 +87,8 @@ class Item:
             "labels": str(self.labels),
             "probabilities": None if self.probabilities is None else str(self.probabilities),
         }
-        return {**paths, "name": self.name, "is_zarr": self.is_zarr}
+        exports = list(map(str, self.exports))
+        return {**paths, "name": self.name, "is_large": self.is_large, "exports": exports}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Item:
@@ -93,13 +99,15 @@ class Item:
             values["name"],
             Path(values["labels"]),
             None if probabilities is None else Path(probabilities),
-            values["is_zarr"],
+            values["is_large"],
+            tuple(map(Path, values["exports"])),
         )
 
     @property
     def outputs(self) -> tuple[Path, ...]:
         """All that is written."""
-        return (self.labels,) if self.probabilities is None else (self.labels, self.probabilities)
+        probabilities = () if self.probabilities is None else (self.probabilities,)
+        return (self.labels, *probabilities, *self.exports)
 
     @property
     def is_in_image(self) -> bool:
@@ -115,7 +123,7 @@ class Item:
         states = {path.name: FileState.of(path) for path in self.outputs}
         # A folder's size says nothing.
         return {
-            name: 0 if self.is_zarr else state.size
+            name: 0 if self.is_large else state.size
             for name, state in states.items()
             if state is not None
         }
@@ -193,9 +201,13 @@ def _item(path: Path, name: str, folder: Path, recipe: Recipe, into_images: bool
     if into_images and path.is_dir():
         return Item(path, name, labels_folder(path) / kind, None, True)
     stem = f"{name}_{kind}"
-    ending = ".zarr" if path.is_dir() else ".tif"
+    large = path.is_dir() or is_large(path)
+    ending = ".zarr" if large else ".tif"
     probabilities = folder / f"{stem}_probabilities{ending}" if recipe.probabilities else None
-    return Item(path, name, folder / f"{stem}{ending}", probabilities, path.is_dir())
+    exports = tuple(
+        folder / f"{stem}{export_named(one).suffixes[0]}" for one in dict.fromkeys(recipe.exports)
+    )
+    return Item(path, name, folder / f"{stem}{ending}", probabilities, large, exports)
 
 
 def _leave_out_labels(names: list[str]) -> bool:

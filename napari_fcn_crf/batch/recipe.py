@@ -34,6 +34,8 @@ class Recipe:
         Whether photographs are turned as their camera noted.
     ome_zarr_version : {"0.4", "0.5"}
         Of the labels of zarr images.
+    exports : tuple of str
+        Names of formats that labels are written in besides.
     """
 
     prediction: PredictionSettings = field(default_factory=PredictionSettings)
@@ -45,6 +47,7 @@ class Recipe:
     channels: tuple[int, ...] = ()
     exif: bool = False
     ome_zarr_version: Version = "0.4"
+    exports: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, from which `from_dict` makes the same."""
@@ -58,6 +61,7 @@ class Recipe:
             "channels": list(self.channels),
             "exif": self.exif,
             "ome_zarr_version": self.ome_zarr_version,
+            "exports": list(self.exports),
         }
 
     @classmethod
@@ -70,6 +74,7 @@ class Recipe:
                 "prediction": PredictionSettings.from_dict(values["prediction"]),
                 "crf": None if crf is None else CRFSettings.from_dict(crf),
                 "channels": tuple(values["channels"]),
+                "exports": tuple(values["exports"]),
             }
         )
 

@@ -99,7 +99,7 @@ class _Agenda:
             self._begun[item] = item.state()
             outcome = self._note(item, "begun", Outcome())
             if not outcome.error:
-                return Task(item, "begin" if item.is_zarr else "all")
+                return Task(item, "begin" if item.is_large else "all")
             self._end(item, outcome)
         return None
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
 
 from napari_fcn_crf.batch.inputs import Item
 from napari_fcn_crf.batch.outcome import Outcome, Task
 from napari_fcn_crf.batch.recipe import Recipe
 from napari_fcn_crf.batch.steps import carry_out_step, changed_meanwhile, named
 from napari_fcn_crf.data import image_files
+from napari_fcn_crf.data.label_classes import LabelClasses
 from napari_fcn_crf.data.picture import Picture, as_picture
 from napari_fcn_crf.input_error import sentence
 from napari_fcn_crf.pipeline.models import Model, load_model
 from napari_fcn_crf.pipeline.prediction import check_prediction_input, predict
 from napari_fcn_crf.pipeline.refinement import refine
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
+from napari_fcn_crf.results.export.result import Result
+from napari_fcn_crf.results.export.table import export_named, write_result
 
 _BY = "batch"
 
@@ -120,11 +127,23 @@ class Segmenter:
             raise changed_meanwhile(item)
         with named(item.labels):
             image_files.write_labels(item.labels, labels, _BY, picture)
+        self._export(item, labels, picture)
         if item.probabilities is not None:
             with named(item.probabilities):
                 image_files.write_probabilities(
                     item.probabilities, probabilities, card.class_values, _BY, picture
                 )
+
+    def _export(self, item: Item, labels: npt.NDArray[np.integer], image: Picture) -> None:
+        if not item.exports:
+            return
+        card = self._model.card
+        classes = LabelClasses(card.class_values, card.class_names, card.class_colours)
+        picture = replace(image, array=labels, axes=image.spatial_axes, alpha=False)
+        result = Result(picture, classes, image=image)
+        for name, path in zip(dict.fromkeys(self._recipe.exports), item.exports, strict=True):
+            with named(path):
+                write_result(result, path, export_named(name))
 
     def _read(self, item: Item) -> Picture:
         recipe = self._recipe

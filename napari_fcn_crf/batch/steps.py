@@ -1,4 +1,4 @@
-"""Steps by which a zarr image is segmented: begun, block by block in any order, and ended."""
+"""Steps by which a large image is segmented: begun, block by block in any order, and ended."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from napari_fcn_crf.batch.inputs import FileState, Item
 from napari_fcn_crf.batch.outcome import Task
 from napari_fcn_crf.batch.recipe import Recipe
+from napari_fcn_crf.data.image_files import open_large_tiff
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.data.label_classes import LabelClasses
 from napari_fcn_crf.data.label_values import as_label_values
@@ -25,6 +26,7 @@ from napari_fcn_crf.data.ome_zarr.labels import (
     version_for,
     write_region,
 )
+from napari_fcn_crf.data.ome_zarr.probabilities import class_axis, create_probabilities
 from napari_fcn_crf.data.ome_zarr.reading import read_ome_zarr
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.data.probabilities import Probabilities
@@ -35,6 +37,8 @@ from napari_fcn_crf.pipeline.models import Model
 from napari_fcn_crf.pipeline.prediction import check_prediction_picture
 from napari_fcn_crf.progress import ShouldStop
 from napari_fcn_crf.quoting import quoted
+
+_PROBABILITIES = "probabilities"
 
 _MOST_MINIMUM_PX = 512
 """Of the regions that are given to their neighbours: twice as much is computed around a block."""
@@ -79,8 +83,13 @@ def carry_out_step(
         kept = unfinished.kept("intensity")
         mapping = IntensityMapping(tuple(kept["low"]), tuple(kept["high"]))
         block = cut[task.block]
-        labels = _labels(model, recipe, picture, block, mapping, should_stop)
+        labels, probabilities = _segmented(model, recipe, picture, block, mapping, should_stop)
         with named(item.labels):
+            if item.probabilities is not None:
+                at = class_axis(picture)
+                key = (*block.key[1 : 1 + at], slice(None), *block.key[1 + at :])
+                # Of a plane of which the axes before rows and columns are indexed.
+                write_region(unfinished.further(_PROBABILITIES), key, probabilities)
             write_region(unfinished.data, block.key[1:], labels)
             unfinished.done(block.number)
         return ()
@@ -88,6 +97,11 @@ def carry_out_step(
         unfinished.discard()
         raise changed_meanwhile(item)
     with named(item.labels):
+        if item.probabilities is not None:
+            further = unfinished.further(_PROBABILITIES)
+            if further.exists():
+                build_pyramid(further, _with_classes(picture, model.card.n_classes))
+            unfinished.finish_further(_PROBABILITIES, item.probabilities)
         build_pyramid(unfinished.data, picture.spatial_shape)
         unfinished.finish()
         if item.is_in_image:
@@ -136,6 +150,9 @@ def _begin(
 
     def create(path: Path) -> None:
         create_labels(path, picture, values.dtype, classes, item.labels.stem, version, source)
+        if item.probabilities is not None:
+            further = unfinished.further(_PROBABILITIES)
+            create_probabilities(further, picture, classes, item.probabilities.stem, version)
 
     signature = {"job": recipe.digest(card.to_json()), "input": str(item.path), "state": state}
     unfinished.begin(signature, create)
@@ -147,15 +164,20 @@ def _begin(
         unfinished.keep("intensity", asdict(mapping))
 
 
-def _labels(
+def _with_classes(picture: Picture, n_classes: int) -> tuple[int, ...]:
+    at, spatial = class_axis(picture), picture.spatial_shape
+    return (*spatial[:at], n_classes, *spatial[at:])
+
+
+def _segmented(
     model: Model,
     recipe: Recipe,
     picture: Picture,
     block: blocks.Block,
     mapping: IntensityMapping,
     should_stop: ShouldStop | None,
-) -> npt.NDArray[np.integer]:
-    """Return the labels of a block, which are those of the whole plane."""
+) -> tuple[npt.NDArray[np.integer], Probabilities]:
+    """Return labels and probabilities of a block, which are those of the whole plane."""
     # A region that is too small and reaches into the block is seen whole with so much around it.
     margin = 2 * recipe.minimum_px
     place, inner = [], []
@@ -187,21 +209,34 @@ def _labels(
         from napari_fcn_crf.results.cleanup import remove_small_regions
 
         labels = remove_small_regions(labels, recipe.minimum_px)
-    return labels[inner[0], inner[1]]
+    return labels[inner[0], inner[1]], probabilities[:, inner[0], inner[1]]
 
 
 def _read(item: Item, recipe: Recipe, model: Model) -> Picture:
     if recipe.minimum_px > _MOST_MINIMUM_PX:
         raise InputError(
-            f"Of zarr images, regions of up to {_MOST_MINIMUM_PX} pixels can be given to their "
+            f"Of large images, regions of up to {_MOST_MINIMUM_PX} pixels can be given to their "
             f"neighbours, but {recipe.minimum_px} were asked for. Choose fewer."
         )
-    if recipe.probabilities:
+    if recipe.probabilities and item.is_in_image:
         raise InputError(
-            "Of zarr images, labels are written, but --probabilities was given. Leave it out, or "
-            "use predict(..., out=) in Python."
+            "Labels go into the image, but probabilities do not, and they were asked for. Leave "
+            "out --probabilities, or --into-images."
         )
-    picture = read_ome_zarr(item.path, recipe.axes)
+    if recipe.exports:
+        raise InputError(
+            f"Of large images, labels are written as OME-Zarr, but {', '.join(recipe.exports)} was "
+            "asked for besides. Leave it out, and export the labels that were written."
+        )
+    if item.path.is_dir():
+        picture = read_ome_zarr(item.path, recipe.axes)
+    else:
+        picture = open_large_tiff(item.path, recipe.axes)
+        if recipe.exif and picture.orientation != 1:
+            raise InputError(
+                f"{quoted(item.path.name)} is too large to be turned as its camera noted. Segment "
+                "it as it is stored."
+            )
     if recipe.channels:
         picture = picture.chosen_channels(recipe.channels)
     return check_prediction_picture(model.card, picture)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -23,6 +24,7 @@ from napari_fcn_crf.data.image_folder import folder_for_results
 from napari_fcn_crf.data.ome_zarr.labels import Version
 from napari_fcn_crf.data.ome_zarr.reading import is_zarr
 from napari_fcn_crf.quoting import say
+from napari_fcn_crf.results.export.table import EXPORTS
 from napari_fcn_crf.settings import ComputeSettings, CRFSettings, PredictionSettings
 
 if TYPE_CHECKING:
@@ -95,6 +97,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     results.add_argument(
         "--probabilities", action="store_true", help="write probabilities besides labels"
+    )
+    results.add_argument(
+        "--export",
+        dest="exports",
+        action="append",
+        default=[],
+        choices=[one.name for one in EXPORTS],
+        help="write labels of image files in this format as well; may be given several times, see "
+        "`export`",
     )
     results.add_argument(
         "--into-images",
@@ -188,6 +199,7 @@ def _recipe(arguments: argparse.Namespace, kept: CRFSettings) -> Recipe:
         channels=arguments.channels,
         exif=arguments.exif,
         ome_zarr_version=arguments.ome_zarr_version,
+        exports=tuple(arguments.exports),
     )
 
 
@@ -199,10 +211,18 @@ def _executor(arguments: argparse.Namespace, model: Path, recipe: Recipe) -> Exe
     compute = read_settings(arguments, ComputeSettings)
     if _scheduler(arguments):
         is_file = arguments.scheduler_file is not None
-        return Cluster(_scheduler(arguments), is_file, model, recipe, compute)
+        return Cluster(_scheduler(arguments), is_file, model, recipe, compute, _say_beside)
     if arguments.workers > 1:
         return Processes(arguments.workers, model, recipe, compute)
     return Here(model, recipe, compute, lambda: load_backend(arguments))
+
+
+def _say_beside(text: str) -> None:
+    from tqdm import tqdm
+
+    # Above the bar, if there is one.
+    with tqdm.external_write_mode(sys.stderr):
+        say(f"napari-fcn-crf: {text}", sys.stderr)
 
 
 def _scheduler(arguments: argparse.Namespace) -> str:

@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import napari_fcn_crf
-from napari_fcn_crf.cli import batch, demo, devices, export, predict, refine, train, weights
+from napari_fcn_crf.cli import (
+    batch,
+    demo,
+    devices,
+    export,
+    export_model,
+    predict,
+    refine,
+    train,
+    weights,
+)
 from napari_fcn_crf.cli.interrupt import STOPPED, interruptible, say_stopped
 from napari_fcn_crf.cli.options import OneLineParser
 from napari_fcn_crf.cli.told import say_error
@@ -26,6 +36,7 @@ COMMANDS = (
     refine.COMMAND,
     batch.COMMAND,
     export.COMMAND,
+    export_model.COMMAND,
     weights.COMMAND,
     devices.COMMAND,
 )
@@ -40,6 +51,7 @@ examples:
   napari-fcn-crf refine plate1/a1.tif results/a1_predicted_probabilities.tif -o results
   napari-fcn-crf batch cells.keras plate1 plate2 -o segmented --workers 2
   napari-fcn-crf export results/a1_refined.tif --format geojson --model cells.keras -o qupath
+  napari-fcn-crf export-model cells.keras -o cells.onnx
 """
 
 

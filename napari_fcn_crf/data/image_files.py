@@ -18,6 +18,7 @@ from napari_fcn_crf.data.reading.orientation import HOW, upright
 from napari_fcn_crf.data.reading.pictures import read_picture_file
 from napari_fcn_crf.data.reading.raster import DECODING, Raster
 from napari_fcn_crf.data.reading.tiff import Purpose, is_tiff, read_tiff
+from napari_fcn_crf.data.reading.tiff_lazy import is_large_tiff, read_tiff_lazily
 from napari_fcn_crf.data.writing import write_tiff
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
@@ -76,6 +77,31 @@ def read_picture(path: str | Path, axes: str | None = None, *, exif: bool = Fals
             "apply EXIF if the labels were drawn on the turned one."
         )
     return _as_picture(raster, axes, path.name, tuple(notes))
+
+
+def is_large(path: Path) -> bool:
+    """Return whether a file is a TIFF image that `open_large_tiff` is for: of more than 2 GiB."""
+    return is_large_tiff(path)
+
+
+def open_large_tiff(path: str | Path, axes: str | None = None) -> Picture:
+    """Return the picture of a TIFF file, of which what is asked for is read then.
+
+    Parameters
+    ----------
+    path : path
+    axes : str, optional
+        One letter an axis, such as "zcyx"; it overrules the file.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read so; the message names the file.
+    """
+    path = _existing(path, "an image")
+    raster = read_tiff_lazily(path)
+    notes = tuple(f"{quoted(path.name)}: {note}." for note in raster.notes)
+    return _as_picture(raster, axes, path.name, notes)
 
 
 def read_labels(path: str | Path, *, exif: bool = False) -> npt.NDArray[np.integer]:

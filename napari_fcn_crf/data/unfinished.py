@@ -80,6 +80,24 @@ class Unfinished:
         self.data.replace(self.path)
         self.discard()
 
+    def further(self, name: str) -> Path:
+        """Return where a further result is that grows with it."""
+        return self._folder / f"{name}{self.data.suffix}"
+
+    def finish_further(self, name: str, path: Path) -> None:
+        """Give a further result its name, before its own; what has that name is replaced.
+
+        Where that was done already, by a process that was killed then, it stays.
+        """
+        data = self.further(name)
+        if not data.exists():
+            return
+        for part in data.rglob("*.partial"):
+            part.unlink(missing_ok=True)
+        if path.is_dir():
+            path.rename(self._folder / f"old-{uuid.uuid4().hex}")
+        data.replace(path)
+
     def discard(self) -> None:
         """Remove what there is of it."""
         shutil.rmtree(self._folder, ignore_errors=True)

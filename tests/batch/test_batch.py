@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 import napari_fcn_crf as nfc
 from napari_fcn_crf.batch.ledger import Ledger
@@ -16,6 +18,8 @@ from napari_fcn_crf.batch.recipe import Recipe
 from napari_fcn_crf.batch.segmentation import Segmenter
 from napari_fcn_crf.cli.main import main
 from napari_fcn_crf.data import image_files
+from napari_fcn_crf.data.ome_zarr.reading import read_ome_zarr
+from napari_fcn_crf.data.reading import tiff_lazy
 from tests.commands import carry_out, refusal
 
 CPU = ("--device", "cpu")
@@ -77,6 +81,55 @@ def test_without_refinement_and_with_tidying(
     expected = remove_small_regions(labels, 500)
     assert (expected != labels).any()
     np.testing.assert_array_equal(image_files.read_labels(tidy / "a1_predicted.tif"), expected)
+
+
+def test_labels_are_written_in_further_formats(
+    plate: Path, tmp_path: Path, model_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out, alone = tmp_path / "out", tmp_path / "alone"
+    command = ("batch", model_path, plate / "a1.tif", "-o", out, *CPU)
+    formats = ("--export", "geojson", "--export", "classes")
+    carry_out((*command, *formats), capfd)
+    labels = out / "a1_refined.tif"
+    carry_out(("export", labels, "-o", alone, "--model", model_path, *_as_formats(formats)), capfd)
+    outlines = json.loads((out / "a1_refined.geojson").read_text())
+    assert outlines == json.loads((alone / "a1_refined.geojson").read_text())
+    assert (out / "a1_refined.classes.csv").read_text().count("\n") == 3
+    # One that is gone is missing, as one of labels is.
+    (out / "a1_refined.geojson").unlink()
+    assert "(its result is missing)" in carry_out((*command, *formats, "--dry-run"), capfd)
+
+
+def _as_formats(options: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(option.replace("--export", "--format") for option in options)
+
+
+def test_a_large_tiff_is_read_and_segmented_block_by_block(
+    plate: Path,
+    tmp_path: Path,
+    model_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images, out = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    image = tifffile.imread(plate / "a1.tif")
+    zarr.create_array(str(images / "stored.zarr"), data=image)
+    tifffile.imwrite(images / "tiles.tif", image, tile=(32, 32), compression="zlib")
+    tifffile.imwrite(images / "whole.tif", image, byteorder=">")
+    tifffile.imwrite(images / "white.tif", image[..., 0], photometric="miniswhite")
+    monkeypatch.setattr(tiff_lazy, "_LOOKED_AT_BYTES", 0)
+    monkeypatch.setattr(tiff_lazy, "LARGE_BYTES", 1000)
+    assert batch(model_path, images, "-o", out) == 3
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1
+    assert "white.tif is too large to be read whole, and its pixels are gray of which 0" in error
+    assert not list(out.glob("*.tif"))
+    expected = read_ome_zarr(out / "stored_refined.zarr").array[:]
+    assert set(np.unique(expected)) == {3, 7}
+    for name in ("tiles", "whole"):
+        found = read_ome_zarr(out / f"{name}_refined.zarr")
+        np.testing.assert_array_equal(found.array[:], expected)
 
 
 def test_the_same_command_does_what_is_missing_or_changed(

@@ -18,6 +18,7 @@ import napari_fcn_crf as nfc
 from napari_fcn_crf.data import growing_array
 from napari_fcn_crf.data.ome_zarr import labels as ome_labels
 from napari_fcn_crf.data.ome_zarr.reading import read_ome_zarr
+from napari_fcn_crf.data.unfinished import Unfinished
 from napari_fcn_crf.pipeline import blocks
 from tests.batch.test_batch import CPU, batch, contents
 from tests.commands import carry_out
@@ -81,6 +82,48 @@ def cats(tiny_image: np.ndarray) -> np.ndarray:
 @pytest.fixture
 def store(tmp_path: Path, cats: np.ndarray) -> Path:
     return write_image(tmp_path / "a1.zarr", np.moveaxis(cats, -1, 0))
+
+
+def test_probabilities_are_written_with_labels(
+    cats: np.ndarray, tmp_path: Path, model_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    frames = np.stack([cats, cats[::-1]])
+    zarr.create_array(str(tmp_path / "a.zarr"), data=frames, chunks=(1, 64, 64, 3))
+    out = tmp_path / "out"
+    command = ("batch", model_path, tmp_path / "a.zarr", "-o", out, *QUICK, *CPU)
+    carry_out((*command, "--axes", "tyxc", "--probabilities"), capfd)
+    found = read_ome_zarr(out / "a_refined_probabilities.zarr")
+    assert (found.axes, found.array.dtype) == ("tcyx", np.float32)
+    yaozarrs.validate_zarr_store(str(out / "a_refined_probabilities.zarr"))
+    probabilities = np.moveaxis(found.array[:], 1, 0)
+    np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-5)
+    labels = read_ome_zarr(out / "a_refined.zarr").array[:]
+    np.testing.assert_array_equal(nfc.load_model(model_path).to_labels(probabilities), labels)
+    group = zarr.open_group(str(out / "a_refined_probabilities.zarr"), mode="r")
+    np.testing.assert_array_equal(group["1"], found.array[:][..., ::2, ::2])
+    # Nothing else is left, and the same command has nothing to do.
+    names = {"a_refined.zarr", "a_refined_probabilities.zarr", "ledger.jsonl"}
+    assert {path.name for path in out.iterdir()} == names
+    command = (*command, "--axes", "tyxc", "--probabilities")
+    assert carry_out(command, capfd).startswith("0 images done, 1 done before.")
+
+
+def test_what_was_named_before_a_process_was_killed_stays(tmp_path: Path) -> None:
+    unfinished = Unfinished(tmp_path / "labels.zarr", ".zarr")
+
+    def create(path: Path) -> None:
+        path.mkdir()
+        further = unfinished.further("probabilities")
+        further.mkdir()
+        (further / "whole").touch()
+
+    (tmp_path / "p.zarr").mkdir()
+    unfinished.begin({}, create)
+    for _ in range(2):
+        unfinished.finish_further("probabilities", tmp_path / "p.zarr")
+        assert (tmp_path / "p.zarr" / "whole").exists()
+    unfinished.finish()
+    assert {path.name for path in tmp_path.iterdir()} == {"labels.zarr", "p.zarr"}
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])

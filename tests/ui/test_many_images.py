@@ -178,11 +178,13 @@ def test_results_go_into_another_folder_with_what_is_chosen(
     step.many.refines.setChecked(False)
     step.many.cleans.setChecked(True)
     step.many.minimum_px.setValue(2000)
+    step.many.format_actions["classes"].setChecked(True)
     run(qtbot, step)
     assert states(step) == ["done", "failed", "done"]
     assert {path.name for path in plate.iterdir()} == {"a1.tif", "a2.tif", "a3.tif"}
     # The square, of 32 x 32 pixels, is smaller than that.
     assert len(np.unique(read_labels(out / "a1_predicted.tif"))) == 1
+    assert (out / "a3_predicted.classes.csv").exists()
     # What somebody else put there stays.
     (out / "a3_predicted.tif").write_text("mine")
     step.many.cleans.setChecked(False)

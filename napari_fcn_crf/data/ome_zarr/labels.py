@@ -105,12 +105,12 @@ def list_labels(image: Path, name: str) -> None:
         group.attrs["ome"] = {**said, "version": version, "labels": names}
 
 
-def write_region(path: Path, key: tuple[Any, ...], labels: npt.NDArray[np.integer]) -> None:
+def write_region(path: Path, key: tuple[Any, ...], values: npt.NDArray[Any]) -> None:
     """Write a region of the full size, whose borders are at multiples of `CHUNK_PX`."""
     import zarr
 
     array = zarr.open_array(str(path / "0"), mode="r+")
-    array[key] = labels
+    array[key] = values
 
 
 def build_pyramid(path: Path, spatial_shape: Sequence[int]) -> None:

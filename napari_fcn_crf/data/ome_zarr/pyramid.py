@@ -8,12 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from napari_fcn_crf.data.image_files import open_large_tiff
 from napari_fcn_crf.data.ome_zarr.reading import own_words, read_ome_zarr
+from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.data.reading.raster import DECODING
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 
 _COLOURS = 3
+_SIDE_PX = 1024
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,13 @@ class Pyramid:
         return shape[self.is_channels_first : len(shape) - self.is_rgb]
 
 
+def _chunks(picture: Picture) -> tuple[int, ...]:
+    sides = {"y": _SIDE_PX, "x": _SIDE_PX, "c": -1}
+    return tuple(sides.get(axis, 1) for axis in picture.axes)
+
+
 def read_pyramid(path: Path) -> Pyramid:
-    """Return all levels of an OME-Zarr image, or the one of a zarr array.
+    """Return all levels of an OME-Zarr image, or the one of a zarr array or of a TIFF file.
 
     Raises
     ------
@@ -55,11 +63,12 @@ def read_pyramid(path: Path) -> Pyramid:
     import dask.array as da
     import zarr
 
-    picture = read_ome_zarr(path)
+    is_file = path.is_file()
+    picture = open_large_tiff(path) if is_file else read_ome_zarr(path)
     levels = [picture.array]
     try:
-        node = zarr.open(str(path), mode="r")
-        if not isinstance(node, zarr.Array):
+        node = None if is_file else zarr.open(str(path), mode="r")
+        if isinstance(node, zarr.Group):
             datasets = own_words(node)["multiscales"][0]["datasets"]
             levels = [node[dataset["path"]] for dataset in datasets]
     except DECODING as error:
@@ -68,7 +77,9 @@ def read_pyramid(path: Path) -> Pyramid:
             f"({quoted(f'{type(error).__name__}: {error}', 120)})."
         ) from error
     from_array: Any = da.from_array
-    lazy = [from_array(level, chunks=level.chunks) for level in levels]
+    lazy = [
+        from_array(level, chunks=getattr(level, "chunks", _chunks(picture))) for level in levels
+    ]
     if not picture.has_channel_axis:
         return Pyramid(tuple(lazy), picture.spatial_axes)
     at = picture.axes.index("c")

@@ -25,6 +25,9 @@ _PLANAR, _RGB = 2, 2
 _TRANSPARENCY_MASK = 4
 _ORIENTATION = 274
 
+ALONE: dict[str, Any] = {"is_mmstack": False, "is_ndtiff": False}
+"""By which tifffile opens one file: those two would read others of its folder, of any name."""
+
 # What damaged TIFF files are told about otherwise stands on the terminal.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
@@ -58,11 +61,9 @@ def with_tiff(path: Path, purpose: Purpose, look: Callable[[Any], Found]) -> Fou
     """
     import tifffile
 
-    # Those two would read other files of their folder, of whatever name.
-    alone: dict[str, Any] = {"is_mmstack": False, "is_ndtiff": False}
     try:
         check_directory(path)
-        with tifffile.TiffFile(path, **alone) as file:
+        with tifffile.TiffFile(path, **ALONE) as file:
             check_texts(file)
             description = None
             if file.is_ome:
@@ -70,7 +71,7 @@ def with_tiff(path: Path, purpose: Purpose, look: Callable[[Any], Found]) -> Fou
                 check_ome(path, description or file.ome_metadata or "")
             if description is None:
                 return look(file)
-        with tifffile.TiffFile(path, omexml=description, **alone) as file:
+        with tifffile.TiffFile(path, omexml=description, **ALONE) as file:
             return look(file)
     except ToldError:
         raise
@@ -89,8 +90,7 @@ def _read(path: Path, file: Any, purpose: Purpose) -> Raster:
     array, axes = np.asarray(series.asarray()), series.axes
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     pages = list(series.pages)
-    if n_missing := sum(one is None for one in pages):
-        notes.append(f"{n_missing} of its {len(pages)} planes are not in the file: they are 0")
+    notes += notes_of_pages(series)
     is_numbers = purpose != "an image"
     if not is_numbers and page.photometric == 3 and file.is_imagej:
         is_numbers = tiff_colours.is_scale_of_intensities(page)
@@ -137,6 +137,14 @@ def largest(all_series: list[Any]) -> tuple[Any, list[str]]:
         which = "the largest" if alike == 1 else "the first of the largest"
         notes.append(f"it holds {len(images)} images, of which number {number} is read, {which}")
     return found, notes
+
+
+def notes_of_pages(series: Any) -> list[str]:
+    """Return what to say of planes that an image lacks."""
+    n_missing = sum(one is None for one in series.pages)
+    if not n_missing:
+        return []
+    return [f"{n_missing} of its {len(series.pages)} planes are not in the file: they are 0"]
 
 
 def _is_three_planes(page: Any, axes: str) -> bool:

@@ -40,7 +40,9 @@ def predict_folder(session: Session) -> None:
         raise ValueError("No folder of images is chosen yet. Press Choose… and choose one.")
     folder, results = Path(choice.folder), Path(choice.results or choice.folder)
     recipe = Recipe(
-        crf=session.choices.crf if choice.refines else None, minimum_px=choice.minimum_px
+        crf=session.choices.crf if choice.refines else None,
+        minimum_px=choice.minimum_px,
+        exports=tuple(choice.exports),
     )
     threads = compute_settings().threads
 

@@ -97,7 +97,7 @@ def _open_files(session: Session, item: Item) -> None:
         return
 
     def read() -> _Plain | _Lazy:
-        if item.is_zarr:
+        if item.is_large:
             return _Lazy(read_pyramid(item.path), read_pyramid(item.labels))
         labels = read_label_picture(item.labels)
         image = as_picture(read_picture(item.path), spatial_shape=labels.spatial_shape)

@@ -6,20 +6,26 @@ import math
 from pathlib import Path
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
+    QMenu,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_fcn_crf.results.export.export import Export
+from napari_fcn_crf.results.export.table import EXPORTS
 from napari_fcn_crf.ui.sections.elided import ElidedLabel
-from napari_fcn_crf.ui.sections.qt_parts import row_of
+from napari_fcn_crf.ui.sections.qt_parts import present, row_of
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import update_after
 
@@ -63,6 +69,17 @@ class ManyChoiceControls(QWidget):
         self.minimum_px.setToolTip("Smaller regions and holes take their surroundings' label.")
         self.minimum_px.valueChanged.connect(self._on_minimum_chosen)
 
+        self.formats = QToolButton()
+        self.formats.setToolTip("Further files that are written of each image.")
+        self.formats.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.formats.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        menu = QMenu(self.formats)
+        menu.setToolTipsVisible(True)
+        self.format_actions = {one.name: _format_action(one, menu) for one in EXPORTS}
+        for action in self.format_actions.values():
+            action.toggled.connect(self._on_formats_chosen)
+        self.formats.setMenu(menu)
+
         first = QFormLayout()
         first.setContentsMargins(0, 0, 0, 0)
         first.addRow("Predict", self.extent)
@@ -71,6 +88,7 @@ class ManyChoiceControls(QWidget):
         files.setContentsMargins(0, 0, 0, 0)
         files.addRow("Folder", _beside(self.folder, self.folder_button))
         files.addRow("Results", self.results)
+        files.addRow("Also as", self.formats)
         self._steps = QWidget()
         steps = QVBoxLayout(self._steps)
         steps.setContentsMargins(0, 0, 0, 0)
@@ -101,6 +119,10 @@ class ManyChoiceControls(QWidget):
             self.minimum_px.setValue(choice.minimum_px)
         self.cleans.setChecked(choice.minimum_px > 0)
         self.minimum_px.setEnabled(choice.minimum_px > 0)
+        for name, action in self.format_actions.items():
+            action.setChecked(name in choice.exports)
+        titles = [one.title for one in EXPORTS if one.name in choice.exports]
+        self.formats.setText(", ".join(titles) or "nothing else")
         self._files.setVisible(choice.extent == "folder")
         self._steps.setVisible(choice.extent != "image")
         # What is under way was begun with what is shown.
@@ -147,9 +169,20 @@ class ManyChoiceControls(QWidget):
                 return
         many.choose(results=chosen)
 
+    def _on_formats_chosen(self) -> None:
+        chosen = [name for name, action in self.format_actions.items() if action.isChecked()]
+        self._session.many.choose(exports=chosen)
+
     def _on_minimum_chosen(self) -> None:
         is_asked = self.cleans.isChecked()
         self._session.many.choose(minimum_px=self.minimum_px.value() if is_asked else 0)
+
+
+def _format_action(export: Export, menu: QMenu) -> QAction:
+    action = present(menu.addAction(export.title))
+    action.setCheckable(True)
+    action.setToolTip(export.tip)
+    return action
 
 
 def _beside(first: QWidget, second: QWidget) -> QWidget:

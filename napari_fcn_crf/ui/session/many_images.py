@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal, get_args
 
 from napari.layers import Image
@@ -34,6 +34,8 @@ class ManyChoice:
         Whether the predictions are refined.
     minimum_px : int
         Regions of fewer pixels go to their neighbours; 0 leaves all.
+    exports : list of str
+        Names of formats that labels of files are written in besides.
     """
 
     extent: Extent = "image"
@@ -41,6 +43,7 @@ class ManyChoice:
     results: str = ""
     refines: bool = True
     minimum_px: int = 0
+    exports: list[str] = field(default_factory=list)
 
 
 class ManyImages(QObject):
