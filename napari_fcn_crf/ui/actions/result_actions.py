@@ -128,7 +128,7 @@ def _add(session: Session, item: Item, found: _Plain | _Lazy) -> None:
 
 
 def _choose(session: Session, image: Image) -> None:
-    session.selection.pin_image(image)
+    session.selection.choose_image(image)
     session.viewer.layers.selection.active = image
 
 
