@@ -22,6 +22,32 @@ from napari_fcn_crf.compute.parent import child
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+LONGEST = (
+    "batch/test_kills.py",
+    "batch/test_cluster.py",
+    "compute",
+    "test_packaging.py",
+    "cli",
+    "ui/test_event_loop.py",
+    "ui/test_interruptions.py",
+    "ui/test_screen.py",
+    "ui/test_live.py",
+    "ui/test_workflow.py",
+)
+"""Tests that start processes or go through a whole workflow, of up to twenty seconds each."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let them come first: what is left at the end is short, and two workers end together."""
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.relative_to(here).as_posix() if here in item.path.parents else ""
+        return next((at for at, long in enumerate(LONGEST) if name.startswith(long)), len(LONGEST))
+
+    items.sort(key=place)
+
+
 def pytest_collection_finish() -> None:
     """What was loaded stays: no search for what is free need look at TensorFlow's objects again."""
     gc.collect()

@@ -51,7 +51,7 @@ with atomic_path(sys.argv[1]) as temporary:
     temporary.write_text("half")
     os.kill(os.getpid(), signal.SIGTERM)
 """
-    subprocess.run([sys.executable, "-c", script, str(target)], check=False, timeout=60)
+    subprocess.run([sys.executable, "-c", script, str(target)], check=False, timeout=240)
 
 
 def test_what_a_killed_process_left_goes_with_the_next_save(

@@ -33,7 +33,7 @@ def test_ranges_are_as_long_as_asked() -> None:
 
 
 def test_two_work_at_a_time() -> None:
-    both = threading.Barrier(2, timeout=60)
+    both = threading.Barrier(2, timeout=240)
     in_threads(lambda begin, end: both.wait() if begin in (0, end - 1) else None, (), 2, 2)
 
 

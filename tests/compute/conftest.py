@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partialmethod
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ CPU = ComputeSettings(device="cpu")
 SHORT = TrainingRequest(TrainingSettings(iterations=3))
 ENDLESS = TrainingRequest(TrainingSettings(iterations=1_000_000))
 
-PATIENCE_S = 60
+PATIENCE_S = 240
 """Within which anything comes that comes at all, on a busy machine too."""
 
 FAKE_NVIDIA = """#!/bin/sh
@@ -48,6 +47,18 @@ def is_gone(pid: int) -> bool:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+
+
+def let_tasks_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a cancelled task end by itself, however long a busy machine takes, or not at all."""
+    _, *others = Child.call.__defaults__
+    monkeypatch.setattr(Child.call, "__defaults__", (PATIENCE_S, *others))
+
+
+def let_no_backend_load(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let the import of Keras, in processes that are started, wait for ever to read a file."""
+    os.mkfifo(folder / "keras.json")
+    monkeypatch.setenv("KERAS_HOME", str(folder))
 
 
 @pytest.fixture(autouse=True)
@@ -90,9 +101,15 @@ def suspend() -> Iterator[Callable[[int], None]]:
 
 
 @pytest.fixture
+def unloadable(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend whose import never ends."""
+    let_no_backend_load(monkeypatch, tmp_path_factory.mktemp("keras"))
+
+
+@pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a cancelled task end by itself, however long a busy machine takes, or not at all."""
-    monkeypatch.setattr(Child, "call", partialmethod(Child.call, grace_s=PATIENCE_S))
+    """Cancelled tasks that end by themselves."""
+    let_tasks_end(monkeypatch)
 
 
 @pytest.fixture

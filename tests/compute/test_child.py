@@ -53,6 +53,7 @@ def test_chatter_does_not_reach_the_channel(warm_service: ComputeService) -> Non
     assert "a bar" in child.log()
 
 
+@pytest.mark.long
 def test_another_interpreter_may_compute(
     tmp_path: Path, image: np.ndarray, labels: np.ndarray
 ) -> None:

@@ -1,17 +1,21 @@
 """Features of a plane, computed in the other process and kept here, are those of this one."""
 
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
+from napari_fcn_crf.compute.parent import service
 from napari_fcn_crf.compute.parent.service import ComputeService, PlaneFeatures, TrainingRequest
 from napari_fcn_crf.fcn.linear.columns import Columns
 from napari_fcn_crf.fcn.linear.moments import Moments
 from napari_fcn_crf.pipeline.plane_features import feature_extractor
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
-from tests.compute.conftest import wait_until
+from tests.compute.conftest import PATIENCE_S, wait_until
 
 
 def _plane(side: int = 96) -> np.ndarray:
@@ -48,16 +52,35 @@ def test_heads_that_are_trained_step_by_step_are_refused_in_a_sentence(
 
 
 def test_they_give_way_to_a_training_and_to_nothing_else(
-    warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+    warm_service: ComputeService,
+    image: np.ndarray,
+    labels: np.ndarray,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    job = warm_service.features(_plane(2400), TrainingSettings())
-    wait_until(lambda: not job._events.empty())
-    with pytest.raises(ValueError, match="One thing runs at a time"):
-        warm_service.features(_plane(), TrainingSettings())
+    monkeypatch.setattr(service, "_TILE_S", PATIENCE_S)
+    warm_service.prepare()
+    wait_until(lambda: warm_service.is_warm)
     pid = warm_service.pid
-    training = warm_service.train(
-        [image], [labels], TrainingRequest(TrainingSettings(iterations=0)), tmp_path / "m.keras"
-    )
+    # So that they are not computed before all this is said.
+    process = psutil.Process(pid)
+    process.suspend()
+    try:
+        job = warm_service.features(_plane(1000), TrainingSettings())
+        with pytest.raises(ValueError, match="One thing runs at a time"):
+            warm_service.features(_plane(), TrainingSettings())
+
+        def resume() -> None:
+            job.cancel_requested.wait(PATIENCE_S)
+            time.sleep(0.2)
+            process.resume()
+
+        threading.Thread(target=resume).start()
+        training = warm_service.train(
+            [image], [labels], TrainingRequest(TrainingSettings(iterations=0)), tmp_path / "m.keras"
+        )
+    finally:
+        process.resume()
     assert training.result().class_values == (1, 7)
     with pytest.raises(Cancelled):
         job.result()

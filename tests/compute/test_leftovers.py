@@ -49,7 +49,7 @@ def test_the_next_start_removes_what_a_killed_group_left(
         env=os.environ | {"TMPDIR": str(tmp_path)},
         start_new_session=True,
     )
-    assert killed.wait(60) == -signal.SIGKILL
+    assert killed.wait(240) == -signal.SIGKILL
     assert len(shared_blocks(killed.pid)) == 1
     (folder,) = tmp_path.iterdir()
     assert (folder / "model-1.keras").exists()

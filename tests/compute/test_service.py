@@ -1,10 +1,12 @@
 """Jobs on the real compute process: what they report, return and refuse."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import dask.array as da
 import numpy as np
+import psutil
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -15,7 +17,7 @@ from napari_fcn_crf.model.record import array_sha256
 from napari_fcn_crf.pipeline.lazy_images import read_for_training
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import ComputeSettings, PredictionSettings, TrainingSettings
-from tests.compute.conftest import ENDLESS, PATIENCE_S, SHORT
+from tests.compute.conftest import ENDLESS, PATIENCE_S, SHORT, shared_blocks, wait_until
 
 
 def test_training_reports_each_step_and_returns_the_card(
@@ -23,7 +25,6 @@ def test_training_reports_each_step_and_returns_the_card(
 ) -> None:
     path = tmp_path / "model.keras"
     job = warm_service.train([image], [labels], SHORT, path)
-    assert not job.done
     progress = list(job.events())
     steps = [step for step in progress if step.loss is not None]
     assert [(step.current, step.total) for step in steps] == [(1, 3), (2, 3), (3, 3)]
@@ -166,16 +167,26 @@ def test_cancelled_training_keeps_what_was_learnt(
     assert warm_service.predict(path, image).result().shape == (2, 64, 64)
 
 
+@pytest.mark.usefixtures("patient")
 def test_training_cancelled_before_its_first_step_is_cancelled(
     warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.keras"
     path.write_bytes(b"an older file, which is not this run's model")
-    job = warm_service.train([image], [labels], ENDLESS, path)
-    next(job.events())
-    job.cancel()
+    warm_service.prepare()
+    wait_until(lambda: warm_service.is_warm)
+    process = psutil.Process(warm_service.pid)
+    # So that it takes no step before it can hear.
+    process.suspend()
+    try:
+        job = warm_service.train([image], [labels], ENDLESS, path)
+        wait_until(lambda: shared_blocks(os.getpid()) != [])
+        job.cancel()
+    finally:
+        process.resume()
     with pytest.raises(Cancelled):
         job.result(PATIENCE_S)
+    assert warm_service.is_warm
     assert [progress for progress in job.events() if progress.loss is not None] == []
     assert path.read_bytes() == b"an older file, which is not this run's model"
 
@@ -186,7 +197,8 @@ def test_cancelled_prediction_returns_nothing(
 ) -> None:
     path = tmp_path / "model.keras"
     warm_service.train([image], [labels], SHORT, path).result()
-    large = np.tile(image, (16, 16, 1))
+    # More tiles than any machine predicts before it hears that it should not.
+    large = np.tile(image, (56, 56, 1))
     job = warm_service.predict(path, large, PredictionSettings(tile_px=256))
     for progress in job.events():
         if progress.phase == "Predicting":

@@ -50,7 +50,7 @@ def test_the_run_on_a_small_image(files: Path) -> None:
     """On VGG-16 of full width."""
     command = [sys.executable, "-m", "napari_fcn_crf", "demo", "--paper", "face.png"]
     command += ["face_mask.png", "--output", "out", "--device", "cpu"]
-    done = subprocess.run(command, cwd=files, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, cwd=files, capture_output=True, text=True, timeout=550)
     assert (done.returncode, done.stderr) == (0, "")
     check_run(done.stdout, files / "out")
 

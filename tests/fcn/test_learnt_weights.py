@@ -58,7 +58,7 @@ def losses(settings: TrainingSettings, example: Example) -> tuple[float, ...]:
     return fit(network, [example], 2, settings).losses
 
 
-@pytest.mark.parametrize("mode", ["quick", "full"])
+@pytest.mark.parametrize("mode", ["quick", pytest.param("full", marks=pytest.mark.long)])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_no_loss_leaps(loud: Path, strokes: Example, architecture: Architecture, mode: Any) -> None:
     settings = TrainingSettings(

@@ -10,7 +10,7 @@ import pytest
 
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.fcn.prediction.tiles import predict_plane
-from napari_fcn_crf.fcn.prediction.within_memory import predict_within_memory
+from napari_fcn_crf.fcn.prediction.within_memory import is_out_of_memory, predict_within_memory
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
 
@@ -66,3 +66,12 @@ def test_other_errors_are_not_taken_for_it(
     monkeypatch.setattr(network, "predict_on_batch", fail)
     with pytest.raises(RuntimeError, match="a driver's failure"):
         predict_within_memory(network, image, PredictionSettings())
+
+
+@pytest.mark.parametrize("status", [1, 3, 5])
+def test_onednn_has_several_ways_to_say_it(status: int) -> None:
+    error = RuntimeError(
+        f"Operation received an exception:Status: {status}, message: could not create a primitive"
+    )
+    assert is_out_of_memory(error)
+    assert not is_out_of_memory(RuntimeError("Operation was cancelled"))

@@ -72,7 +72,7 @@ for name in ("cat", "half"):
     np.savez(name + ".npz", *model.get_weights())
     np.save(name + ".npy", model.predict_on_batch(np.load("image.npy")))
 """
-    subprocess.run([sys.executable, "-c", script], cwd=saved.parent, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", script], cwd=saved.parent, check=True, timeout=300)
     logits = network.predict_on_batch(IMAGE)
     np.testing.assert_array_equal(np.load(saved.with_name("cat.npy")), logits)
 

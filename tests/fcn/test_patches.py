@@ -123,7 +123,9 @@ def test_cells_of_a_plane_within_its_padding() -> None:
 
 
 @pytest.mark.parametrize("architecture", get_args(Architecture))
-@pytest.mark.parametrize("backbone", ["vgg16-compact", "vgg16"])
+@pytest.mark.parametrize(
+    "backbone", ["vgg16-compact", pytest.param("vgg16", marks=pytest.mark.long)]
+)
 def test_halo_is_what_is_needed(architecture: Architecture, backbone: Any) -> None:
     """No core hears of what is beyond its halo."""
     if backbone == "vgg16" and architecture != "fcn32s":

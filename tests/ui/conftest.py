@@ -15,6 +15,7 @@ from npe2.manifest import _bases
 from napari_fcn_crf.ui.panels import SegmentPanel
 from napari_fcn_crf.ui.session import unsaved_models, user_memory
 from napari_fcn_crf.ui.session.session import Session, session_of
+from tests.compute.conftest import let_tasks_end
 from tests.ui.patience import PATIENCE_MS, PatientQtBot
 from tests.ui.warm_process import WarmProcess
 
@@ -90,6 +91,11 @@ def _warm_process(request, monkeypatch):
     """A process that is warm, unless the test is about how one starts and ends."""
     if not request.node.get_closest_marker("own_process"):
         _warm.install(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def _cancelled_tasks_end_by_themselves(monkeypatch):
+    let_tasks_end(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

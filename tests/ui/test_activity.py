@@ -18,7 +18,7 @@ def test_work_may_end_while_its_bar_is_drawn(session, qtbot):
 
     def work(on_progress):
         on_progress(Progress("Counting", 1, 2))
-        return go.wait(60)
+        return go.wait(300)
 
     def end_the_work(event):
         go.set()

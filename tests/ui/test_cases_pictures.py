@@ -33,7 +33,7 @@ def open_file(viewer, session, qtbot, path):
     [
         ("ZCYX", (3, 2, 60, 80), {"imagej": True}),
         ("TZCYX", (2, 3, 4, 60, 80), {"ome": True}),
-        ("TCYX", (4, 3, 60, 80), {"imagej": True}),
+        pytest.param("TCYX", (4, 3, 60, 80), {"imagej": True}, marks=pytest.mark.long),
     ],
 )
 def test_channels_between_other_axes_become_layers(
@@ -228,7 +228,11 @@ def test_a_file_that_is_gone_or_another_says_nothing(viewer, session, qtbot, tmp
     assert picture_of(image).axes == "tzyx"
 
 
-ORDERS = [(0, 1, 2), (1, 0, 2), (2, 0, 1), (2, 1, 0), (0, 2, 1)]
+ORDERS = [
+    (0, 1, 2),
+    (2, 0, 1),
+    *(pytest.param(order, marks=pytest.mark.long) for order in ((1, 0, 2), (2, 1, 0), (0, 2, 1))),
+]
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -360,6 +364,7 @@ def test_spacing_of_mixed_units(viewer, session) -> None:
         gather(session, RefinementOptions(extent="volume"))
 
 
+@pytest.mark.long
 def test_split_channels_from_strokes_to_refined_labels(viewer, session, panel, qtbot) -> None:
     """The plane that is looked at is that along the columns, when it is refined."""
     cells = noise(4, 2, 48, 64)

@@ -31,7 +31,8 @@ from napari_fcn_crf.ui.steps.train import TrainStep
 from napari_fcn_crf.ui.viewer import ownership
 from tests.ui.conftest import click, wait_until_idle
 
-TICK_MS = 20
+# Less than it takes to add a layer on any machine.
+TICK_MS = 1
 
 _WAITING = (
     # Events, queues and futures wait with it.
@@ -154,22 +155,28 @@ def test_nothing_keeps_the_event_loop(viewer, qtbot, monkeypatch):
     buttons = (train.train_button, predict.predict_button, refine.refine_button)
     watch, previews = Watch(monkeypatch), []
     session.runner.progressed.connect(lambda latest: previews.append(latest.partial is not None))
-    for changes in ([1] * 5, [1, 1]):
+    for new in (3, 0):
         qtbot.wait(500)
         with Turns(viewer) as turns:
             for button in buttons:
                 click(qtbot, button)
                 wait_until_idle(qtbot, session)
                 qtbot.wait(200)
-        # The preview comes and goes; results are new layers in the first round only.
-        assert turns.layer_changes == changes
+        # The preview comes and goes, if it is not late; results are new layers in the first round
+        # only.
+        assert len(turns.layer_changes) in (new, new + 2)
+        assert set(turns.layer_changes) <= {1}
     workers.check()
     assert watch.seen == set()
     assert any(previews)
     assert image in viewer.layers
 
 
-@pytest.mark.parametrize("shape", [(10, 512, 512), (2000, 2000)], ids=["stack", "image"])
+@pytest.mark.parametrize(
+    "shape",
+    [(10, 512, 512), pytest.param((2000, 2000), marks=pytest.mark.long)],
+    ids=["stack", "image"],
+)
 def test_large_layers_do_not_keep_it_either(viewer, panel, session, qtbot, monkeypatch, shape):
     """Counting, previewing, refining; without iterations, for their time is a thread's.
 

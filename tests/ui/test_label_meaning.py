@@ -65,30 +65,30 @@ def _open(viewer, qtbot, panel, session, labels, iterations=1):
     return layer
 
 
-@pytest.mark.parametrize(
-    ("labels", "words"),
-    [
-        (cells(), ("144 labels", "Let others be objects")),
-        (cells(3), ("9 labels", "Let others be objects")),
-        (soft_mask(), ("soft edges", "labels > 127")),
-        (shown(cells()), ("look like an image", "swapped")),
-        (voc_mask(), ("255 lies around objects", "Tick that 255")),
-    ],
-    ids=["cells", "few cells", "soft", "image", "void"],
-)
-def test_doubts_are_shown_and_asked(viewer, panel, session, qtbot, notes, labels, words):
-    _open(viewer, qtbot, panel, session, labels)
+DOUBTFUL = [
+    (cells(), ("144 labels", "Let others be objects")),
+    (cells(3), ("9 labels", "Let others be objects")),
+    (soft_mask(), ("soft edges", "labels > 127")),
+    (shown(cells()), ("look like an image", "swapped")),
+    (voc_mask(), ("255 lies around objects", "Tick that 255")),
+]
+
+
+def test_doubts_are_shown_and_asked(viewer, panel, session, qtbot, notes):
     verdict, train = panel.steps[AnnotateStep].verdict, panel.steps[TrainStep]
-    qtbot.waitUntil(lambda: all(word in verdict.text() for word in words))
-    assert "Ready" not in verdict.text()
-    click(qtbot, train.train_button)
-    assert session.runner.activity is None
-    assert all(word in notes()[-1] for word in words)
-    assert train.train_button.button.text() == "Train anyway"
-    assert train.settings().trust_labels
-    # What was said of these labels is not said of those that are chosen next.
-    viewer.layers.remove("labels")
-    qtbot.waitUntil(lambda: train.train_button.button.text() == "Train")
+    for labels, words in DOUBTFUL:
+        _open(viewer, qtbot, panel, session, labels)
+        qtbot.waitUntil(lambda words=words: all(word in verdict.text() for word in words))
+        assert "Ready" not in verdict.text()
+        click(qtbot, train.train_button)
+        assert session.runner.activity is None
+        assert all(word in notes()[-1] for word in words)
+        assert train.train_button.button.text() == "Train anyway"
+        assert train.settings().trust_labels
+        # What was said of these labels is not said of those that are chosen next.
+        viewer.layers.remove("labels")
+        qtbot.waitUntil(lambda: train.train_button.button.text() == "Train")
+        viewer.layers.clear()
 
 
 def test_a_second_press_trains_on_labels_as_they_are(viewer, panel, session, qtbot):
@@ -137,7 +137,7 @@ def test_the_void_is_no_class(viewer, panel, session, qtbot):
     assert sum(card.record["class_pixels"].values()) == (labels != 255).sum()
 
 
-@pytest.mark.parametrize("with_border", [False, True])
+@pytest.mark.parametrize("with_border", [pytest.param(False, marks=pytest.mark.long), True])
 def test_objects_get_their_numbers_back(viewer, panel, session, qtbot, with_border):
     numbered = touching_squares() if with_border else cells(3, 24, 9)
     labels = np.kron(numbered, np.ones((3, 3), np.uint8)) if with_border else numbered

@@ -138,6 +138,7 @@ def _go_to(viewer, plane):
     viewer.dims.set_point(viewer.dims.ndim - 3, plane)
 
 
+@pytest.mark.long
 def test_slices_images_and_what_ends_it(viewer, panel, session, person, two_squares, qtbot):
     image, labels = two_squares
     stack = np.stack([image, image[::-1], 255 - image])

@@ -87,7 +87,7 @@ def test_the_same_again_does_not_cancel_an_update(session, person, held, qtbot, 
     session.choices.choose_crf(replace(session.choices.crf, gaussian_weight=4.0))
     qtbot.waitUntil(held.is_reached.is_set, timeout=PATIENCE_MS)
     before = session.live._sent
-    session.selection.annotation_changed.emit()
+    session.meaning.changed.emit()
     qtbot.waitUntil(lambda: session.live._sent is not before, timeout=PATIENCE_MS)
     held.let_go()
     person.wait()

@@ -53,7 +53,7 @@ def test_a_training_that_is_refused_deletes_no_model(viewer, session, qtbot, two
     viewer.add_labels(labels)
     read_by_other_work = trained(session)
     end = threading.Event()
-    session.runner.run("predict", "Predicting", lambda _: end.wait(60), end.set, lambda _: None)
+    session.runner.run("predict", "Predicting", lambda _: end.wait(300), end.set, lambda _: None)
     with pytest.raises(ValueError, match="Predicting is still running"):
         network_actions.train(session, TrainingRequest())
     assert read_by_other_work.exists()

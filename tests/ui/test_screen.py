@@ -177,6 +177,7 @@ def _a_choice_is_kept(viewer, person, refined):
     assert (cleaned.opacity, cleaned.contour) == (0.8, 2)
 
 
+@pytest.mark.long
 def test_a_stack_of_16_bits_elsewhere_in_the_world(viewer, person, session, qtbot, two_squares):
     plane, strokes = two_squares
     stack = np.stack([plane, plane[::-1], plane[:, ::-1]]).astype(np.uint16) * 200

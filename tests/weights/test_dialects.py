@@ -320,6 +320,7 @@ def test_a_model_saved_here(compact: Reference, tmp_path: Path, architecture: st
     )
 
 
+@pytest.mark.long
 def test_keras_applications_at_full_width(tmp_path: Path) -> None:
     reference = random_reference("vgg16")
     published = keras.applications.VGG16(weights=None)
@@ -351,6 +352,7 @@ def test_keras_applications_at_full_width(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_every_kernel_at_full_width(tmp_path: Path) -> None:
     """In Keras' and torchvision's layouts, read as they are without building a network."""
     reference = random_reference("vgg16")

@@ -21,8 +21,9 @@ _SAID = (
     "RESOURCE_EXHAUSTED",
     # TensorFlow's, of a constant that it finds no room for.
     "Cannot parse tensor from proto",
-    # oneDNN's, by which TensorFlow computes on processors: its first status is want of memory.
-    "Operation received an exception:Status: 1,",
+    # oneDNN's, by which TensorFlow computes on processors. Where it gets no memory for the code
+    # that it makes, its status is another one than that of want of memory.
+    "Operation received an exception:Status: ",
 )
 
 

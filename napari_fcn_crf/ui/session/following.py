@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Image, Layer
+from napari.utils.events import Event
 from qtpy.QtCore import QObject
 
 from napari_fcn_crf.ui.session.lifetime import follow
@@ -36,7 +37,7 @@ class Following(QObject):
         follow(viewer.layers.events.inserted, self._on_inserted)
         selection.layers_selected.connect(self._on_selected)
 
-    def _on_inserted(self, event: Any) -> None:
+    def _on_inserted(self, event: Event) -> None:
         self._added = event.value
         self._forget_added.start()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Labels
+from napari.utils.events import Event
 from napari.utils.notifications import Notification, notification_manager
 from qtpy.QtCore import QObject, Signal
 
@@ -106,7 +107,7 @@ class MisplacedStrokes(QObject):
         self._layer = layer
         self.changed.emit()
 
-    def _on_inserted(self, event: Any) -> None:
+    def _on_inserted(self, event: Event) -> None:
         layer = event.value
         if (
             isinstance(layer, Labels)
@@ -115,11 +116,11 @@ class MisplacedStrokes(QObject):
         ):
             follow(layer.events.paint, self._on_painted)
 
-    def _on_removed(self, event: Any) -> None:
+    def _on_removed(self, event: Event) -> None:
         if self._layer is not None and self._layer not in self._viewer.layers:
             self._show(None)
 
-    def _on_painted(self, event: Any) -> None:
+    def _on_painted(self, event: Event) -> None:
         layer = event.source
         note_stroke(layer, event.value)
         if self._layer is layer:

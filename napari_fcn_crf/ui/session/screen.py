@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels, Layer
+from napari.utils.events import Event
 from qtpy.QtCore import QObject
 
 from napari_fcn_crf.data.picture import same_spatial_shape
@@ -73,7 +74,7 @@ class Screen(QObject):
         if self._selection.image is not None:
             self._sliders.show(self._selection.image)
 
-    def _on_inserted(self, event: Any) -> None:
+    def _on_inserted(self, event: Event) -> None:
         if has_class_axis(event.value):
             follow(event.value.events.visible, self._fold_class_axis)
 

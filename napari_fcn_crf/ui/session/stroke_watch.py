@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
+from napari.utils.events import Event
 from qtpy.QtCore import QObject, Signal
 
 from napari_fcn_crf.ui.session.lifetime import at_end_of
@@ -74,5 +75,5 @@ class StrokeWatch(QObject):
         if self._drawn_at == before:
             self.drawn.emit()
 
-    def _on_pixels_changed(self, event: Any) -> None:
+    def _on_pixels_changed(self, event: Event) -> None:
         self.pixels_changed.emit(event.source)
