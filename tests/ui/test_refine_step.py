@@ -404,9 +404,9 @@ def test_tuning_shows_its_score(step, session, qtbot, monkeypatch):
     )
     assert step.controls.settings() == SMALL
 
-    sharper = replace(SMALL, bilateral_sigma_intensity=5)
+    sharper = replace(SMALL, bilateral_sigma_intensity=2.5)
     step._on_tuned(edge_sensitivity.TuningResult(sharper, 0.25, 0.75, 4))
-    assert ": 0.250 → 0.750. Edge sensitivity 20.0 → 5.0, after 4 trials." in step.tuned.text()
+    assert ": 0.250 → 0.750. Edge sensitivity 5.0 → 2.5, after 4 trials." in step.tuned.text()
     assert step.controls.settings() == sharper
 
 
