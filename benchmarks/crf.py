@@ -30,7 +30,7 @@ from napari_fcn_crf.threads import limit_threads
 
 SIZES = ((300, 451), (600, 902), (1200, 1804), (2048, 2048))
 CLASSES = (2, 3, 21)
-SETTINGS = CRFSettings()
+SETTINGS = CRFSettings.paper()
 
 Image = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]

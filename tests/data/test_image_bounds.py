@@ -17,6 +17,8 @@ from PIL import Image
 
 from napari_fcn_crf.data import image_files
 from napari_fcn_crf.data.reading import tiff_directory
+from napari_fcn_crf.data.reading.limits import check_pages
+from napari_fcn_crf.input_error import InputError
 
 
 def picture(form: str) -> bytes:
@@ -74,6 +76,18 @@ def tiff(tags: list[Tag], content: bytes = b"", n_pages: int = 1) -> bytes:
     ]
     pages[-1] = pages[-1][:-4] + bytes(4)
     return b"II*\0" + struct.pack("<L", 8) + b"".join(pages) + (content or bytes(256))
+
+
+def codestream() -> bytes:
+    """Return a TIFF file with a tile in JPEG 2000 that says to be a million columns wide."""
+    tiled = io.BytesIO()
+    tifffile.imwrite(
+        tiled, np.zeros((32, 32, 3), np.uint8), tile=(16, 16), compression="jpeg2000", photometric=2
+    )
+    content = bytearray(tiled.getvalue())
+    at = content.rindex(b"\xff\x4f\xff\x51") + 8
+    struct.pack_into(">I", content, at, 10**6)
+    return bytes(content)
 
 
 def described(text: bytes) -> bytes:
@@ -159,6 +173,33 @@ def test_images_beyond_the_free_memory_are_refused_with_what_they_take(tmp_path:
         np.testing.assert_array_equal(file.pages[n_pages - 1].asarray()[::1000], 0)
     with pytest.raises(ValueError, match=r"blank\.tif needs \d+\.\d GB .* GB are free\. Close"):
         image_files.read_picture(path)
+
+
+def test_a_tile_may_not_be_larger_than_its_page_says(tmp_path: Path) -> None:
+    path = tmp_path / "codestream.tif"
+    path.write_bytes(codestream())
+    with (
+        tifffile.TiffFile(path) as file,
+        pytest.raises(InputError, match="a codestream larger than its tile"),
+    ):
+        check_pages(path, file.pages, 3072)
+    with pytest.raises(ValueError, match=r"codestream\.tif cannot be read"):
+        image_files.read_picture(path)
+
+
+def test_a_palette_is_looked_up_within_little_more_than_its_colours(tmp_path: Path) -> None:
+    numbers = np.arange(4000 * 5000, dtype=np.uint8).reshape(4000, 5000)
+    palette = np.random.default_rng(0).integers(0, 256, (3, 256), np.uint8)
+    path = tmp_path / "palette.tif"
+    tifffile.imwrite(path, numbers, photometric="palette", colormap=palette.astype(np.uint16) * 256)
+    tracemalloc.start()
+    try:
+        found = image_files.read_picture(path).array
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(found[::999, ::999], palette.T[numbers[::999, ::999]])
+    assert peak < 6 * numbers.nbytes
 
 
 def test_what_is_large_and_genuine_is_read(tmp_path: Path) -> None:

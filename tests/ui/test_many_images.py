@@ -131,6 +131,9 @@ def test_the_same_press_again_does_what_is_missing(step, session, qtbot, plate, 
     choose_folder(step, monkeypatch, plate, qtbot)
     run(qtbot, step)
     assert states(step) == ["done", "failed", "done"]
+    # What has failed is tried again: somebody may have mended what was in the way.
+    run(qtbot, step)
+    assert states(step) == ["done before", "failed", "done before"]
     tifffile.imwrite(plate / "a2.tif", tifffile.imread(plate / "a1.tif"))
     (plate / "a3_refined.tif").unlink()
     run(qtbot, step)
@@ -222,6 +225,13 @@ def test_all_open_images_get_layers_as_one_does(step, viewer, session, qtbot, tw
     assert session.selection.sources == (viewer.layers["first probabilities"],)
     assert session.results.refined.refined is viewer.layers["first refined"]
 
+    # What is closed is let go of.
+    viewer.layers.remove(last)
+    assert states(step) == ["done", "failed", "not done"]
+    click_row(qtbot, step, 2)
+    assert session.selection.image is first
+    assert last not in {row.key for row in session.many.table.rows}
+
     # As one press each: the same labels, in the same layer.
     together = np.array(viewer.layers["first refined"].data)
     step.many.extent.setCurrentIndex(0)
@@ -230,4 +240,4 @@ def test_all_open_images_get_layers_as_one_does(step, viewer, session, qtbot, tw
     refine_actions.refine(session, CRF, RefinementOptions())
     wait_until_idle(qtbot, session)
     np.testing.assert_array_equal(viewer.layers["first refined"].data, together)
-    assert [type(layer) for layer in viewer.layers].count(Image) == 5
+    assert [type(layer) for layer in viewer.layers].count(Image) == 4

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.data.reading.jpeg_2000 import jpeg_2000_form
 from napari_fcn_crf.data.reading.limits import check_size
 from napari_fcn_crf.input_error import InputError
 
@@ -17,7 +18,6 @@ Picture = tuple[npt.NDArray[Any], bool]
 """Pixels, and whether the last channel is transparency."""
 
 _PNG_GRAY = 0
-_SIZ = b"\xff\x4f\xff\x51"
 _BYTE = 255
 _PNM_HEADER_BYTES = 4096
 
@@ -70,18 +70,12 @@ def _png(path: Path, n_frames: int) -> Picture | None:
 
 def _jpeg_2000(path: Path) -> Picture | None:
     content = path.read_bytes()
-    start = content.find(_SIZ)
-    if start < 0:
-        return None
-    # After marker, length and profile: the size of the grid and of what is left out of it.
-    right, bottom, left, top = struct.unpack_from(">IIII", content, start + 8)
-    n_channels, depth = struct.unpack_from(">HB", content, start + 40)
-    bits, is_signed = (depth & 0x7F) + 1, depth > 0x7F
-    if bits <= 8 and not is_signed and n_channels <= 4:
+    form = jpeg_2000_form(content)
+    if form is None or (form.bits <= 8 and not form.is_signed and form.channels <= 4):
         return None
     import imagecodecs
 
-    check_size(path, 4 * n_channels * max(0, right - left) * max(0, bottom - top), copies=2)
+    check_size(path, 4 * form.numbers, copies=2)
     array = imagecodecs.jpeg2k_decode(content)
     return array, array.ndim == 3 and array.shape[-1] in (2, 4)
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import io
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from napari_fcn_crf.data.reading.jpeg_2000 import HEADER_BYTES, jpeg_2000_form
 from napari_fcn_crf.data.reading.raster import ToldError
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 
 _TEXT_TAGS = (270, 700)
 """Descriptions, of OME, ImageJ and others, and XMP."""
+
+_JPEG_2000 = (33003, 33004, 33005, 34712)
+"""Compressions of TIFF: Aperio's with and without colours apart, and the registered one."""
 
 _SMALL_BYTES = 64 * 2**20
 _MOST_PER_BYTE = 16_000
@@ -60,6 +65,18 @@ def check_pages(path: Path, pages: Iterable[Any], n_bytes: int) -> None:
     for page in filter(None, pages):
         if max(page.databytecounts, default=0) > page.parent.filehandle.size:
             raise InputError("a strip longer than its file")
+        if page.compression in _JPEG_2000:
+            _check_codestreams(page)
+
+
+def _check_codestreams(page: Any) -> None:
+    """Refuse a page that its decoder, which goes by the codestreams, would find larger."""
+    file, most = page.parent.filehandle, math.prod(page.chunks)
+    for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+        file.seek(offset)
+        form = jpeg_2000_form(file.read(min(count, HEADER_BYTES)))
+        if form is not None and form.numbers > most:
+            raise InputError("a codestream larger than its tile")
 
 
 def check_texts(file: Any) -> None:

@@ -20,6 +20,9 @@ _UNEVEN = 1.0
 _LINES = 1 << 9
 """At once, since conversions are done in floating point."""
 
+_LOOKED_UP_AT_ONCE = 1 << 20
+"""Numbers of a palette: as an index, each takes eight bytes."""
+
 _WHITE = np.array([0.95047, 1.0, 1.08883])
 _RGB_OF_XYZ = np.array(
     [
@@ -158,7 +161,11 @@ def _palette(page: Any) -> npt.NDArray[np.uint8] | None:
 
 
 def _looked_up(palette: npt.NDArray[np.uint8], numbers: Array) -> Array:
-    found: Array = palette[np.minimum(numbers, len(palette) - 1).astype(np.intp, copy=False)]
+    found = np.empty((*numbers.shape, 3), np.uint8)
+    flat, colours = numbers.reshape(-1), found.reshape(-1, 3)
+    for start in range(0, flat.size, _LOOKED_UP_AT_ONCE):
+        part = slice(start, start + _LOOKED_UP_AT_ONCE)
+        colours[part] = palette[np.minimum(flat[part], len(palette) - 1).astype(np.intp)]
     return found
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.data.reading import tiff_colours
+from napari_fcn_crf.data.reading.limits import check_pages
 from napari_fcn_crf.data.reading.raster import DECODING, Raster, ToldError
 from napari_fcn_crf.data.reading.tiff import (
     ALONE,
@@ -99,6 +100,8 @@ def read_tiff_lazily(path: Path) -> Raster:
         series, notes = largest(file.series)
         page = series.keyframe
         _check(path, series, page)
+        # Nothing of it is unpacked at once.
+        check_pages(path, series.pages, 0)
         letters, guessed = our_letters(series.axes)
         raster = Raster(
             np.zeros(()),
