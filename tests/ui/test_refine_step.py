@@ -197,7 +197,7 @@ def test_a_stack_grows_slice_by_slice(step, viewer, session, qtbot, stack):
 
 def test_cancelling_a_stack_leaves_nothing_half_refined(step, viewer, session, qtbot, stack, notes):
     def refine_and_cancel():
-        endless = replace(SMALL, iterations=100_000, bilateral_weight=0)
+        endless = replace(SMALL, iterations=100_000)
         refine_actions.refine(session, endless, step.restriction.options())
         qtbot.waitUntil(lambda: "stack preview" in viewer.layers, timeout=60_000)
         session.runner.cancel()
