@@ -26,7 +26,7 @@ from napari_fcn_crf.settings import CRFSettings
 
 SIZES = ((300, 451), (600, 902), (1200, 1804), (2048, 2048))
 CLASSES = (2, 3, 21)
-SETTINGS = CRFSettings()
+SETTINGS = CRFSettings.paper()
 
 Image = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
