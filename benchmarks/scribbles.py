@@ -63,8 +63,8 @@ class Result:
 def methods(vgg: Path | None) -> dict[str, Method]:
     """Return every method by name: "forest" and "architecture/weights/mode".
 
-    In quick mode the backbone is frozen, in full mode everything is trained; "solved" is a
-    hypercolumn before its first step.
+    In quick mode the backbone is frozen, in full mode everything is trained, in a hundred steps;
+    "solved" is a hypercolumn before the first of them, as it is trained where nobody asks for more.
     """
     found: dict[str, Method] = {"forest": forest}
     weights = {"random": "random", "bundled": "bundled"} | ({"vgg16": vgg} if vgg else {})
@@ -75,6 +75,7 @@ def methods(vgg: Path | None) -> dict[str, Method]:
             backbone="vgg16" if name == "vgg16" else "vgg16-compact",
             weights=value,
             mode=mode,
+            iterations=100,
         )
         found[f"{architecture}/{name}/{mode}"] = network(settings)
         if architecture == "hypercolumn":

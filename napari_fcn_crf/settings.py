@@ -64,9 +64,11 @@ class TrainingSettings(Settings):
     trust_labels : bool
         Train on labels as they are, even where they look like objects' numbers, an image, or a mask
         with soft edges.
-    iterations : int
+    iterations : int, optional
         Optimizer steps, one image each. 0 leaves a head that is solved in closed form as it was
-        solved.
+        solved. Left open, it is 0 for such a head on weights that were learnt before, where steps
+        change little, and 100 otherwise, as for what takes steps: full mode, strokes held out,
+        patience, images turned.
     learning_rate : float
         Of the Adam optimizer (α).
     backbone_rate : float
@@ -112,7 +114,7 @@ class TrainingSettings(Settings):
     labels: LabelMode = "scribbles"
     ignore_label: Annotated[int | None, {"label": "Ignore"}] = None
     trust_labels: bool = False
-    iterations: Annotated[int, {"label": "Iterations", "max": 100_000}, Bounds(0)] = 100
+    iterations: Annotated[int | None, {"label": "Iterations", "max": 100_000}, Bounds(0)] = None
     learning_rate: Annotated[
         float,
         {"label": "Learning rate", "min": 1e-7, "max": 1, "step": 1e-4},

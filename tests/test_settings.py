@@ -163,7 +163,7 @@ def test_what_a_control_offers_is_taken_and_no_more_than_the_bounds(settings: An
         for end in ends:
             assert known.holds(end), (name, end)
             settings(**{name: end})
-        if len(ends) == 2:
+        if len(ends) == 2 and known.default is not None:
             assert ends[0] <= known.default <= ends[1], name
         for title, value in known.options.get("choices", ()):
             assert title
@@ -173,7 +173,7 @@ def test_what_a_control_offers_is_taken_and_no_more_than_the_bounds(settings: An
 @pytest.mark.parametrize(
     ("settings", "name", "taken", "refused"),
     [
-        (TrainingSettings, "iterations", [0, 10**9], [-1, 1.5, "3", None]),
+        (TrainingSettings, "iterations", [0, 10**9, None], [-1, 1.5, "3"]),
         (TrainingSettings, "learning_rate", [1e-300, 5], [0, -1.0, float("nan"), "1"]),
         (TrainingSettings, "backbone_rate", [1e-9, 1], [0, 1.001]),
         (TrainingSettings, "dropout", [0, 0.999], [-0.1, 1]),
