@@ -12,7 +12,8 @@ the same time, how late ticks of 20 ms came on the main thread, p50, p99 and max
 Beside it, in the same run and on as many pixels as are seen: what scikit-image's trainable
 segmentation needs for the same update (its basic features, 25 trees), with features kept and with
 features computed again, and what computing this network's features again needs, as convpaint does.
-The trees need scikit-learn, which nothing else here does. Run it on an idle machine.
+The trees need scikit-learn, which nothing else here does: without it that peer is left out, and
+`python -m pip install scikit-learn` is all it takes. Run it on an idle machine.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import json
 import os
 import time
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import get_args
@@ -25,6 +25,7 @@ from benchmarks.methods import Method, forest, network, solved
 from benchmarks.pairs import Task, data_folder, read_tasks
 from benchmarks.strokes import draw_strokes
 from napari_fcn_crf import refine
+from napari_fcn_crf.crf import presets
 from napari_fcn_crf.results.metrics import mean_iou
 from napari_fcn_crf.settings import (
     Architecture,
@@ -62,8 +63,8 @@ class Result:
 def methods(vgg: Path | None) -> dict[str, Method]:
     """Return every method by name: "forest" and "architecture/weights/mode".
 
-    In quick mode the backbone is frozen, in full mode everything is trained; "solved" is a
-    hypercolumn before its first step.
+    In quick mode the backbone is frozen, in full mode everything is trained, in a hundred steps;
+    "solved" is a hypercolumn before the first of them, as it is trained where nobody asks for more.
     """
     found: dict[str, Method] = {"forest": forest}
     weights = {"random": "random", "bundled": "bundled"} | ({"vgg16": vgg} if vgg else {})
@@ -74,6 +75,7 @@ def methods(vgg: Path | None) -> dict[str, Method]:
             backbone="vgg16" if name == "vgg16" else "vgg16-compact",
             weights=value,
             mode=mode,
+            iterations=100,
         )
         found[f"{architecture}/{name}/{mode}"] = network(settings)
         if architecture == "hypercolumn":
@@ -134,6 +136,7 @@ def main() -> None:
     parser.add_argument("--largest", type=int, default=10**9, help="leave out images with more px")
     parser.add_argument("--results", type=Path, help="JSON lines; what is there is not run again")
     parser.add_argument("--engine", default="builtin", choices=get_args(CRFEngine), help="CRF")
+    parser.add_argument("--crf", default="Default", choices=presets.PUBLISHED, help="its settings")
     options = parser.parse_args()
     known = methods(options.vgg)
     if options.list:
@@ -154,7 +157,8 @@ def main() -> None:
         for name in options.methods:
             if (name, task.data_set, task.name) in done:
                 continue
-            result = measure(known[name], name, task, CRFSettings(engine=options.engine))
+            crf = replace(presets.PUBLISHED[options.crf], engine=options.engine)
+            result = measure(known[name], name, task, crf)
             results.append(result)
             if options.results:
                 with options.results.open("a") as file:

@@ -64,9 +64,11 @@ class TrainingSettings(Settings):
     trust_labels : bool
         Train on labels as they are, even where they look like objects' numbers, an image, or a mask
         with soft edges.
-    iterations : int
+    iterations : int, optional
         Optimizer steps, one image each. 0 leaves a head that is solved in closed form as it was
-        solved.
+        solved. Left open, it is 0 for such a head on weights that were learnt before, where steps
+        change little, and 100 otherwise, as for what takes steps: full mode, strokes held out,
+        patience, images turned.
     learning_rate : float
         Of the Adam optimizer (α).
     backbone_rate : float
@@ -112,7 +114,7 @@ class TrainingSettings(Settings):
     labels: LabelMode = "scribbles"
     ignore_label: Annotated[int | None, {"label": "Ignore"}] = None
     trust_labels: bool = False
-    iterations: Annotated[int, {"label": "Iterations", "max": 100_000}, Bounds(0)] = 100
+    iterations: Annotated[int | None, {"label": "Iterations", "max": 100_000}, Bounds(0)] = None
     learning_rate: Annotated[
         float,
         {"label": "Learning rate", "min": 1e-7, "max": 1, "step": 1e-4},
@@ -211,7 +213,7 @@ _WEIGHT = Bounds(0, 10_000)
 
 @dataclass(frozen=True)
 class CRFSettings(Settings):
-    """Parameters of the fully connected CRF; the defaults are the tutorial's.
+    """Parameters of the fully connected CRF; the defaults are for strokes on any kind of image.
 
     Parameters
     ----------
@@ -251,15 +253,31 @@ class CRFSettings(Settings):
     """
 
     iterations: Annotated[int, {"label": "Iterations", "max": 30}, Bounds(0, 100_000)] = 5
-    gaussian_sigma_px: Annotated[float, _slider("Smoothness radius (px)", 0.5, 50), _SIGMA] = 10.0
-    gaussian_weight: Annotated[float, _slider("Smoothness strength", 0, 30), _WEIGHT] = 3.0
-    bilateral_sigma_px: Annotated[float, _slider("Edge radius (px)", 1, 200), _SIGMA] = 50.0
+    gaussian_sigma_px: Annotated[float, _slider("Smoothness radius (px)", 0.5, 50), _SIGMA] = 3.0
+    gaussian_weight: Annotated[float, _slider("Smoothness strength", 0, 30), _WEIGHT] = 1.0
+    bilateral_sigma_px: Annotated[float, _slider("Edge radius (px)", 1, 200), _SIGMA] = 40.0
     bilateral_sigma_intensity: Annotated[
         float, _slider("Edge sensitivity (grey)", 1, 100), _SIGMA
-    ] = 20.0
-    bilateral_weight: Annotated[float, _slider("Edge strength", 0, 50), _WEIGHT] = 10.0
+    ] = 5.0
+    bilateral_weight: Annotated[float, _slider("Edge strength", 0, 50), _WEIGHT] = 12.0
     depth_ratio: Annotated[float, _slider("Depth of volumes", 0.1, 10), _SIGMA] = 1.0
     engine: Annotated[CRFEngine, {"label": "Engine"}] = "builtin"
+
+    @classmethod
+    def paper(cls) -> CRFSettings:
+        """Return the settings of the 2016 tutorial's run.
+
+        Their wide kernels join large objects of a coarse network, and thin or crowded things as
+        well.
+        """
+        return cls(
+            iterations=5,
+            gaussian_sigma_px=10.0,
+            gaussian_weight=3.0,
+            bilateral_sigma_px=50.0,
+            bilateral_sigma_intensity=20.0,
+            bilateral_weight=10.0,
+        )
 
 
 @dataclass(frozen=True)

@@ -99,15 +99,20 @@ class Description:
             return "one of " + ", ".join(map(repr, get_args(self.type)))
         if self.bounds is None:
             return ""
-        return f"{'a whole number' if self.type is int else 'a number'} {self.bounds.text}"
+        return f"{'a whole number' if self.is_whole else 'a number'} {self.bounds.text}"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is a whole number, where it is any."""
+        return self.type is int or int in get_args(self.type)
 
     def holds(self, value: Any) -> bool:
         """Return whether it may have a value."""
         if get_origin(self.type) is Literal:
             return value in get_args(self.type)
-        if self.bounds is None:
+        if self.bounds is None or (value is None and type(None) in get_args(self.type)):
             return True
-        return isinstance(value, Integral if self.type is int else Real) and self.bounds.hold(value)
+        return isinstance(value, Integral if self.is_whole else Real) and self.bounds.hold(value)
 
 
 _known: dict[type[Any], Mapping[str, Description]] = {}

@@ -21,10 +21,10 @@ from napari_fcn_crf.data import samples
 
 VALUES: dict[str, tuple[float, float]] = {
     "iterations": (0, 30),
-    "gaussian_sigma_px": (1, 40),
+    "gaussian_sigma_px": (0.5, 40),
     "gaussian_weight": (0, 30),
     "bilateral_sigma_px": (3, 200),
-    "bilateral_sigma_intensity": (3, 80),
+    "bilateral_sigma_intensity": (1, 80),
     "bilateral_weight": (0, 50),
 }
 """Too little and too much of each."""

@@ -160,6 +160,7 @@ ROOMS = {
         "compute",
         "compute.parent",
         "data",
+        "fcn.heads",
         "live",
         "model",
         "pipeline",

@@ -7,12 +7,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_info
 
 from napari_fcn_crf.threads import (
     _cgroup_quota,
     available_threads,
     in_threads,
     limit_threads,
+    one_blas_thread,
 )
 
 
@@ -82,3 +84,15 @@ def test_there_are_as_many_threads_as_allowed() -> None:
     finally:
         limit_threads(0)
     assert available_threads() == everything >= 1
+
+
+def test_products_are_of_one_thread_for_a_while() -> None:
+    def threads() -> list[int]:
+        return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
+
+    with one_blas_thread():
+        assert set(threads()) == {1}
+    before = threads()
+    with one_blas_thread():
+        assert set(threads()) == {1}
+    assert threads() == before

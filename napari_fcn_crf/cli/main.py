@@ -46,7 +46,7 @@ _EXAMPLES = """
 examples:
   napari-fcn-crf demo --view
   napari-fcn-crf demo --paper cat.jpg cat_mask.png --weights vgg_16.ckpt
-  napari-fcn-crf train cell.tif cell_labels.tif -o cells.keras --iterations 200
+  napari-fcn-crf train cell.tif cell_labels.tif -o cells.keras
   napari-fcn-crf predict cells.keras plate1 -o results
   napari-fcn-crf refine plate1/a1.tif results/a1_predicted_probabilities.tif -o results
   napari-fcn-crf batch cells.keras plate1 plate2 -o segmented --workers 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -92,7 +93,9 @@ def run(arguments: argparse.Namespace) -> None:
     base = TrainingSettings.paper() if arguments.paper else TrainingSettings()
     resumed = None if arguments.resume is None else one_file(arguments.resume)
     if resumed is not None:
-        base = read_card(resumed).training
+        known = read_card(resumed).training
+        # What was solved in closed form alone goes on with steps.
+        base = replace(known, iterations=known.iterations or None)
     settings = read_settings(arguments, TrainingSettings, base)
     output: Path = arguments.output
     goes_on_in_place = resumed is not None and output.exists() and output.samefile(resumed)
@@ -129,9 +132,11 @@ def run(arguments: argparse.Namespace) -> None:
     losses = model.card.losses
     classes = ", ".join(map(str, model.card.class_values))
     stopped = "Stopped after " if should_stop() else ""
-    # Without steps there are the weights in closed form alone.
-    course = f", loss {losses[0]:.4g} to {losses[-1]:.4g}" if losses else ""
-    say(f"{stopped}{len(losses)} steps{course}, labels {classes}. Wrote {output}")
+    course = "Solved in closed form"
+    if losses or stopped:
+        loss = f", loss {losses[0]:.4g} to {losses[-1]:.4g}" if losses else ""
+        course = f"{stopped}{len(losses)} steps{loss}"
+    say(f"{course}, labels {classes}. Wrote {output}")
 
 
 def _with_options(doubt: Doubt) -> str:

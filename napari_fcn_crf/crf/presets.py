@@ -9,7 +9,8 @@ from napari_fcn_crf.atomic_files import atomic_path
 from napari_fcn_crf.settings import CRFSettings
 
 PUBLISHED = {
-    "Tutorial 2016": CRFSettings(),
+    "Default": CRFSettings(),
+    "Tutorial 2016": CRFSettings.paper(),
     "DeepLab": CRFSettings(
         iterations=10,
         gaussian_sigma_px=3.0,
@@ -19,8 +20,8 @@ PUBLISHED = {
         bilateral_weight=5.0,
     ),
 }
-"""The tutorial's, and a point of the grid that DeepLab searched (Chen et al., ICLR 2015, section 4:
-w2 = 3, θγ = 3, w1 in 5 to 10, θα in 50 to 100, θβ in 3 to 10, 10 iterations),
+"""The defaults, the tutorial's, and a point of the grid that DeepLab searched (Chen et al., ICLR
+2015, section 4: w2 = 3, θγ = 3, w1 in 5 to 10, θα in 50 to 100, θβ in 3 to 10, 10 iterations),
 https://doi.org/10.48550/arXiv.1412.7062."""
 
 

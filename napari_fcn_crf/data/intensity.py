@@ -129,6 +129,8 @@ class IntensityMapping:
 
     def apply(self, image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         """Return the image `(*spatial, channels)` on the 0-255 scale as float32; NaN becomes 0."""
+        if image.dtype == np.uint8 and set(self.low) == {0.0} and set(self.high) == {255.0}:
+            return image.astype(np.float32)
         half_low = np.asarray(self.low, np.float64) / 2
         scale = 255.0 / (np.asarray(self.high, np.float64) / 2 - half_low)
         mapped = np.empty(image.shape, np.float32)
@@ -180,13 +182,15 @@ def _ranges(image: npt.NDArray[Any]) -> list[tuple[float, float]]:
 
 
 def _range(values: npt.NDArray[Any]) -> tuple[float, float]:
+    if values.dtype == np.uint8 and values.size:
+        return _range_of_bytes(values)
     if values.dtype.kind == "f":
         values = values[np.isfinite(values)]
     # Halved, since the difference of two numbers may be too large for their type.
     half = _without_padding(np.multiply(values, 0.5, dtype=np.float64), values.dtype)
     if not half.size:
         return 0.0, 1.0
-    low, high = map(float, _percentiles(half, values.dtype))
+    low, high = map(float, np.percentile(half, _PERCENTILES))
     if high - low < _LEAST_HALF_RANGE:
         # What is constant between the percentiles falls back to its whole range.
         low, high = float(half.min()), float(half.max())
@@ -196,16 +200,18 @@ def _range(values: npt.NDArray[Any]) -> tuple[float, float]:
     return 2 * low, 2 * high
 
 
-def _percentiles(half: npt.NDArray[np.float64], dtype: np.dtype[Any]) -> npt.NDArray[np.floating]:
-    """Return `_PERCENTILES` of halved values; by counting, where there are few different ones."""
-    if dtype != np.uint8:
-        return np.percentile(half, _PERCENTILES)
-    up_to = np.cumsum(np.bincount((2 * half).astype(np.uint8)))
-    at = np.array(_PERCENTILES) / 100 * (len(half) - 1)
+def _range_of_bytes(values: npt.NDArray[np.uint8]) -> tuple[float, float]:
+    """Do `_range` by counting, for there are few different values."""
+    counts = np.bincount(values)
+    up_to = np.cumsum(counts)
+    at = np.array(_PERCENTILES) / 100 * (values.size - 1)
     below, above = (
         np.searchsorted(up_to, places, "right") for places in (np.floor(at), np.ceil(at))
     )
-    return (below + (above - below) * (at % 1)) / 2
+    low, high = map(float, below + (above - below) * (at % 1))
+    if high <= low:
+        low, high = float(counts.nonzero()[0][0]), float(len(counts) - 1)
+    return low, high if high > low else low + 1
 
 
 def _finite(value: float) -> float:

@@ -64,8 +64,10 @@ def check_probabilities(
     lowest, highest = np.inf, -np.inf
     # Some planes or rows at a time: the sums of a large image are large, too.
     step = max(1, _VALUES_AT_ONCE * array.shape[1] // array.size)
+    # Good enough for what they may be off.
+    precision = np.float32 if array.dtype == np.float32 else np.float64
     for first in range(0, array.shape[1], step):
-        total = array[:, first : first + step].sum(axis=0, dtype=np.float64)
+        total = array[:, first : first + step].sum(axis=0, dtype=precision)
         lowest, highest = min(lowest, float(total.min())), max(highest, float(total.max()))
     if not np.allclose([lowest, highest], 1, atol=SUM_TOLERANCE):
         raise InputError(

@@ -24,7 +24,7 @@ from napari_fcn_crf.pipeline import models, prediction, refinement, training
 from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.quoting import say
 from napari_fcn_crf.results.metrics import class_iou, pixel_accuracy
-from napari_fcn_crf.settings import RANDOM, TrainingSettings
+from napari_fcn_crf.settings import RANDOM, CRFSettings, TrainingSettings
 
 SETTINGS = TrainingSettings(architecture="fcn32s", weights=RANDOM, labels="mask", iterations=25)
 """Enough steps for a good cat in well under a minute on two cores."""
@@ -43,6 +43,7 @@ class Case:
         A mask, in which 0 is the background.
     settings : TrainingSettings
     class_names : dict of int to str
+    crf : CRFSettings
     """
 
     name: str
@@ -50,6 +51,7 @@ class Case:
     annotation: npt.NDArray[np.integer]
     settings: TrainingSettings
     class_names: dict[int, str] = field(default_factory=dict)
+    crf: CRFSettings = field(default_factory=CRFSettings)
 
 
 @dataclass(frozen=True)
@@ -160,7 +162,7 @@ def run(
         probabilities = prediction.predict(model, image)
     with clock.stage("refine (CRF)"):
         preparing.join()
-        marginals = refinement.refine(image, probabilities)
+        marginals = refinement.refine(image, probabilities, case.crf)
 
     predicted, refined = model.to_labels(probabilities), model.to_labels(marginals)
     result = Result(

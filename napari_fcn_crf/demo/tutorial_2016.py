@@ -14,7 +14,7 @@ from napari_fcn_crf.demo import sample_run
 from napari_fcn_crf.pipeline import training
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.quoting import say
-from napari_fcn_crf.settings import RANDOM, TrainingSettings
+from napari_fcn_crf.settings import RANDOM, CRFSettings, TrainingSettings
 
 PUBLISHED_LOSSES = (
     *(201433.0, 245565.0, 135906.0, 183353.0, 48563.9),
@@ -58,7 +58,7 @@ def read_case(image: Path, annotation: Path, settings: TrainingSettings) -> samp
     # TensorFlow's checkpoints go by a name that none of their files has.
     if weights != RANDOM and not any(Path(f"{weights}{end}").exists() for end in ("", ".index")):
         raise ValueError(f"Expected a file with VGG-16 weights, but there is no file {weights}.")
-    return sample_run.Case(image.stem, pixels, labels, settings)
+    return sample_run.Case(image.stem, pixels, labels, settings, crf=CRFSettings.paper())
 
 
 def run(

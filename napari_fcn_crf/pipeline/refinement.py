@@ -262,7 +262,12 @@ def _infer(
             raise Cancelled
 
     on_iteration(0, iterations)
-    refined = crf.infer(unary, on_iteration=on_iteration, clamped=annotated, check=check)
+    refined = crf.infer(
+        unary,
+        on_iteration=on_iteration,
+        clamped=annotated,
+        check=None if should_stop is None else check,
+    )
     if should_stop is not None and should_stop():
         raise Cancelled
     return refined

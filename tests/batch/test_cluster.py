@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -178,8 +179,12 @@ def test_that_there_are_no_workers_is_said(cluster: Cluster) -> None:
 
     said: list[str] = []
     with Client(scheduler_file=str(cluster.file), set_as_default=False) as client:
-        with tell_of_no_workers(client, said.append, every_s=0.01):
-            wait_until(lambda: bool(said))
+        looks = []
+        watched = SimpleNamespace(
+            scheduler=client.scheduler, nthreads=lambda: looks.append(1) or client.nthreads()
+        )
+        with tell_of_no_workers(watched, said.append, every_s=0.01):
+            wait_until(lambda: len(looks) >= 3)
         address = client.scheduler.address
     # Once, however long it takes.
     assert len(said) == 1

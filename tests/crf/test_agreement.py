@@ -21,6 +21,8 @@ from tests.crf.cases import (
     smooth,
 )
 
+TUTORIAL = CRFSettings.paper()
+
 
 def _agree(image, given, settings):
     """Check for the same marginals to 1e-4, and the same labels.
@@ -49,12 +51,16 @@ def _agree(image, given, settings):
 )
 def test_marginals_are_pydensecrfs(image, classes, iterations):
     given = probabilities(classes, image.shape[:2])
-    _agree(image, given, CRFSettings(iterations=iterations))
+    _agree(image, given, replace(TUTORIAL, iterations=iterations))
+
+
+def test_the_defaults_agree():
+    _agree(photograph(64, 81), probabilities(3, (64, 81)), CRFSettings())
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 211), (211, 1), (2, 3), (37, 41), (150, 203)])
 def test_any_size_agrees(shape):
-    _agree(noise(*shape), probabilities(3, shape), CRFSettings())
+    _agree(noise(*shape), probabilities(3, shape), TUTORIAL)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +68,8 @@ def test_any_size_agrees(shape):
     [(0.3, 0.5, 0.5), (1, 1, 2), (3, 80, 13), (500, 1000, 300), (1e4, 1e4, 1e4), (0.5, 200, 1)],
 )
 def test_any_sigmas_agree(gaussian, bilateral, intensity):
-    settings = CRFSettings(
+    settings = replace(
+        TUTORIAL,
         gaussian_sigma_px=gaussian,
         bilateral_sigma_px=bilateral,
         bilateral_sigma_intensity=intensity,
@@ -76,7 +83,7 @@ def test_any_sigmas_agree(gaussian, bilateral, intensity):
 
 
 def test_tiles_too_crowded_to_number_are_made_smaller():
-    settings = CRFSettings(bilateral_sigma_px=1, bilateral_sigma_intensity=2, iterations=1)
+    settings = replace(TUTORIAL, bilateral_sigma_px=1, bilateral_sigma_intensity=2, iterations=1)
     image, given = noise(128, 128), probabilities(2, (128, 128))
     features = DenseCRF(image, settings)._features("appearance", settings)
     with pytest.raises(CrowdedTileError):
@@ -93,15 +100,15 @@ def test_gray_and_many_channels_agree():
     image = noise(40, 50)
     five = np.concatenate([image, image[::-1, :, :2]], axis=2)
     given = probabilities(3, (40, 50))
-    _agree(image[..., :1], given, CRFSettings())
-    _agree(five, given, CRFSettings(bilateral_sigma_intensity=60))
+    _agree(image[..., :1], given, TUTORIAL)
+    _agree(five, given, replace(TUTORIAL, bilateral_sigma_intensity=60))
 
 
 def test_a_class_that_neighbours_speak_for_is_as_unlikely_where_it_is_absent():
     given = np.empty((2, 40, 50), np.float32)
     given[0], given[1] = 0.02, 0.98
     given[:, 15:25, 20:30] = [[[1]], [[0]]]
-    crf = CRFSettings(iterations=1)
+    crf = replace(TUTORIAL, iterations=1)
     _agree(np.full((40, 50, 3), 77, np.uint8), given, crf)
     inside = by_summation(np.full((40, 50, 3), 77, np.uint8), given, crf)[1, 20, 25]
     assert 0.1 < inside < 0.9
@@ -110,7 +117,7 @@ def test_a_class_that_neighbours_speak_for_is_as_unlikely_where_it_is_absent():
 def test_a_volume_agrees():
     volume = noise(6 * 20, 25).reshape(6, 20, 25, 3)
     given = probabilities(3, (6, 20, 25))
-    _agree(volume, given, CRFSettings(gaussian_sigma_px=3, bilateral_sigma_px=6))
+    _agree(volume, given, replace(TUTORIAL, gaussian_sigma_px=3, bilateral_sigma_px=6))
 
 
 def test_parameters_mean_what_they_mean_in_pydensecrf():
@@ -124,14 +131,14 @@ def test_parameters_mean_what_they_mean_in_pydensecrf():
     transposed = np.ascontiguousarray(image.transpose(1, 0, 2))
     crf.addPairwiseBilateral(sxy=50, srgb=20, rgbim=transposed, compat=10)
     theirs = np.array(crf.inference(5)).reshape(2, 52, 40).transpose(0, 2, 1)
-    ours = DenseCRF(image, CRFSettings()).infer(given)
+    ours = DenseCRF(image, TUTORIAL).infer(given)
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("image", [photograph(32, 32), noise(32, 32)], ids=["photograph", "noise"])
 def test_ours_is_no_farther_from_the_exact_sum(image):
     given = probabilities(3, (32, 32))
-    settings = CRFSettings(gaussian_sigma_px=3, bilateral_sigma_px=12)
+    settings = replace(TUTORIAL, gaussian_sigma_px=3, bilateral_sigma_px=12)
     exact = by_summation(image, given, settings)
     ours = np.abs(DenseCRF(image, settings).infer(given) - exact)
     theirs = np.abs(by_pydensecrf(image, given, settings) - exact)
@@ -141,7 +148,8 @@ def test_ours_is_no_farther_from_the_exact_sum(image):
     assert ours.mean() < 0.1
 
 
-GENTLE = CRFSettings(
+GENTLE = replace(
+    TUTORIAL,
     iterations=1,
     gaussian_sigma_px=3,
     gaussian_weight=2,
@@ -186,13 +194,13 @@ def test_an_image_is_near_the_exact_sum_and_far_from_other_sigmas(name):
 
 def test_the_reference_runs_through_the_same_call():
     image, given = photograph(30, 40), probabilities(3, (30, 40))
-    settings = CRFSettings(engine="pydensecrf")
+    settings = replace(TUTORIAL, engine="pydensecrf")
     expected = by_pydensecrf(image, given, settings)
     np.testing.assert_allclose(DenseCRF(image, settings).infer(given), expected, atol=1e-6)
 
 
 def test_without_pydensecrf_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "pydensecrf", None)
-    crf = DenseCRF(photograph(8, 9), CRFSettings(engine="pydensecrf"))
+    crf = DenseCRF(photograph(8, 9), replace(TUTORIAL, engine="pydensecrf"))
     with pytest.raises(ImportError, match=r"pip install pydensecrf2.*'builtin'"):
         crf.infer(probabilities(2, (8, 9)))

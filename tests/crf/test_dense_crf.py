@@ -18,7 +18,7 @@ from napari_fcn_crf.crf.dense_crf import DenseCRF, warm_up
 from napari_fcn_crf.settings import CRFSettings
 from tests.crf.cases import noise, photograph, probabilities
 
-SETTINGS = CRFSettings()
+SETTINGS = CRFSettings.paper()
 
 
 def test_marginals_are_float32_and_sum_to_one():
@@ -275,11 +275,13 @@ def test_after_warming_up_nothing_is_compiled():
 
 WITHOUT_COMPILER = """
 import sys
+from dataclasses import replace
 import numpy as np
 from napari_fcn_crf.crf.dense_crf import DenseCRF
 from napari_fcn_crf.settings import CRFSettings
 image, given = (np.load(name) for name in sys.argv[1:3])
-np.save(sys.argv[3], DenseCRF(image, CRFSettings(iterations=2)).infer(given))
+settings = replace(CRFSettings.paper(), iterations=2)
+np.save(sys.argv[3], DenseCRF(image, settings).infer(given))
 """
 
 

@@ -26,7 +26,7 @@ def test_examples_give_pydensecrfs_marginals(measurement_data, number):
     given[indices[painted] - 1, np.flatnonzero(painted)] = 0.7
     given[:, ~painted] = 1 / classes
     given = given.reshape(classes, *image.shape[:2])
-    settings = CRFSettings()
+    settings = CRFSettings.paper()
     ours = DenseCRF(image, settings).infer(given)
     theirs = by_pydensecrf(image, given, settings)
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
@@ -47,7 +47,7 @@ def test_the_published_cat_comes_out_as_published(measurement_data):
     blue = np.abs(figure - (105, 105, 255)).sum(axis=-1) < 40
     published = transform.resize(blue.astype(float), (352, 480), order=1) > 0.5
 
-    settings = CRFSettings()
+    settings = CRFSettings.paper()
     ours = DenseCRF(image, settings).infer(given)
     theirs = by_pydensecrf(image, given, settings)
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)

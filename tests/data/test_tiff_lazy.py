@@ -55,7 +55,7 @@ def test_it_is_the_picture_that_is_read_whole(way: str, tmp_path: Path) -> None:
     assert (lazy.axes, lazy.alpha, lazy.guessed) == (whole.axes, whole.alpha, whole.guessed)
     assert (lazy.place.units, lazy.array.dtype) == (whole.place.units, whole.array.dtype)
     np.testing.assert_allclose(lazy.place.matrix, whole.place.matrix)
-    part = (slice(3, 40),) * lazy.array.ndim
+    part = (slice(1, 40),) * lazy.array.ndim
     np.testing.assert_array_equal(lazy.array[part], whole.array[part])
     with pytest.raises(ValueError, match="too much to be read whole"):
         lazy.channels_last()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
@@ -16,7 +16,7 @@ import napari_fcn_crf as nfc
 from napari_fcn_crf import settings, settings_base
 from napari_fcn_crf.cli.main import main
 from napari_fcn_crf.fcn import heads as folder
-from napari_fcn_crf.fcn.heads.head import head_of, heads
+from napari_fcn_crf.fcn.heads.head import head_of, heads, steps_of
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.pipeline import models
 
@@ -108,3 +108,23 @@ def test_titles_and_tips_need_no_keras() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    ("chosen", "steps"),
+    [
+        ({}, 0),
+        ({"iterations": 7}, 7),
+        ({"mode": "quick"}, 0),
+        ({"mode": "full"}, 100),
+        ({"weights": "random"}, 100),
+        ({"validation_fraction": 0.3}, 100),
+        ({"patience": 5}, 100),
+        ({"augment": True}, 100),
+        ({"mode": "full", "iterations": 0}, 0),
+        ({"architecture": "fcn8s"}, 100),
+        ({"architecture": "fcn8s", "iterations": 0}, 0),
+    ],
+)
+def test_what_is_solved_takes_no_steps_unless_asked(chosen: dict[str, Any], steps: int) -> None:
+    assert steps_of(nfc.TrainingSettings(**chosen)) == steps

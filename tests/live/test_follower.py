@@ -23,7 +23,7 @@ from napari_fcn_crf.settings import CRFSettings, TrainingSettings
 
 Array = npt.NDArray[Any]
 EVERYTHING = ((0.0, 0.0), (1e5, 1e5))
-SMALL = CRFSettings(gaussian_sigma_px=2, bilateral_sigma_px=8, iterations=3)
+SMALL = replace(CRFSettings.paper(), gaussian_sigma_px=2, bilateral_sigma_px=8, iterations=3)
 
 
 @pytest.fixture(scope="module")

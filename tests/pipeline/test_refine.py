@@ -12,7 +12,7 @@ from napari_fcn_crf.pipeline.refinement import refine
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import CRFSettings
 
-SETTINGS = CRFSettings(gaussian_sigma_px=2, bilateral_sigma_px=5, iterations=3)
+SETTINGS = replace(CRFSettings.paper(), gaussian_sigma_px=2, bilateral_sigma_px=5, iterations=3)
 
 
 @pytest.fixture

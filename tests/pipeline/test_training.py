@@ -32,6 +32,17 @@ def halves() -> tuple[np.ndarray, np.ndarray]:
     return image, strokes
 
 
+def test_what_was_solved_goes_on_with_steps(halves: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_fcn_crf.fcn.training import fit
+
+    monkeypatch.setattr(fit, "STEPS", 2)
+    solved = nfc.train(*halves)
+    assert solved.card.losses == ()
+    truth = np.where(np.arange(64) < 32, 2, 5)
+    assert (solved.to_labels(nfc.predict(solved, halves[0])) == truth).mean() > 0.95
+    assert len(nfc.train(*halves, resume=solved).card.losses) == 2
+
+
 def test_the_best_weights_by_held_out_iou_are_kept(halves: Any) -> None:
     seen: list[Progress] = []
     settings = replace(FCN32S, iterations=20, validation_fraction=0.34, learning_rate=3e-3)

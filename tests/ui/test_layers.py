@@ -10,6 +10,7 @@ from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui.viewer import layers, result_layers
+from napari_fcn_crf.ui.viewer.camera import camera_of
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place, picture_of
 from napari_fcn_crf.ui.viewer.ownership import METADATA_KEY, Made, earlier_results
 
@@ -144,3 +145,11 @@ def test_results_are_not_offered_as_sources(viewer, image):
     _add_refined(viewer, image, 7)
     assert layers.layers_where(viewer, layers.is_source_image) == [image]
     assert layers.layers_where(viewer, layers.is_source_labels) == []
+
+
+def test_a_brush_is_seen_on_a_large_image(viewer):
+    image = viewer.add_image(np.zeros((2000, 3000), np.uint8), scale=(0.5, 0.5))
+    camera_of(viewer).zoom = 0.5
+    assert layers.new_labels(viewer, image).brush_size == 32
+    camera_of(viewer).zoom = 50
+    assert layers.new_labels(viewer, image).brush_size == 5

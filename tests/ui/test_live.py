@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
+from napari_fcn_crf.data.labelled_folder import PairFiles
 from napari_fcn_crf.live import follower
 from napari_fcn_crf.model.card import read_card
 from napari_fcn_crf.ui.steps.predict import PredictStep
@@ -217,6 +218,16 @@ def test_a_dock_that_is_closed_during_an_update_ends_it(viewer, panel, session, 
     assert person.live is None
     assert not [thread for thread in threading.enumerate() if thread.name == "fcn-crf live"]
     assert "squares refined" in viewer.layers
+
+
+def test_pairs_in_files_do_not_count_and_that_is_said(session, person, tmp_path, qtbot):
+    session.pairs.add_files([PairFiles(tmp_path / "a.png", tmp_path / "a_labels.png")])
+    person.switch(True)
+    qtbot.waitUntil(lambda: "Of pairs in files Live knows nothing" in person.step.status.text())
+    session.pairs.remove(0)
+    qtbot.waitUntil(lambda: "pairs in files" not in person.step.status.text())
+    person.switch(False)
+    person.stops()
 
 
 def test_networks_that_are_trained_step_by_step_say_so(viewer, panel, session, person, notes):

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
@@ -131,6 +132,9 @@ def test_the_same_press_again_does_what_is_missing(step, session, qtbot, plate, 
     choose_folder(step, monkeypatch, plate, qtbot)
     run(qtbot, step)
     assert states(step) == ["done", "failed", "done"]
+    # What has failed is tried again: somebody may have mended what was in the way.
+    run(qtbot, step)
+    assert states(step) == ["done before", "failed", "done before"]
     tifffile.imwrite(plate / "a2.tif", tifffile.imread(plate / "a1.tif"))
     (plate / "a3_refined.tif").unlink()
     run(qtbot, step)
@@ -166,6 +170,35 @@ def test_cancel_keeps_what_is_done_and_the_next_press_goes_on(
     run(qtbot, step)
     assert all(row.is_done for row in session.many.table.rows)
     assert (plate / "a3_refined.tif").exists()
+
+
+def test_of_a_large_image_what_is_seen_is_read(
+    step, viewer, session, qtbot, plate, monkeypatch, two_squares
+):
+    for path in plate.iterdir():
+        path.unlink()
+    # One level, and so large that its labels have two.
+    plane = np.tile(two_squares[0], (9, 9))
+    zarr.create_array(str(plate / "b1.zarr"), data=plane, chunks=(64, 64))
+    choose_folder(step, monkeypatch, plate, qtbot)
+    run(qtbot, step)
+    assert states(step) == ["done"]
+    click_row(qtbot, step, 0)
+    assert [layer.name for layer in viewer.layers] == ["b1", "b1 refined"]
+    image, labels = viewer.layers
+    np.testing.assert_array_equal(image.data, plane)
+    assert [level.shape for level in labels.data] == [(576, 576), (288, 288)]
+    stored = zarr.open_array(str(plate / "b1_refined.zarr" / "0"), mode="r")
+    np.testing.assert_array_equal(labels.data[0], stored)
+    assert not any(isinstance(array, np.ndarray) for array in (image.data, *labels.data))
+    assert labels.visible
+    assert not labels.editable
+    # The same again shows the same layers, and one that was closed is opened anew.
+    click_row(qtbot, step, 0)
+    assert len(viewer.layers) == 2
+    viewer.layers.remove(labels)
+    click_row(qtbot, step, 0)
+    assert [layer.name for layer in viewer.layers] == ["b1", "b1 refined"]
 
 
 def test_results_go_into_another_folder_with_what_is_chosen(
@@ -222,6 +255,13 @@ def test_all_open_images_get_layers_as_one_does(step, viewer, session, qtbot, tw
     assert session.selection.sources == (viewer.layers["first probabilities"],)
     assert session.results.refined.refined is viewer.layers["first refined"]
 
+    # What is closed is let go of.
+    viewer.layers.remove(last)
+    assert states(step) == ["done", "failed", "not done"]
+    click_row(qtbot, step, 2)
+    assert session.selection.image is first
+    assert last not in {row.key for row in session.many.table.rows}
+
     # As one press each: the same labels, in the same layer.
     together = np.array(viewer.layers["first refined"].data)
     step.many.extent.setCurrentIndex(0)
@@ -230,4 +270,4 @@ def test_all_open_images_get_layers_as_one_does(step, viewer, session, qtbot, tw
     refine_actions.refine(session, CRF, RefinementOptions())
     wait_until_idle(qtbot, session)
     np.testing.assert_array_equal(viewer.layers["first refined"].data, together)
-    assert [type(layer) for layer in viewer.layers].count(Image) == 5
+    assert [type(layer) for layer in viewer.layers].count(Image) == 4

@@ -197,7 +197,7 @@ def test_a_stack_grows_slice_by_slice(step, viewer, session, qtbot, stack):
 
 def test_cancelling_a_stack_leaves_nothing_half_refined(step, viewer, session, qtbot, stack, notes):
     def refine_and_cancel():
-        endless = replace(SMALL, iterations=100_000, bilateral_weight=0)
+        endless = replace(SMALL, iterations=100_000)
         refine_actions.refine(session, endless, step.restriction.options())
         qtbot.waitUntil(lambda: "stack preview" in viewer.layers, timeout=60_000)
         session.runner.cancel()
@@ -404,9 +404,9 @@ def test_tuning_shows_its_score(step, session, qtbot, monkeypatch):
     )
     assert step.controls.settings() == SMALL
 
-    sharper = replace(SMALL, bilateral_sigma_intensity=5)
+    sharper = replace(SMALL, bilateral_sigma_intensity=2.5)
     step._on_tuned(edge_sensitivity.TuningResult(sharper, 0.25, 0.75, 4))
-    assert ": 0.250 → 0.750. Edge sensitivity 20.0 → 5.0, after 4 trials." in step.tuned.text()
+    assert ": 0.250 → 0.750. Edge sensitivity 5.0 → 2.5, after 4 trials." in step.tuned.text()
     assert step.controls.settings() == sharper
 
 

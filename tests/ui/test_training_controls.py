@@ -24,7 +24,7 @@ def _type(field, text: str) -> None:
 
 
 def test_what_nobody_changes_is_the_default(controls) -> None:
-    assert TrainingSettings(**controls.values()) == TrainingSettings()
+    assert TrainingSettings(**controls.values()) == TrainingSettings(iterations=0)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_what_nobody_changes_is_the_default(controls) -> None:
 def test_what_is_typed_is_set(controls, name, typed, value, shown) -> None:
     _type(controls.fields[name], typed)
     assert controls.fields[name].text() == shown
-    assert TrainingSettings(**controls.values()) == TrainingSettings(**{name: value})
+    assert TrainingSettings(**controls.values()) == TrainingSettings(**{name: value}, iterations=0)
 
 
 def test_what_is_being_typed_counts(controls) -> None:
@@ -75,5 +75,5 @@ def test_what_cannot_be_set_is_refused_with_a_sentence(
     before = controls.fields[name].text()
     _type(controls.fields[name], typed)
     assert controls.fields[name].text() == before
-    assert TrainingSettings(**controls.values()) == TrainingSettings()
+    assert TrainingSettings(**controls.values()) == TrainingSettings(iterations=0)
     assert sentence in "\n".join(notes())

@@ -52,6 +52,20 @@ def test_choices_are_written_once_and_come_back(qapp, qtbot, path: Path) -> None
     assert without.training == {**chosen.training, "weights": "random"}
 
 
+def test_how_many_steps_is_the_heads_until_somebody_says_so(qapp, path: Path) -> None:
+    chosen, _ = choices(path, owner := QObject())
+    assert (chosen.iterations, chosen.iterations_more) == (0, 100)
+    chosen.choose_training(architecture="fcn8s")
+    assert chosen.iterations == 100
+    chosen.choose_training(iterations=40)
+    chosen.choose_training(architecture="hypercolumn")
+    assert (chosen.iterations, chosen.iterations_more) == (40, 40)
+    chosen.choose_training(iterations=0)
+    chosen.choose_training(architecture="fcn32s")
+    assert chosen.iterations == 100
+    del owner
+
+
 def test_what_cannot_be_set_changes_nothing(qapp, path: Path) -> None:
     chosen, memory = choices(path, owner := QObject())
     with pytest.raises(ValueError, match="iterations"):

@@ -16,6 +16,9 @@ from napari_fcn_crf.backbones import BACKBONES, VGGWidths
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.quoting import quoted
 
+STEPS = 100
+"""Of a training by steps, where nobody has said how many."""
+
 Network = Any
 """A `keras.Model`."""
 
@@ -156,6 +159,16 @@ def halo_of(asked: settings.TrainingSettings) -> int:
     """Return what a patch needs around its core, before there is a network to read it off."""
     given = find_head(asked.architecture).halo_px
     return given or _HALOS_PX[BACKBONES[asked.backbone].widths.fc6_kernel]
+
+
+def steps_of(asked: settings.TrainingSettings) -> int:
+    """Return how many steps a training from the start takes, if it is not ended."""
+    if asked.iterations is not None:
+        return asked.iterations
+    is_solved = find_head(asked.architecture).classifier is not None
+    is_learnt = asked.starting_weights != settings.RANDOM
+    is_of_steps = asked.mode == "full" or asked.validation_fraction or asked.patience
+    return 0 if is_solved and is_learnt and not (is_of_steps or asked.augment) else STEPS
 
 
 def name_network(architecture: str, n_classes: int) -> str:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from napari_fcn_crf.data.annotations import IGNORE
 from napari_fcn_crf.fcn.batches.example import Example
 from napari_fcn_crf.fcn.batches.patches import Patches
-from napari_fcn_crf.fcn.heads.head import head_of
+from napari_fcn_crf.fcn.heads.head import STEPS, head_of, steps_of
 from napari_fcn_crf.fcn.optimizer.optimizer import compile_trainer
 from napari_fcn_crf.fcn.optimizer.optimizer_state import OptimizerState
 from napari_fcn_crf.fcn.training import learning_rates
@@ -80,6 +80,9 @@ def fit(
         If the loss is not finite before anything was learnt, or no iterations are asked of a
         network that is not solved in closed form.
     """
+    is_unsolved = needs_last_layer(network)
+    # Whoever goes on from what was solved or learnt wants steps.
+    steps = steps_of(settings) if is_unsolved or settings.iterations is not None else STEPS
     watch = watch or TrainingWatch()
     if settings.validation_fraction > 0:
         fraction, seed = settings.validation_fraction, settings.seed
@@ -87,14 +90,14 @@ def fit(
     first_image = examples[0].image
     factors = _factors(examples, n_classes, settings)
     try:
-        if needs_last_layer(network):
+        if is_unsolved:
             around = surroundings(network, examples)
             report = watch.before_patches(_phase(around))
             solve_last_layer(network, around, factors, settings.seed, report)
             del around
-            if not settings.iterations:
+            if not steps:
                 return TrainingResult(losses, "finished", "quick")
-        elif not settings.iterations:
+        elif not steps:
             raise InputError(
                 f"{head_of(network).title} is trained step by step, but no iterations were asked "
                 "for. Choose at least 1."
@@ -112,11 +115,11 @@ def fit(
     if losses:
         run.go_on(list(losses), state)
     if watch.log is not None:
-        watch.log.begin(network, feed.trainer.optimizer, first_image, settings.iterations)
+        watch.log.begin(network, feed.trainer.optimizer, first_image, steps)
     preview = Preview(watch.on_preview, network, first_image)
-    start, total = len(losses), len(losses) + settings.iterations
+    start, total = len(losses), len(losses) + steps
     order = islice(image_order(feed.n_batches, total, settings.seed), start, None)
-    ending = _take_steps(run, order, settings, watch, preview)
+    ending = _take_steps(run, order, steps, settings, watch, preview)
     run.keep_best()
     return run.result(ending, with_state=True)
 
@@ -124,6 +127,7 @@ def fit(
 def _take_steps(
     run: TrainingRun,
     order: Iterator[int],
+    steps: int,
     settings: TrainingSettings,
     watch: TrainingWatch,
     preview: Preview,
@@ -141,12 +145,12 @@ def _take_steps(
             watch.log.after_step(done, len(run.losses), run.losses[-1], watch.should_stop)
         iou = run.validate() if len(run.losses) % VALIDATION_STEPS == 0 else None
         preview.offer(watch.should_stop)
-        left = (settings.iterations - done) * float(np.mean(durations)) if durations else None
+        left = (steps - done) * float(np.mean(durations)) if durations else None
         watch.report(
             Progress(
                 "Training",
                 done,
-                settings.iterations,
+                steps,
                 run.losses[-1],
                 validation_iou=iou,
                 seconds_left=left,

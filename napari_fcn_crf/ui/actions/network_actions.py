@@ -14,6 +14,7 @@ from qtpy.QtCore import QTimer
 from napari_fcn_crf.compute.parent.service import Job, TrainingRequest
 from napari_fcn_crf.data.annotations import annotated_planes
 from napari_fcn_crf.data.label_values import as_label_values
+from napari_fcn_crf.fcn.heads.head import STEPS, steps_of
 from napari_fcn_crf.model import record
 from napari_fcn_crf.model.card import ModelCard, read_card
 from napari_fcn_crf.pipeline import prediction, training
@@ -108,6 +109,8 @@ def go_on_training(session: Session, request: TrainingRequest) -> None:
         architecture=known.architecture,
         backbone=known.backbone,
         weights=known.weights,
+        # What was solved in closed form alone goes on with steps.
+        iterations=request.settings.iterations or STEPS,
     )
     _train(session, replace(request, settings=same), model)
 
@@ -122,6 +125,7 @@ def _train(
     lays_aside: bool = True,
 ) -> None:
     settings = request.settings
+    steps = steps_of(settings)
     given = gather_training(session)
     pairs, pictures, files = given.pairs, given.pictures, given.files
     # Copies, since the user may go on painting while the network trains.
@@ -182,10 +186,10 @@ def _train(
         if note := _note(session):
             tell(note)
         done = len(card.losses) - before
-        if done < settings.iterations:
+        if done < steps:
             ending = card.record.get("ending", "")
             why = f" {ending}" if ending.endswith(".") else ""
-            tell(f"Training stopped after {done} of {settings.iterations} iterations.{why}")
+            tell(f"Training stopped after {done} of {steps} iterations.{why}")
         yield
         session.screen.end_preview()
         if lays_aside:

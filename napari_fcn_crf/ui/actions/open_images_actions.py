@@ -113,9 +113,6 @@ def predict_open_images(session: Session) -> None:
         elif told.image in session.viewer.layers:
             _add(session, told, model.card, work.settings)
             session.many.table.change(told.image, state="done", doing="", seconds=told.seconds)
-        else:
-            closed = f"'{told.image.name}' was closed meanwhile."
-            session.many.table.change(told.image, state="failed", doing="", error=closed)
 
     def keep(_: None) -> None:
         rows = session.many.table.rows

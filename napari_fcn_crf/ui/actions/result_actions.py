@@ -62,7 +62,7 @@ def show_result(session: Session, row: Row) -> None:
     Raises
     ------
     ValueError
-        If it is open no more.
+        If its result is open no more.
     """
     key = row.key
     if isinstance(key, Image):
@@ -72,8 +72,6 @@ def show_result(session: Session, row: Row) -> None:
 
 
 def _show_open(session: Session, image: Image) -> None:
-    if image not in session.viewer.layers:
-        raise ValueError(f"'{image.name}' was closed, and its results with it. Open it again.")
     sources = earlier_results(session.viewer, image, "probabilities")
     for kind in reversed(_STEPS):
         found = earlier_results(session.viewer, image, kind)
@@ -116,7 +114,7 @@ def _add(session: Session, item: Item, found: _Plain | _Lazy) -> None:
     kind, record = _kind(item), {_FILE: str(item.labels)}
     if isinstance(found, _Lazy):
         image = image or add_pyramid(viewer, found.image, item.name)
-        layer = add_lazy_result(viewer, image, found.labels.levels, kind, look, record)
+        layer = add_lazy_result(viewer, image, found.labels, kind, look, record)
     else:
         image = image or add_picture(viewer, found.image, item.name)
         labels = np.asarray(found.labels.array).reshape(found.shape)
@@ -128,7 +126,7 @@ def _add(session: Session, item: Item, found: _Plain | _Lazy) -> None:
 
 
 def _choose(session: Session, image: Image) -> None:
-    session.selection.pin_image(image)
+    session.selection.choose_image(image)
     session.viewer.layers.selection.active = image
 
 

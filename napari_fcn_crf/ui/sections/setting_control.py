@@ -35,9 +35,11 @@ def setting_control(settings: type[Any], name: str, **options: Any) -> Any:
     if known.type is bool:
         # A box has its title behind it.
         options["text"], label = label, ""
-    control = create_widget(
-        value=known.default, annotation=known.type, label=label, options=options
-    )
+    value, kind = known.default, known.type
+    if value is None and known.bounds is not None:
+        # Which number stands for it, whoever shows it knows.
+        value, kind = options["min"], int if known.is_whole else float
+    control = create_widget(value=value, annotation=kind, label=label, options=options)
     if isinstance(control, FloatSpinBox) and options.get("min", 0) > 0:
         # Qt rounds to its digits, and would make 0 of the lowest.
         control.native.setDecimals(math.ceil(-math.log10(options["min"])))

@@ -51,6 +51,7 @@ class TrainingControls(QWidget):
             if name not in _TYPED
         }
         self.iterations = self._named["iterations"]
+        self.iterations.native.setSpecialValueText("0: solved in closed form")
         self._typed = {name: getattr(TrainingSettings(), name) for name in _TYPED}
         self.fields: dict[str, NumberField] = {}
         self._main = Container(widgets=[self.iterations])

@@ -9,6 +9,7 @@ from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_fcn_crf.fcn.heads.head import STEPS, steps_of
 from napari_fcn_crf.settings import BUNDLED, RANDOM, CRFSettings, TrainingSettings
 from napari_fcn_crf.ui.session.user_memory import UserMemory
 
@@ -45,6 +46,16 @@ class Choices(QObject):
         return MappingProxyType(self._training)
 
     @property
+    def iterations(self) -> int:
+        """How many steps a training takes, whether or not somebody has said so."""
+        return steps_of(TrainingSettings(**self._training))
+
+    @property
+    def iterations_more(self) -> int:
+        """How many steps go on from a model, which may have been solved without any."""
+        return self.iterations or STEPS
+
+    @property
     def crf(self) -> CRFSettings:
         """How to refine."""
         return self._crf
@@ -63,7 +74,10 @@ class Choices(QObject):
             If it cannot be; nothing is changed then.
         """
         chosen = self._training | changes
-        TrainingSettings(**chosen)
+        steps = TrainingSettings(**chosen).iterations
+        if steps == steps_of(TrainingSettings(**(chosen | {"iterations": None}))):
+            # Of another head, too, it is then what fits that.
+            chosen["iterations"] = None
         if chosen != self._training:
             self._training = chosen
             plain = {name: _plain(value) for name, value in chosen.items()}

@@ -83,6 +83,15 @@ class ImageTable(QAbstractTableModel):
             self._rows[at] = changed
             self.dataChanged.emit(self.index(at, 0), self.index(at, len(_COLUMNS) - 1))
 
+    def let_go(self, key: Hashable) -> None:
+        """Say of an image that it was closed, and hold it no longer."""
+        at = self._at.pop(key, None)
+        if at is not None:
+            closed = ("closed", at)
+            self._at[closed] = at
+            self._rows[at] = replace(self._rows[at], key=closed)
+            self.change(closed, state="not done", doing="closed")
+
     def stop(self) -> None:
         """Say of what is neither done nor failed that it will not be."""
         for row in self.rows:

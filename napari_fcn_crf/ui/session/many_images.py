@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.ui.session.image_table import ImageTable
+from napari_fcn_crf.ui.session.lifetime import follow
 from napari_fcn_crf.ui.session.results import Refined
 from napari_fcn_crf.ui.session.user_memory import UserMemory
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
 
 Extent = Literal["image", "open", "folder"]
 
@@ -57,8 +61,9 @@ class ManyImages(QObject):
 
     changed = Signal()
 
-    def __init__(self, memory: UserMemory, parent: QObject) -> None:
+    def __init__(self, viewer: Viewer, memory: UserMemory, parent: QObject) -> None:
         super().__init__(parent)
+        follow(viewer.layers.events.removed, self._on_layer_removed)
         self._memory = memory
         # Whatever was chosen last, a click on Predict in a new window predicts what is seen.
         self._choice = replace(_usable(memory.recall(_NAME)), extent="image")
@@ -97,6 +102,11 @@ class ManyImages(QObject):
             self._choice = chosen
             self._memory.keep(_NAME, asdict(chosen))
             self.changed.emit()
+
+    def _on_layer_removed(self, event: Any) -> None:
+        if isinstance(event.value, Image):
+            self._refined.pop(event.value, None)
+            self.table.let_go(event.value)
 
 
 def _usable(kept: dict[str, Any]) -> ManyChoice:

@@ -51,7 +51,7 @@ class Session(QObject):
         )
         self._memory = UserMemory(self)
         self.choices: Final = Choices(self._memory, self)
-        self.many: Final = ManyImages(self._memory, self)
+        self.many: Final = ManyImages(viewer, self._memory, self)
         self.opener: Final = Opener(self)
         ImageMemory(self.selection, self.meaning, self.class_names, self._memory, self)
         self.live: Final = Live(

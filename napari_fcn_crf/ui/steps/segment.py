@@ -66,8 +66,11 @@ class SegmentStep(Step):
             or "Paint, and the refined labels of what you see follow each stroke (Shift-F). "
             "Switched off, they become a layer of their own, and the model can be saved."
         )
-        self.status.setText(live.status)
-        self.status.setVisible(bool(live.status))
+        said = [live.status]
+        if live.is_on and self.session.pairs.files:
+            said.append("Of pairs in files Live knows nothing: Segment and Train learn from them.")
+        self.status.setText(" ".join(filter(None, said)))
+        self.status.setVisible(any(said))
         if not problem and selection.annotation is None:
             problem = "Press New labels and paint first."
         elif not problem and self.session.meaning.is_guessing:

@@ -37,7 +37,7 @@ class TrainStep(Step):
     def build(self) -> None:
         choices = self.session.choices
         self.controls = TrainingControls()
-        self.controls.show_values(choices.training)
+        self._show_choices()
         self.controls.changed.connect(lambda changes: choices.choose_training(**changes))
         choices.training_changed.connect(self._on_training_chosen)
         self.body.addWidget(self.controls)
@@ -92,12 +92,13 @@ class TrainStep(Step):
 
     def summary(self) -> str:
         model = self.session.models.model
-        if model is None or not model.card.losses:
-            return self._iterations()
+        if model is None:
+            steps = self.session.choices.iterations
+            return _counted(steps) if steps else "solved in closed form"
         if self.session.has_new_strokes:
             return "New strokes since: train again."
         losses = model.card.losses
-        return f"{_trained(losses)}, loss {losses[-1]:.3g}"
+        return f"{_trained(losses)}, loss {losses[-1]:.3g}" if losses else _SOLVED
 
     def update_controls(self) -> None:
         model, problem = self.session.models.model, self._problem()
@@ -109,14 +110,14 @@ class TrainStep(Step):
         is_idle = self.session.runner.activity is None
         self.continue_button.setVisible(model is not None and is_idle)
         self.continue_button.setEnabled(not problem)
-        self.continue_button.setToolTip(
-            problem or f"Train the current model on, for {self._iterations()} more."
-        )
+        more = _counted(self.session.choices.iterations_more)
+        self.continue_button.setToolTip(problem or f"Train the current model on, for {more} more.")
         self.curve.update_curve()
         self.verdict.setVisible(model is not None)
-        if model is not None and model.card.losses:
+        if model is not None:
             losses = model.card.losses
-            self.verdict.setText(f"{_trained(losses)}, loss {losses[0]:.3g} → {losses[-1]:.3g}.")
+            course = f", loss {losses[0]:.3g} → {losses[-1]:.3g}" if losses else ""
+            self.verdict.setText(f"{_trained(losses) if losses else _SOLVED}{course}.")
 
     def _problem(self) -> str:
         """Return why Train cannot be pressed, as step 1 says it; empty if it can."""
@@ -130,11 +131,12 @@ class TrainStep(Step):
             return "The labels are still being counted."
         return training_problem(self.session)
 
-    def _iterations(self) -> str:
-        return _counted(self.session.choices.training["iterations"])
-
     def _on_training_chosen(self) -> None:
-        self.controls.show_values(self.session.choices.training)
+        self._show_choices()
+
+    def _show_choices(self) -> None:
+        choices = self.session.choices
+        self.controls.show_values({**choices.training, "iterations": choices.iterations})
 
     def _ask(self) -> bool:
         """Ask about labels that look like something else; the next press is the answer."""
@@ -176,6 +178,9 @@ class TrainStep(Step):
     def _on_progressed(self, latest: Progress) -> None:
         if latest.loss is not None:
             self.curve.append(latest)
+
+
+_SOLVED = "Solved in closed form"
 
 
 def _trained(losses: Sequence[float]) -> str:

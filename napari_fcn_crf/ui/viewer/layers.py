@@ -9,6 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 
 from napari_fcn_crf.ui.viewer.axes import channel_axis, layer_array
+from napari_fcn_crf.ui.viewer.camera import camera_of
 from napari_fcn_crf.ui.viewer.ownership import note_painted_for, our_metadata
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 
 LayerKind = TypeVar("LayerKind", bound=Layer)
+
+_BRUSH_ON_SCREEN_PX = 8
+_BRUSH_PX = 5, 40
+"""From fewer nothing is learnt; more napari's own slider does not offer."""
 
 CLASS_AXIS = "class"
 """Name of the axis of probabilities along which the classes are."""
@@ -128,9 +133,15 @@ def new_labels(viewer: Viewer, image: Image) -> Labels:
     )
     viewer.add_layer(layer)
     note_painted_for(layer, image)
-    layer.brush_size = 5
+    layer.brush_size = _brush_size(viewer, layer)
     layer.mode = "paint"
     return layer
+
+
+def _brush_size(viewer: Viewer, layer: Labels) -> int:
+    """Return the size of a brush, in pixels of a layer, that is seen on the canvas as it is now."""
+    on_screen_px = camera_of(viewer).zoom * float(np.min(layer.scale[-2:]))
+    return int(np.clip(round(_BRUSH_ON_SCREEN_PX / on_screen_px), *_BRUSH_PX))
 
 
 def lies_at(layer: Layer, place: Placement) -> bool:

@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 
 from napari_fcn_crf.data import samples
 from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.steps.train import TrainStep
 
 CAT, BACKGROUND = (150, 225), (285, 345)
 
@@ -21,6 +22,8 @@ def test_cat(person):
     person.reads("Ready: 2 classes")
     person.looks("annotate")
 
+    # Steps, whose loss there is to see.
+    person.step(TrainStep).controls.iterations.value = 100
     person.trains()
     person.looks("train")
     person.predicts()

@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_fcn_crf.ui.steps.predict import PredictStep
+from tests.ui.conftest import wait_until_idle
 from tests.ui.walks import pictures
 
 
@@ -32,7 +33,11 @@ def test_many(person, tmp_path, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
     person.clicks(predict.many.folder_button)
     person.looks("chosen")
-    person.predicts()
+    person.clicks(predict.predict_button.button)
+    table = person.session.many.table
+    person.waits_for(lambda: any(row.state == "under way" or row.is_done for row in table.rows))
+    person.looks("under-way")
+    wait_until_idle(person.qtbot, person.session)
     person.says("4 of 5 done, 1 failed")
     person.looks("done")
     states = [row.state for row in person.session.many.table.rows]
