@@ -1,6 +1,6 @@
 """What tuning the CRF on the strokes gives: mean IoU of the network, with the CRF, and tuned.
 
-    python -m benchmarks.refinement [--largest PX] [--budget SECONDS] [--probabilities FOLDER]
+    python -m benchmarks.refinement [--largest PX] [--budget SECONDS] [--crf PRESET] ...
 
 The network is trained on a few strokes a class with the default settings, and the CRF is tuned on
 the same strokes. The images are not part of the project; `pairs.data_folder` says where they are
@@ -24,6 +24,7 @@ from benchmarks.methods import Probabilities, network
 from benchmarks.pairs import Task, data_folder, read_tasks
 from benchmarks.strokes import draw_strokes
 from napari_fcn_crf import refine
+from napari_fcn_crf.crf import presets
 from napari_fcn_crf.crf.tuning.edge_sensitivity import tune
 from napari_fcn_crf.results.metrics import mean_iou
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
@@ -40,8 +41,8 @@ class Result:
     ----------
     data_set, name : str
     network, default, tuned : float
-        Mean IoU over the classes: of the network's most probable class, after the CRF with its
-        default settings, and after the CRF with those that tuning found.
+        Mean IoU over the classes: of the network's most probable class, after the CRF with the
+        settings that tuning starts from, and after the CRF with those that tuning found.
     trials : int
         Settings that were tried.
     settings : dict
@@ -57,13 +58,13 @@ class Result:
     settings: dict[str, object]
 
 
-def measure(task: Task, budget_s: float, kept: Path) -> Result:
+def measure(task: Task, start: CRFSettings, budget_s: float, kept: Path) -> Result:
     """Train or read the network's probabilities, refine, tune, and refine again."""
     strokes = draw_strokes(task.truth)
     probabilities = _probabilities(task, kept)
-    found = tune(np.atleast_3d(task.image), probabilities, strokes, budget_s=budget_s)
+    found = tune(np.atleast_3d(task.image), probabilities, strokes, start, budget_s=budget_s)
     default, tuned = (
-        refine(task.image, probabilities, settings) for settings in (CRFSettings(), found.settings)
+        refine(task.image, probabilities, settings) for settings in (start, found.settings)
     )
     scores = (
         mean_iou(values.argmax(axis=0), task.truth, task.n_classes)
@@ -115,6 +116,7 @@ def main() -> None:
     """Measure what is not measured yet and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--budget", type=float, default=20.0, help="seconds of tuning an image")
+    parser.add_argument("--crf", default="Default", choices=presets.PUBLISHED, help="start")
     parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--data-sets", nargs="*", help="these alone")
     parser.add_argument("--largest", type=int, default=10**9, help="leave out images with more px")
@@ -137,7 +139,8 @@ def main() -> None:
             continue
         if options.data_sets and task.data_set not in options.data_sets:
             continue
-        result = measure(task, options.budget, options.probabilities)
+        start = presets.PUBLISHED[options.crf]
+        result = measure(task, start, options.budget, options.probabilities)
         results.append(result)
         print(
             f"{result.data_set} {result.name}: {result.network:.3f}, {result.default:.3f}, "

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from napari_fcn_crf.data.labelled_folder import PairFiles
 from napari_fcn_crf.ui.steps.annotate import AnnotateStep
 from napari_fcn_crf.ui.steps.network import NetworkStep
 from napari_fcn_crf.ui.steps.predict import PredictStep
@@ -55,6 +57,21 @@ def test_a_large_stroke_in_an_empty_layer_is_adrag(viewer, panel, session, qtbot
     labels.paint((30, 30), 1)
     qtbot.waitUntil(lambda: "only label 1" in step.verdict.text())
     assert session.meaning.mode == "scribbles"
+
+
+def test_a_second_folder_leaves_what_was_chosen(panel, session, qtbot, two_squares, tmp_path):
+    image, strokes = two_squares
+    Image.fromarray(image).save(tmp_path / "image.png")
+    Image.fromarray(strokes.astype(np.uint8)).save(tmp_path / "labels.png")
+    pair = PairFiles(tmp_path / "image.png", tmp_path / "labels.png")
+    session.pairs.add_files([pair])
+    qtbot.waitUntil(lambda: session.meaning.counts.statistics is not None)
+    assert session.meaning.mode == "scribbles"
+    session.meaning.choose_mode("mask")
+    (tmp_path / "second.png").hardlink_to(tmp_path / "image.png")
+    session.pairs.add_files([PairFiles(tmp_path / "second.png", pair.labels)])
+    qtbot.waitUntil(lambda: session.meaning.counts.is_current)
+    assert session.meaning.mode == "mask"
 
 
 def _open(viewer, qtbot, panel, session, labels, iterations=1):

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from napari.layers import Image
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
@@ -169,6 +170,35 @@ def test_cancel_keeps_what_is_done_and_the_next_press_goes_on(
     run(qtbot, step)
     assert all(row.is_done for row in session.many.table.rows)
     assert (plate / "a3_refined.tif").exists()
+
+
+def test_of_a_large_image_what_is_seen_is_read(
+    step, viewer, session, qtbot, plate, monkeypatch, two_squares
+):
+    for path in plate.iterdir():
+        path.unlink()
+    # One level, and so large that its labels have two.
+    plane = np.tile(two_squares[0], (9, 9))
+    zarr.create_array(str(plate / "b1.zarr"), data=plane, chunks=(64, 64))
+    choose_folder(step, monkeypatch, plate, qtbot)
+    run(qtbot, step)
+    assert states(step) == ["done"]
+    click_row(qtbot, step, 0)
+    assert [layer.name for layer in viewer.layers] == ["b1", "b1 refined"]
+    image, labels = viewer.layers
+    np.testing.assert_array_equal(image.data, plane)
+    assert [level.shape for level in labels.data] == [(576, 576), (288, 288)]
+    stored = zarr.open_array(str(plate / "b1_refined.zarr" / "0"), mode="r")
+    np.testing.assert_array_equal(labels.data[0], stored)
+    assert not any(isinstance(array, np.ndarray) for array in (image.data, *labels.data))
+    assert labels.visible
+    assert not labels.editable
+    # The same again shows the same layers, and one that was closed is opened anew.
+    click_row(qtbot, step, 0)
+    assert len(viewer.layers) == 2
+    viewer.layers.remove(labels)
+    click_row(qtbot, step, 0)
+    assert [layer.name for layer in viewer.layers] == ["b1", "b1 refined"]
 
 
 def test_results_go_into_another_folder_with_what_is_chosen(

@@ -41,6 +41,16 @@ class Pyramid:
     is_channels_first: bool = False
 
     @property
+    def is_multiscale(self) -> bool:
+        """Whether there are several levels."""
+        return len(self.levels) > 1
+
+    @property
+    def data(self) -> Any:
+        """What a layer is made of: all levels, or the only one, of which napari wants no list."""
+        return list(self.levels) if self.is_multiscale else self.levels[0]
+
+    @property
     def spatial_shape(self) -> tuple[int, ...]:
         """Size along the axes other than channels."""
         shape = tuple(map(int, self.levels[0].shape))

@@ -15,6 +15,7 @@ from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.model.card import CARD_LIMIT_BYTES, CARD_MEMBER
 from napari_fcn_crf.quoting import quoted
 from napari_fcn_crf.weights.formats.hdf5 import datasets_of, storage_problem
+from napari_fcn_crf.weights.formats.hdf5_heaps import check_heaps
 from napari_fcn_crf.weights.formats.keras_zip import CONFIG_LIMIT_BYTES, WEIGHTS_MEMBER
 from napari_fcn_crf.zip_files import open_zip
 
@@ -104,6 +105,7 @@ def _refused(name: str, reason: str) -> Refused:
 
 
 def _shapes(name: str, member: Any) -> dict[str, Shape]:
+    check_heaps(member)
     with h5py.File(member, "r") as root:
         if root.visititems_links(lambda _, link: not isinstance(link, h5py.HardLink) or None):
             raise _refused(name, "its weights refer to other files or places")

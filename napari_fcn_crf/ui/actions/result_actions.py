@@ -114,7 +114,7 @@ def _add(session: Session, item: Item, found: _Plain | _Lazy) -> None:
     kind, record = _kind(item), {_FILE: str(item.labels)}
     if isinstance(found, _Lazy):
         image = image or add_pyramid(viewer, found.image, item.name)
-        layer = add_lazy_result(viewer, image, found.labels.levels, kind, look, record)
+        layer = add_lazy_result(viewer, image, found.labels, kind, look, record)
     else:
         image = image or add_picture(viewer, found.image, item.name)
         labels = np.asarray(found.labels.array).reshape(found.shape)

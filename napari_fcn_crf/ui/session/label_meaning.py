@@ -122,7 +122,7 @@ class LabelMeaning(QObject):
             self.changed.emit()
 
     def _count_first_file(self) -> None:
-        self._is_guessing = True
+        self._is_guessing = not self._is_chosen
         self.counts.read(self._pairs.files[0].labels)
 
     def _count_what_is_meant(self) -> None:

@@ -57,9 +57,9 @@ def add_pyramid(viewer: Viewer, pyramid: Pyramid, name: str) -> Image:
     """Add an image of which only what is seen is read, one unit a pixel."""
     labels = ["channel", *_labels(pyramid.spatial_axes)]
     layer = Image(
-        pyramid.levels,
+        pyramid.data,
         name=name,
-        multiscale=True,
+        multiscale=pyramid.is_multiscale,
         rgb=pyramid.is_rgb,
         axis_labels=labels if pyramid.is_channels_first else labels[1:],
     )

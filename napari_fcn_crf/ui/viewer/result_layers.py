@@ -10,6 +10,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import Colormap, CyclicLabelColormap, DirectLabelColormap
 
+from napari_fcn_crf.data.ome_zarr.pyramid import Pyramid
 from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.ui.viewer.arrangement import LIVE, index_of_new
 from napari_fcn_crf.ui.viewer.camera import camera_kept
@@ -229,26 +230,27 @@ def add_result(
 def add_lazy_result(
     viewer: Viewer,
     image: Image,
-    levels: Sequence[Any],
+    pyramid: Pyramid,
     kind: str,
     look: ClassLook | None,
     record: dict[str, Any],
 ) -> Labels:
-    """Add labels of which only what is seen is read, the largest level first; none can be painted.
+    """Add labels of which only what is seen is read, and that cannot be painted on.
 
-    Parameters are those of `add_result`, but for `levels`.
+    Parameters are those of `add_result`, but for `pyramid`.
     """
     look = look or ClassLook((), None)
     appearance = _appearance(results_of_classes(viewer, image))
     layer = Labels(
-        levels,
-        multiscale=True,
+        pyramid.data,
+        multiscale=pyramid.is_multiscale,
         name=f"{image.name} {kind}",
         opacity=appearance.opacity,
         visible=False,
         colormap=look.colormap,
         **spatial_metadata(image),
     )
+    layer.editable = False
     noted = {"kind": kind, "image": image.name, "record": record, "class_values": look.values}
     _insert(viewer, layer, image, noted)
     return layer

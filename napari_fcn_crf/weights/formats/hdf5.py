@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.weights.formats.file_format import FirstLook, WeightsFormat
+from napari_fcn_crf.weights.formats.hdf5_heaps import MAGIC, check_heaps
 from napari_fcn_crf.weights.formats.tensors import (
     KERAS,
     Convention,
@@ -22,7 +23,6 @@ from napari_fcn_crf.weights.formats.tensors import (
 )
 from napari_fcn_crf.weights.formats.vgg_layers import Layers, keras_layers
 
-_MAGIC = b"\x89HDF\r\n\x1a\n"
 _MOST_OBJECTS = 4000
 
 
@@ -40,6 +40,8 @@ def hdf5_tensors(path: Path, file: Any = None) -> Iterator[dict[str, Tensor]]:
     # Here and below: who only asks which formats there are need not load HDF5.
     import h5py
 
+    with nullcontext(file) if file is not None else path.open("rb") as content:
+        check_heaps(content)
     with h5py.File(file or path, "r") as root:
         # Soft and external links are not followed, so nothing outside the file is read.
         datasets = {
@@ -99,7 +101,7 @@ def _read(dataset: Any) -> npt.NDArray[np.float32]:
 
 
 def _matches(look: FirstLook) -> bool:
-    return look.head.startswith(_MAGIC)
+    return look.head.startswith(MAGIC)
 
 
 def _layers(look: FirstLook, stack: ExitStack) -> tuple[Layers, Convention]:
