@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.draw import disk
 
 import napari_fcn_crf as nfc
-from napari_fcn_crf.results.cleanup import split_instances
+from napari_fcn_crf.results.instances import split_instances
 
 # Five nuclei of some 2 400 counts on a background of 400, as a 12-bit camera sees them.
 rng = np.random.default_rng(0)
@@ -28,7 +28,7 @@ strokes[73:77, 20:60] = 2
 model = nfc.train(image, strokes, class_names={1: "nucleus", 2: "background"})
 marginals = nfc.refine(image, nfc.predict(model, image))
 labels = model.to_labels(marginals)
-nuclei = split_instances(labels, value=1, minimum_distance_px=10)
+nuclei = split_instances(labels, value=1)
 
 print(f"IoU of the nuclei {show.iou(labels == 1, truth):.2f}, {nuclei.max()} objects")
 if len(sys.argv) > 1:

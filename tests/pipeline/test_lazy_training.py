@@ -71,8 +71,8 @@ def test_a_lazy_image_of_bytes_trains_as_one_in_memory(
     eight_bit = (pixels // 12).astype(np.uint8)
     found = training.train(Counting(eight_bit, CHUNK).array, strokes, SETTINGS)
     expected = training.train(eight_bit, strokes, SETTINGS)
-    # Rates are fitted to the middle of the image, or of what was read.
-    np.testing.assert_allclose(found.card.losses, expected.card.losses, rtol=1e-2)
+    # Rates and the scale of features are fitted to a sample of the image, or of what was read.
+    np.testing.assert_allclose(found.card.losses, expected.card.losses, rtol=0.2)
 
 
 def test_of_a_stack_only_planes_with_strokes_are_read() -> None:
