@@ -190,7 +190,7 @@ def test_large_layers_do_not_keep_it_either(viewer, panel, session, qtbot, monke
         (refinement, "refine"),
         (refine_actions, "changed_fraction"),
         (refine_actions, "most_probable"),
-        (refine_actions, "_areas"),
+        (refine_actions, "label_fractions"),
         (ownership, "_checksum"),
         (uncertainty, "entropy"),
     )
