@@ -15,7 +15,9 @@ _PIXELS_AT_ONCE = 1 << 15
 
 
 def most_probable(
-    probabilities: npt.NDArray[np.floating], values: npt.NDArray[np.integer] | None = None
+    probabilities: npt.NDArray[np.floating],
+    values: npt.NDArray[np.integer] | None = None,
+    threads: int | None = None,
 ) -> npt.NDArray[np.integer]:
     """Return each pixel's most probable class.
 
@@ -25,6 +27,8 @@ def most_probable(
     values : array of int, shape `(n_classes,)`, optional
         What stands for each class; by default its position along the first axis, in the smallest
         type that holds all of them.
+    threads : int, optional
+        That share the work, the caller's among them; as many as there are by default.
 
     Returns
     -------
@@ -39,7 +43,7 @@ def most_probable(
     if values is None:
         values = np.arange(n_classes, dtype=np.min_scalar_type(n_classes))
     found = np.empty(probabilities.shape[1:], values.dtype)
-    threads = available_threads()
+    threads = available_threads() if threads is None else threads
     for index in planes(found.shape):
         part: Any = (slice(None), *index)
         plane, target = probabilities[part], found[index]

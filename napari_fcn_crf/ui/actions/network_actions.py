@@ -170,7 +170,8 @@ def _train(
     def show(probabilities: np.ndarray) -> None:
         if pairs and pairs[0][0] in session.viewer.layers and len(values) == len(probabilities):
             image, annotation = pairs[0]
-            shown = most_probable(probabilities, as_label_values(values))
+            # On the main thread, which waits for no other.
+            shown = most_probable(probabilities, as_label_values(values), threads=1)
             layer = preview_layers.show_prediction_preview(
                 session.viewer, image, shown, annotation.colormap, trained_on[0]
             )
