@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("file", type=Path, help="genuine weights of the full VGG-16")
     parser.add_argument("--heads", nargs="*", default=heads, choices=heads)
     parser.add_argument("--modes", nargs="*", default=modes, choices=modes)
-    parser.add_argument("--iterations", type=int, default=TrainingSettings.iterations)
+    parser.add_argument("--iterations", type=int, default=100)
     parser.add_argument("--cases", nargs="*", help="those with one of these in their names")
     parser.add_argument("--data", type=Path, default=data_folder())
     parser.add_argument("--results", type=Path, help="JSON lines; what is there is not run again")
