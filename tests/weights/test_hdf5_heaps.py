@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any, NoReturn
@@ -56,6 +57,33 @@ def test_a_head_across_two_reads_is_found(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setattr(f"{module}._READ_BYTES", cut)
         with pytest.raises(InputError, match="leads back into itself"):
             check_heaps(io.BytesIO(circle))
+
+
+def test_what_only_looks_like_many_heaps_takes_no_memory() -> None:
+    tracemalloc.start()
+    try:
+        check_heaps(io.BytesIO(b"HEAP" * 2_000_000))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 32 * 2**20
+
+
+def test_more_heaps_than_weights_have_are_refused() -> None:
+    with pytest.raises(InputError, match="more heaps than"):
+        check_heaps(io.BytesIO((b"HEAP" + bytes(28)) * 100_001))
+
+
+def test_all_heaps_together_have_so_many_free_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    heap = struct.pack("<4sB3xQQQ", b"HEAP", 0, 64, 16, 64)
+    data = bytes(16) + struct.pack("<QQ", 32, 16) + struct.pack("<QQ", 1, 16) + bytes(16)
+    content = heap + heap + data
+    module = "napari_fcn_crf.weights.formats.hdf5_heaps"
+    monkeypatch.setattr(f"{module}._MOST_BLOCKS", 4)
+    check_heaps(io.BytesIO(content))
+    monkeypatch.setattr(f"{module}._MOST_BLOCKS", 3)
+    with pytest.raises(InputError, match="more free space than"):
+        check_heaps(io.BytesIO(content))
 
 
 @pytest.fixture

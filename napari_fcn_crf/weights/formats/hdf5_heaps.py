@@ -15,7 +15,11 @@ _HEAP = struct.Struct("<4sB3xQQQ")
 _FREE_BLOCK = struct.Struct("<QQ")
 _SIGNATURE = b"HEAP"
 _NO_MORE = 1
+_VERSION = 0
+_MOST_HEAPS = 10**5
 _MOST_BLOCKS = 10**6
+"""In a file of all its heaps; those of published weights have some dozens."""
+
 _READ_BYTES = 1 << 20
 
 
@@ -45,36 +49,45 @@ def check_heaps(file: Any) -> None:
     HDF5 File Format Specification 3.0, III.D, Local Heaps
     """
     # In their order, since in a zip archive going back is reading anew.
+    left = _MOST_BLOCKS
     for heap in sorted(_heaps(file), key=lambda heap: heap.start):
-        _follow(file, heap)
+        left -= _follow(file, heap, left)
     file.seek(0)
 
 
 def _heaps(file: Any) -> Iterator[_Heap]:
     """Iterate over what may be the heads of heaps; numbers may look like one by chance."""
     file.seek(0)
-    kept = b""
+    kept, count = b"", 0
     while block := file.read(_READ_BYTES):
         content = kept + block
         at = content.find(_SIGNATURE)
         while 0 <= at <= len(content) - _HEAP.size:
-            _, _, *where = _HEAP.unpack_from(content, at)
-            yield _Heap(*where)
+            _, version, *where = _HEAP.unpack_from(content, at)
+            if version == _VERSION:
+                count += 1
+                if count > _MOST_HEAPS:
+                    raise InputError("more heaps than any weights have")
+                yield _Heap(*where)
             at = content.find(_SIGNATURE, at + 1)
         # What was too near the end to be looked at.
         kept = content[-_HEAP.size + 1 :]
 
 
-def _follow(file: Any, heap: _Heap) -> None:
+def _follow(file: Any, heap: _Heap, most: int) -> int:
+    """Return how many free blocks a heap has."""
     at, seen = heap.first_free, set[int]()
     while at != _NO_MORE and at + _FREE_BLOCK.size <= heap.size:
-        if at in seen or len(seen) > _MOST_BLOCKS:
+        if at in seen:
             raise InputError("free space that leads back into itself")
+        if len(seen) >= most:
+            raise InputError("more free space than any weights have")
         seen.add(at)
         if heap.start + at >= 2**63:
-            return
+            break
         file.seek(heap.start + at)
         entry = file.read(_FREE_BLOCK.size)
         if len(entry) < _FREE_BLOCK.size:
-            return
+            break
         at, _ = _FREE_BLOCK.unpack(entry)
+    return len(seen)
