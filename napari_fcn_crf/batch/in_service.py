@@ -143,27 +143,15 @@ def segment_in_service(
     def work(running: Job[dict[Item, str]], call: Call) -> dict[Item, str]:
         ended: list[Item] = []
 
-        def tell(partial: UnderWay | Ended) -> None:
-            running.report(
-                Progress(
-                    "Segmenting",
-                    pace.done,
-                    len(plan.to_do),
-                    unit="images",
-                    partial=partial,
-                    seconds_left=pace.seconds_left,
-                )
-            )
-
         def on_progress(task: Task, progress: Progress) -> None:
             pace.begin()
-            tell(UnderWay(task.item, progress))
+            running.report(pace.progress(UnderWay(task.item, progress)))
 
         def on_outcome(item: Item, outcome: Outcome) -> None:
             pace.begin()
             ended.append(item)
             pace.advance(len(ended))
-            tell(Ended(item, outcome))
+            running.report(pace.progress(Ended(item, outcome)))
 
         executor = InService(call, model, recipe, threads)
         failed = run_batch(plan, ledger, job, executor, on_outcome, on_progress)

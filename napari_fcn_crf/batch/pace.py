@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from napari_fcn_crf.progress import Progress
+
 
 class Pace:
     """Tells how long the rest of some images takes, at the pace of those that are done.
@@ -39,3 +41,14 @@ class Pace:
         if self._began is None or self._done <= 0:
             return None
         return (time.monotonic() - self._began) / self._done * (self._count - self._done)
+
+    def progress(self, partial: object) -> Progress:
+        """Return how far the run is, with what there is to tell of one image."""
+        return Progress(
+            "Segmenting",
+            self.done,
+            self._count,
+            unit="images",
+            partial=partial,
+            seconds_left=self.seconds_left,
+        )

@@ -32,9 +32,7 @@ def predict_folder(session: Session) -> None:
     ValueError
         If there is no model, or no folder is chosen.
     """
-    model, many = session.models.model, session.many
-    if model is None:
-        raise ValueError("Predicting needs a model, but there is none yet. Press Train first.")
+    model, many = session.models.require(), session.many
     choice = many.choice
     if not choice.folder:
         raise ValueError("No folder of images is chosen yet. Press Choose… and choose one.")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QTimer
@@ -35,7 +36,8 @@ from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, note_earli
 from napari_fcn_crf.ui.viewer.result_layers import add_predicted, add_probabilities, class_look
 from napari_fcn_crf.weights import download, vgg_file
 
-_MADE_OF_A_PREDICTION = ("refined", "cleaned", "instances", "uncertainty", "changed")
+MADE_OF_A_PREDICTION = ("refined", "cleaned", "instances", "uncertainty", "changed")
+"""Kinds of layers that are of an earlier one when there is another."""
 
 
 def load_weights(session: Session, path: Path) -> None:
@@ -211,6 +213,16 @@ def _note(session: Session) -> str:
     return "" if activity is None else activity.latest.note
 
 
+def prediction_record(model: TrainedModel) -> dict[str, Any]:
+    """Return what a run record says of the model and how it predicts; reads its whole file."""
+    return {
+        "model": model.name,
+        "model_sha256": record.file_sha256(model.path),
+        "settings": PredictionSettings().to_dict(),
+        "training": model.card.training.to_dict(),
+    }
+
+
 def predict(
     session: Session, kind: str = "predict", then: Callable[[], None] | None = None
 ) -> None:
@@ -219,9 +231,7 @@ def predict(
     Parameters are those of `train`.
     """
     image = session.selection.require_image()
-    model = session.models.model
-    if model is None:
-        raise ValueError("Predicting needs a model, but there is none yet. Press Train first.")
+    model = session.models.require()
     picture = session.selection.picture()
     run_record: dict[str, object] = {}
     began = time.perf_counter()
@@ -250,18 +260,14 @@ def predict(
             return
         look = class_look(session.screen.annotation_of(image), layer)
         predicted = add_predicted(session.viewer, image, labels, look, card.record)
-        note_earlier(session.viewer, _MADE_OF_A_PREDICTION, "earlier", image)
+        note_earlier(session.viewer, MADE_OF_A_PREDICTION, "earlier", image)
         session.screen.arrange(image, "predict", predicted)
 
     def start(on_progress: OnProgress) -> Job[np.ndarray]:
         on_progress(Progress("Preparing"))
         array = prediction.check_prediction_input(model.card, picture)
-        run_record.update(record.start_record())
-        run_record["model"] = model.name
-        run_record["model_sha256"] = record.file_sha256(model.path)
+        run_record.update(record.start_record() | prediction_record(model))
         run_record["image_sha256"] = record.array_sha256(array)
-        run_record["settings"] = PredictionSettings().to_dict()
-        run_record["training"] = model.card.training.to_dict()
         on_progress(Progress("Preparing"))
         return session.runner.service.predict(model.path, array, axes=f"{picture.spatial_axes}c")
 

@@ -27,6 +27,7 @@ from napari_fcn_crf.results.cleanup import remove_small_regions
 from napari_fcn_crf.results.metrics import changed_fraction, label_fractions
 from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import CRFSettings
+from napari_fcn_crf.ui.actions.network_actions import MADE_OF_A_PREDICTION, prediction_record
 from napari_fcn_crf.ui.session.image_table import Row, in_words
 from napari_fcn_crf.ui.session.model_store import TrainedModel
 from napari_fcn_crf.ui.session.notices import tell
@@ -46,7 +47,6 @@ from napari_fcn_crf.ui.viewer.result_layers import (
 )
 
 KIND = "predict"
-_MADE_OF_A_PREDICTION = ("refined", "cleaned", "instances", "uncertainty", "changed")
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,7 @@ def predict_open_images(session: Session) -> None:
     ValueError
         If there is no model, or no image.
     """
-    model, choice = session.models.model, session.many.choice
-    if model is None:
-        raise ValueError("Predicting needs a model, but there is none yet. Press Train first.")
+    model, choice = session.models.require(), session.many.choice
     session.selection.require_image()
     session.runner.require_idle()
     given = _given(session)
@@ -171,6 +169,7 @@ class _Work:
         self._model, self._crf, self._minimum_px = model, crf, minimum_px
         self._stop = threading.Event()
         self._job: Job[Any] | None = None
+        self._model_record: dict[str, Any] = {}
         self.settings = {} if crf is None else {"crf": crf.to_dict()}
 
     def cancel(self) -> None:
@@ -182,36 +181,28 @@ class _Work:
     def run(self, given: list[_Given], on_progress: OnProgress) -> None:
         """Segment the images; one that cannot be stops no other."""
         self._service.configure(self._compute)
+        self._model_record = prediction_record(self._model)
         pace = Pace(len(given))
         pace.begin()
-        for done, one in enumerate(given):
-
-            def tell_of(partial: object, done: int = done) -> None:
-                on_progress(
-                    Progress(
-                        "Segmenting",
-                        done,
-                        len(given),
-                        unit="images",
-                        partial=partial,
-                        seconds_left=pace.seconds_left,
-                    )
-                )
+        for done, one in enumerate(given, start=1):
 
             def report(progress: Progress, image: Image = one.image) -> None:
                 if self._stop.is_set():
                     raise Cancelled
-                tell_of(_Change(image, {"state": "under way", "doing": progress.in_words()}))
+                doing = {"state": "under way", "doing": progress.in_words()}
+                on_progress(pace.progress(_Change(image, doing)))
 
+            told: _Results | _Change
             try:
                 report(Progress("Preparing"))
-                tell_of(self._segment(one, report))
+                told = self._segment(one, report)
             except Cancelled:
                 raise
             except Exception as error:  # noqa: BLE001  told in the table; the others go on
                 failed = {"state": "failed", "doing": "", "error": sentence(error)}
-                tell_of(_Change(one.image, failed))
-            pace.advance(done + 1)
+                told = _Change(one.image, failed)
+            on_progress(pace.progress(told))
+            pace.advance(done)
 
     def _segment(self, given: _Given, report: OnProgress) -> _Results:
         picture, card = given.picture, self._model.card
@@ -219,18 +210,15 @@ class _Work:
             raise ValueError(picture)
         began = time.perf_counter()
         array = prediction.check_prediction_input(card, picture)
-        run_record = record.start_record()
-        run_record["model"] = self._model.name
-        run_record["model_sha256"] = record.file_sha256(self._model.path)
+        run_record = record.start_record() | self._model_record
         run_record["image_sha256"] = record.array_sha256(array)
-        run_record["training"] = card.training.to_dict()
         probabilities = self._predicted(picture, array, report)
         values = as_label_values(card.class_values)
-        before = values[most_probable(probabilities)]
+        before = most_probable(probabilities, values)
         refined = differs = None
         last = before
         if self._crf is not None:
-            last = values[most_probable(self._refined(given, picture, probabilities, report))]
+            last = most_probable(self._refined(given, picture, probabilities, report), values)
             refined = Made.of(last, given.earlier["refined"])
             differs = (before != last).view(np.uint8)
         cleaned = None
@@ -287,7 +275,7 @@ def _add(session: Session, made: _Results, card: ModelCard, settings: dict[str, 
     noted = card.record | {"prediction": made.run_record}
     source = add_probabilities(viewer, image, made.probabilities, replace(card, record=noted))
     look = class_look(session.screen.annotation_of(image), source)
-    note_earlier(viewer, _MADE_OF_A_PREDICTION, "earlier", image)
+    note_earlier(viewer, MADE_OF_A_PREDICTION, "earlier", image)
     predicted = add_predicted(viewer, image, made.predicted, look, noted)
     step: Step = "predict"
     shown = predicted

@@ -89,6 +89,18 @@ class ModelStore(QObject):
         """The model that Predict uses."""
         return self._model
 
+    def require(self) -> TrainedModel:
+        """Return the model that Predict uses.
+
+        Raises
+        ------
+        ValueError
+            If there is none.
+        """
+        if self._model is None:
+            raise ValueError("Predicting needs a model, but there is none yet. Press Train first.")
+        return self._model
+
     @property
     def weights(self) -> WeightsChoice | None:
         """The weights file that the next training may start from."""

@@ -39,7 +39,7 @@ class TrainStep(Step):
         self.controls = TrainingControls()
         self._show_choices()
         self.controls.changed.connect(lambda changes: choices.choose_training(**changes))
-        choices.training_changed.connect(self._on_training_chosen)
+        choices.training_changed.connect(self._show_choices)
         self.body.addWidget(self.controls)
         self.preview_box = QCheckBox("Show a preview while training")
         self.preview_box.setToolTip(
@@ -130,9 +130,6 @@ class TrainStep(Step):
         if self.session.meaning.is_guessing:
             return "The labels are still being counted."
         return training_problem(self.session)
-
-    def _on_training_chosen(self) -> None:
-        self._show_choices()
 
     def _show_choices(self) -> None:
         choices = self.session.choices

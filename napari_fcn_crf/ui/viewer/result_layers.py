@@ -86,16 +86,19 @@ def class_look(
     colours = noted.get("class_colours")
     if not colours:
         return ClassLook(known, None)
-    table = dict(zip(noted["class_values"], map(np.array, colours), strict=True))
-    return ClassLook(known, DirectLabelColormap(color_dict={None: np.zeros(4)} | table))
+    return ClassLook(known, _in_colours(noted["class_values"], colours))
 
 
 def look_of_card(card: ModelCard) -> ClassLook:
     """Return how a model's classes look; of one that knows no colours, in napari's own."""
     if not card.class_colours:
         return ClassLook(card.class_values, None)
-    table = dict(zip(card.class_values, map(np.array, card.class_colours), strict=True))
-    return ClassLook(card.class_values, DirectLabelColormap(color_dict={None: np.zeros(4)} | table))
+    return ClassLook(card.class_values, _in_colours(card.class_values, card.class_colours))
+
+
+def _in_colours(values: Sequence[int], colours: Sequence[Sequence[float]]) -> DirectLabelColormap:
+    table = dict(zip(values, map(np.array, colours), strict=True))
+    return DirectLabelColormap(color_dict={None: np.zeros(4)} | table)
 
 
 def add_probabilities(
