@@ -153,8 +153,8 @@ def test_a_package_is_one_of_bioimageio(package: Path) -> None:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_package_passes_the_test_of_bioimageio(package: Path) -> None:
-    # Its 0.11.0 asks for bioimageio.spec 0.5.12, which does not bear pydantic 2.13 and later; by hand, in
-    # an environment of its own: pip install bioimageio.core==0.11.0 "pydantic<2.13".
+    # Its 0.11.0 asks for bioimageio.spec 0.5.12, which does not bear pydantic 2.13. By hand, in
+    # an environment of its own: pip install bioimageio.core==0.11.0 "pydantic<2.13" -e .[test]
     core = pytest.importorskip("bioimageio.core")
     for weights in LOAD:
         assert core.test_model(package, weight_format=weights).status == "passed"
