@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fcn_crf.ui.actions import refine_actions
+from napari_fcn_crf.ui.sections.enabling import enable
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import update_after
 
@@ -26,7 +27,6 @@ class UncertaintySection(QWidget):
         super().__init__()
         self._session = session
         self.show_button = QPushButton("Show uncertainty")
-        self.show_button.setToolTip("Add a layer that is bright where the classes are alike.")
         self.show_button.clicked.connect(
             lambda: attempt(lambda: refine_actions.show_uncertainty(session))
         )
@@ -51,15 +51,18 @@ class UncertaintySection(QWidget):
     def update_controls(self) -> None:
         """Enable what can work."""
         session = self._session
-        self.show_button.setEnabled(
-            bool(session.selection.sources) and session.runner.activity is None
+        has_sources = bool(session.selection.sources)
+        enable(
+            session,
+            self.show_button,
+            "Add a layer that is bright where the classes are alike.",
+            "" if has_sources else _PREDICT_FIRST,
         )
-        can_go = bool(session.selection.sources) or session.live.place is not None
-        self.go_button.setEnabled(can_go and session.runner.activity is None)
-        self.go_button.setToolTip(
-            "Move there and take the brush: the next stroke is where it helps most."
-            if can_go
-            else "Press Predict first."
+        enable(
+            session,
+            self.go_button,
+            "Move there and take the brush: the next stroke is where it helps most.",
+            "" if has_sources or session.live.place is not None else _PREDICT_FIRST,
         )
 
 
@@ -83,10 +86,8 @@ class CleanupSection(QWidget):
         self.object_px.setValue(0)
         self.object_px.setSpecialValueText("automatic")
         self.split_button = QPushButton("Split objects, of at least")
-        self.split_button.setToolTip("Number the objects of this class, touching ones apart.")
         self.split_button.clicked.connect(lambda: attempt(self._split))
         self.split_class = QComboBox()
-        self.split_class.setToolTip("The class whose objects are numbered.")
         self.split_class.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
@@ -117,9 +118,13 @@ class CleanupSection(QWidget):
     def update_controls(self) -> None:
         """Enable what can work."""
         session = self._session
-        possible = session.results.refined is not None and session.runner.activity is None
-        for button in (self.remove_button, self.split_button, self.split_class):
-            button.setEnabled(possible)
+        missing = "" if session.results.refined is not None else "Press Refine first."
+        for widget, tip in (
+            (self.remove_button, "Give regions and holes that are smaller to what surrounds them."),
+            (self.split_button, "Number the objects of this class, touching ones apart."),
+            (self.split_class, "The class whose objects are numbered."),
+        ):
+            enable(session, widget, tip, missing)
         self._offer_classes()
 
     def _offer_classes(self) -> None:
@@ -149,6 +154,9 @@ class CleanupSection(QWidget):
         if chosen is not None:
             # 0 is shown as "automatic".
             refine_actions.split_instances(session, chosen, self.object_px.value() or None)
+
+
+_PREDICT_FIRST = "Press Predict first."
 
 
 def _spin_box(value: int, tooltip: str) -> QSpinBox:
