@@ -19,7 +19,7 @@ _SIZE_PX = (760, 720)
 def documentation_site() -> str:
     """Return where the documentation is published, as `[project.urls]` says; empty if nowhere."""
     try:
-        told = metadata("napari-fcn-crf").get_all("Project-URL") or []
+        told: list[str] = metadata("napari-fcn-crf").get_all("Project-URL") or []
     except PackageNotFoundError:
         told = []
     sites = dict(one.split(", ", 1) for one in told)
