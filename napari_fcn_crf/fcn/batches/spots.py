@@ -9,7 +9,7 @@ from napari_fcn_crf.fcn.layers.padding import STRIDE_PX
 
 Size = tuple[int, int]
 
-_ALONG = 5
+_ALONG = 4
 _SIDE_PX = 256
 _MARGIN_PX = 32
 """At most: a quarter of a spot that is smaller."""
@@ -27,7 +27,7 @@ def margin_of(side: int) -> int:
 
 
 def spots_of(padded: Size, patch_size: Size) -> tuple[Cut, ...]:
-    """Return spots spread over a plane, one somewhere in each of 25 parts of it.
+    """Return spots spread over a plane, one somewhere in each of 16 parts of it.
 
     Parameters
     ----------
