@@ -53,6 +53,20 @@ def test_chatter_does_not_reach_the_channel(warm_service: ComputeService) -> Non
     assert "a bar" in child.log()
 
 
+def test_what_draws_and_takes_tables_is_not_loaded(warm_service: ComputeService) -> None:
+    child = in_job(lambda job: warm_service._running.child_for(CPU, job))
+    in_job(child.prepare)
+    task = child._service.task(
+        "import sys\n"
+        "unused = {'IPython', 'matplotlib', 'pandas'}\n"
+        "task.outputs['loaded'] = sorted(unused & set(sys.modules))\n"
+        "import matplotlib\n"
+        "task.outputs['later'] = matplotlib.__name__"
+    )
+    task.wait_for()
+    assert task.outputs == {"loaded": [], "later": "matplotlib"}
+
+
 @pytest.mark.long
 def test_another_interpreter_may_compute(
     tmp_path: Path, image: np.ndarray, labels: np.ndarray
