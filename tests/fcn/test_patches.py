@@ -160,8 +160,8 @@ def test_logits_in_patches_are_those_of_the_whole(
     assert not around.is_whole
     everything = whole(dotted)
     dense = np.asarray(network.predict_on_batch(everything.pixels(0)[np.newaxis]))[0]
-    one = keras.Model(network.input, network.output)
     for patch, (row, column) in enumerate(around.corners):
+        one = keras.Model(network.input, network.output)
         logits = np.asarray(one.predict_on_batch(around.pixels(patch)[np.newaxis]))[0]
         inside = around.indices[patch] != IGNORE
         rows, columns = around.size
