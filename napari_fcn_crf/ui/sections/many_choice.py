@@ -133,10 +133,16 @@ class ManyChoiceControls(QWidget):
         if selection.image is None:
             return "this image"
         try:
-            slices = math.prod(selection.picture().spatial_shape[:-2])
-        except ValueError:  # told when it is predicted
+            picture = selection.picture()
+        except ValueError:  # told by the button
             return "this image"
-        return "this image" if slices == 1 else f"this image, all {slices} slices"
+        sizes = zip(picture.spatial_axes, picture.spatial_shape, strict=True)
+        several = {axis: size for axis, size in sizes if axis not in "yx" and size > 1}
+        if not several:
+            return "this image"
+        names = {"t": "frames", "z": "planes"}
+        name = names.get("".join(several), "slices")
+        return f"this image, all {math.prod(several.values())} {name}"
 
     def _show_results(self, chosen: str) -> None:
         self.results.clear()
