@@ -1,4 +1,4 @@
-"""Choice of what Predict predicts: this image, all open images, or a folder, and where to."""
+"""Choice of what Predict predicts: this image or slice, all open ones or a folder; and where to."""
 
 from __future__ import annotations
 
@@ -40,9 +40,6 @@ class ManyChoiceControls(QWidget):
         super().__init__()
         self._session = session
         self.extent = QComboBox()
-        self.extent.addItem("this image", "image")
-        self.extent.addItem("all open images", "open")
-        self.extent.addItem("a folder", "folder")
         self.extent.setToolTip("What is predicted.")
         self.extent.activated.connect(self._on_extent_chosen)
         # Of a path, the end tells which it is.
@@ -110,8 +107,7 @@ class ManyChoiceControls(QWidget):
     def update_controls(self) -> None:
         """Show what is chosen."""
         choice = self._session.many.choice
-        self.extent.setItemText(0, self._this_image())
-        self.extent.setCurrentIndex(row_of(self.extent, choice.extent))
+        self._show_extents()
         self.folder.setText(choice.folder or "none chosen")
         self._show_results(choice.results)
         self.refines.setChecked(choice.refines)
@@ -124,19 +120,26 @@ class ManyChoiceControls(QWidget):
         titles = [one.title for one in EXPORTS if one.name in choice.exports]
         self.formats.setText(", ".join(titles) or "nothing else")
         self._files.setVisible(choice.extent == "folder")
-        self._steps.setVisible(choice.extent != "image")
+        self._steps.setVisible(choice.extent in ("open", "folder"))
         # What is under way was begun with what is shown.
         self.setEnabled(self._session.runner.activity is None)
 
-    def _this_image(self) -> str:
-        selection = self._session.selection
-        if selection.image is None:
-            return "this image"
-        try:
-            slices = math.prod(selection.picture().spatial_shape[:-2])
-        except ValueError:  # told when it is predicted
-            return "this image"
-        return "this image" if slices == 1 else f"this image, all {slices} slices"
+    def _show_extents(self) -> None:
+        slices = _slices(self._session)
+        whole = "this image" if slices == 1 else f"this image, all {slices} slices"
+        offered = {"image": whole, "open": "all open images", "folder": "a folder"}
+        if slices > 1:
+            offered = {"image": whole, "slice": "this slice alone", **offered}
+        shown = {self.extent.itemData(row): self.extent.itemText(row) for row in self._rows()}
+        if shown != offered:
+            self.extent.clear()
+            for extent, text in offered.items():
+                self.extent.addItem(text, extent)
+        chosen = self._session.many.choice.extent
+        self.extent.setCurrentIndex(row_of(self.extent, chosen if chosen in offered else "image"))
+
+    def _rows(self) -> range:
+        return range(self.extent.count())
 
     def _show_results(self, chosen: str) -> None:
         self.results.clear()
@@ -176,6 +179,16 @@ class ManyChoiceControls(QWidget):
     def _on_minimum_chosen(self) -> None:
         is_asked = self.cleans.isChecked()
         self._session.many.choose(minimum_px=self.minimum_px.value() if is_asked else 0)
+
+
+def _slices(session: Session) -> int:
+    """Return how many slices the chosen image has; 1 if it is none that can be predicted."""
+    if session.selection.image is None:
+        return 1
+    try:
+        return math.prod(session.selection.picture().spatial_shape[:-2])
+    except ValueError:  # told when it is predicted
+        return 1
 
 
 def _format_action(export: Export, menu: QMenu) -> QAction:

@@ -21,6 +21,7 @@ from napari_fcn_crf.ui.session.image_table import Row
 from napari_fcn_crf.ui.session.many_images import Extent
 from napari_fcn_crf.ui.steps.run_button import RunButton
 from napari_fcn_crf.ui.steps.step import Step
+from napari_fcn_crf.ui.viewer.growing_layers import is_large
 from napari_fcn_crf.ui.viewer.ownership import is_current
 
 _MODEL_FILES = "Models (*.keras)"
@@ -28,6 +29,7 @@ _MODEL_FILES = "Models (*.keras)"
 
 _TIPS: dict[Extent, str] = {
     "image": "Find the classes in the whole image: how probable each is at every pixel.",
+    "slice": "Find the classes in the slice on the screen; other slices that were predicted stay.",
     "open": "Find the classes in each image that is open; the results are layers.",
     "folder": "Find the classes in each image of the folder that is not done yet; the results are "
     "files.",
@@ -37,7 +39,7 @@ _CANCEL_TIPS = {
     True: "End this now; nothing is changed then.",
     False: "End this now; what is done stays, and Predict then does the rest.",
 }
-"""By whether it is of one image."""
+"""By whether it is of one image that is not done block by block."""
 
 
 class PredictStep(Step):
@@ -90,7 +92,7 @@ class PredictStep(Step):
             "Keep this model in a file." if can_save else "There is no model to save yet."
         )
         extent = self.session.many.choice.extent
-        self.predict_button.cancel_tip = _CANCEL_TIPS[extent == "image"]
+        self.predict_button.cancel_tip = _CANCEL_TIPS[extent == "image" and not self._is_large()]
         self.predict_button.show_state(
             problem,
             _TIPS[extent],
@@ -105,6 +107,13 @@ class PredictStep(Step):
             return "" if choice.folder else "Choose a folder of images first."
         return "" if self.session.selection.image is not None else "Open an image first."
 
+    def _is_large(self) -> bool:
+        image = self.session.selection.image
+        try:
+            return image is not None and is_large(image, self.session.selection.picture())
+        except ValueError:  # told when it is predicted
+            return False
+
     def _predict(self) -> None:
         extent = self.session.many.choice.extent
         if extent == "folder":
@@ -112,7 +121,7 @@ class PredictStep(Step):
         elif extent == "open":
             open_images_actions.predict_open_images(self.session)
         else:
-            network_actions.predict(self.session)
+            network_actions.predict(self.session, slice_only=extent == "slice")
 
     def _on_row_clicked(self, row: Row) -> None:
         self.attempt(lambda: result_actions.show_result(self.session, row))

@@ -1,0 +1,290 @@
+"""Layers larger than memory: predicted and refined block by block, what is seen first, on view."""
+
+from __future__ import annotations
+
+import dask.array as da
+import numpy as np
+import pytest
+
+from napari_fcn_crf.batch import growing_prediction
+from napari_fcn_crf.batch.growing_prediction import BLOCK_PX
+from napari_fcn_crf.compute.parent.service import TrainingRequest
+from napari_fcn_crf.data.ome_zarr import labels as label_levels
+from napari_fcn_crf.pipeline import blocks
+from napari_fcn_crf.pipeline.blocks import Block
+from napari_fcn_crf.pipeline.refinement import refine
+from napari_fcn_crf.settings import ComputeSettings, CRFSettings, TrainingSettings
+from napari_fcn_crf.ui.actions.network_actions import open_model
+from napari_fcn_crf.ui.session import growing
+from napari_fcn_crf.ui.steps.predict import PredictStep
+from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.viewer import growing_layers
+from napari_fcn_crf.ui.viewer.camera import camera_of
+from tests.ui.conftest import click, wait_until_idle
+from tests.ui.test_event_loop import Watch
+
+CRF = CRFSettings(gaussian_sigma_px=2, bilateral_sigma_px=8, iterations=2)
+SIDE_PX = 128
+
+
+@pytest.fixture(scope="module")
+def model_path(tmp_path_factory):
+    """Where the first test leaves a model of two classes, 3 and 7."""
+    return tmp_path_factory.mktemp("model") / "squares.keras"
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch, tmp_path):
+    """Blocks and levels of little images as of large ones."""
+    assert BLOCK_PX % blocks.CHUNK_PX == 0
+    monkeypatch.setattr(growing_layers, "LARGE_PX", 10_000)
+    monkeypatch.setattr(growing_prediction, "BLOCK_PX", SIDE_PX)
+    monkeypatch.setattr(label_levels, "_SMALLEST_LEVEL_PX", 64)
+    monkeypatch.setattr(blocks, "CHUNK_PX", SIDE_PX)
+    monkeypatch.setattr(blocks, "_REFINED_BYTES", 1 << 23)
+    monkeypatch.setattr(growing, "default_folder", lambda: tmp_path / "growing")
+
+
+@pytest.fixture
+def whole(two_squares):
+    """Squares, 300 x 420."""
+    return np.tile(two_squares[0], (5, 7))[5:305, 9:429].copy()
+
+
+@pytest.fixture
+def steps(viewer, session, panel, qtbot, two_squares, model_path):
+    """Predict and Refine, with a model that was trained on a bright square."""
+    service = session.runner.service
+    if not model_path.exists():
+        image, labels = two_squares
+        service.configure(ComputeSettings(device="cpu"))
+        request = TrainingRequest(TrainingSettings(iterations=30))
+        service.train([image], [labels], request, model_path).result(180)
+    open_model(session, model_path)
+    panel.steps[RefineStep].controls.set_settings(CRF)
+    return panel.steps[PredictStep], panel.steps[RefineStep]
+
+
+class Seen:
+    """Notes which blocks are told, and cancels when there are so many."""
+
+    def __init__(self, session, cancel_at: int = 0) -> None:
+        self.blocks: list[Block] = []
+        self._session, self._cancel_at = session, cancel_at
+        session.runner.progressed.connect(self.note)
+
+    def note(self, latest) -> None:
+        if isinstance(latest.partial, Block):
+            self.blocks.append(latest.partial)
+            if len(self.blocks) == self._cancel_at:
+                self._session.runner.cancel()
+
+    def end(self) -> list[int]:
+        """Stop, and return their numbers."""
+        self._session.runner.progressed.disconnect(self.note)
+        return [block.number for block in self.blocks]
+
+
+def test_it_grows_from_what_is_seen_and_goes_on_where_it_was_cancelled(
+    viewer, session, steps, qtbot, whole, notes, tmp_path, monkeypatch
+):
+    predict, refine_step = steps
+    image = viewer.add_image(da.from_array(whole, chunks=90), name="huge")
+    camera = camera_of(viewer)
+    camera.center, camera.zoom = (290, 400), 8
+    viewer.screenshot(flash=False)  # a window that nobody sees is not drawn otherwise
+    watch, seen = Watch(monkeypatch), Seen(session, cancel_at=2)
+    click(qtbot, predict.predict_button)
+    wait_until_idle(qtbot, session)
+    first = seen.end()
+    assert len(first) in (2, 3), "one more may have been done by the time that it is cancelled"
+    corner = seen.blocks[0]
+    assert (corner.rows, corner.columns) == (slice(256, 300), slice(384, 420))
+    assert f"{len(first)} of 12 blocks of 'huge' are predicted. Predict goes on" in notes()[-1]
+    labels, probabilities = viewer.layers["huge predicted"], viewer.layers["huge probabilities"]
+    assert labels.visible
+    assert not labels.editable
+    assert labels.multiscale
+    assert probabilities.multiscale
+    assert session.selection.sources == (probabilities,)
+    level = np.asarray(labels.data[0])
+    assert set(np.unique(level[corner.rows, corner.columns])) <= {3, 7}
+    assert not level[:SIDE_PX, :SIDE_PX].any()
+    # What napari holds of it, which it has read before there was anything.
+    assert np.isin(labels._slice.image.raw, (3, 7)).any()
+    assert labels._slice.thumbnail.raw[-1, -1] in (3, 7)
+
+    seen = Seen(session)
+    click(qtbot, predict.predict_button)
+    wait_until_idle(qtbot, session)
+    assert sorted([*first, *seen.end()]) == list(range(12)), "each is done once"
+    assert [layer.name for layer in viewer.layers] == [
+        "huge",
+        "huge probabilities",
+        "huge predicted",
+    ]
+    in_memory = session.runner.service.predict(session.models.model.path, whole).result(180)
+    found = np.asarray(probabilities.data[0])
+    np.testing.assert_allclose(found, in_memory, atol=1e-5)
+    expected = np.where(found[1] > found[0], 7, 3)
+    np.testing.assert_array_equal(np.asarray(labels.data[0]), expected)
+    for step, one in ((1, labels.data[0]), (2, labels.data[1]), (8, labels.data[-1])):
+        np.testing.assert_array_equal(np.asarray(one), expected[::step, ::step])
+    # Nothing more is to be done: the same again computes nothing.
+    seen = Seen(session)
+    click(qtbot, predict.predict_button)
+    wait_until_idle(qtbot, session)
+    assert seen.end() == []
+
+    seen = Seen(session, cancel_at=1)
+    click(qtbot, refine_step.refine_button)
+    wait_until_idle(qtbot, session)
+    started = seen.end()
+    assert started
+    assert "blocks of 'huge' are refined" in notes()[-1]
+    seen = Seen(session)
+    click(qtbot, refine_step.refine_button)
+    wait_until_idle(qtbot, session)
+    assert not set(started) & set(seen.end())
+    refined = viewer.layers["huge refined"]
+    marginals = refine(whole, found, CRF)
+    in_memory = np.where(marginals[1] > marginals[0], 7, 3)
+    assert (np.asarray(refined.data[0]) == in_memory).mean() >= 0.9999
+    assert (in_memory != expected).any()
+    assert refined.visible
+    assert not labels.visible
+    kept = session.results.refined
+    assert kept.changed == pytest.approx((np.asarray(refined.data[0]) != expected).mean())
+    qtbot.waitUntil(refine_step.compare.isVisible)
+    refine_step.compare.toggle()
+    assert labels.visible
+    assert not refined.visible
+    assert watch.seen == set()
+
+    folders = list((tmp_path / "growing").glob("*/*"))
+    assert len(folders) == 2
+    viewer.layers.remove(refined)
+    qtbot.waitUntil(lambda: sum(folder.exists() for folder in folders) == 1)
+    viewer.layers.remove(image)
+    viewer.layers.remove(labels)
+    viewer.layers.remove(probabilities)
+    qtbot.waitUntil(lambda: not any(folder.exists() for folder in folders))
+
+
+def test_what_is_painted_stays_and_what_needs_memory_is_refused(
+    viewer, session, steps, qtbot, whole, notes
+):
+    predict, refine_step = steps
+    levels = [da.from_array(whole, chunks=90), da.from_array(whole[::2, ::2], chunks=90)]
+    viewer.add_image(levels, multiscale=True, name="huge")
+    strokes = np.zeros(whole.shape, np.uint8)
+    strokes[100:110, 200:260] = 7
+    strokes[200:205, 20:60] = 3
+    viewer.add_labels(strokes, name="strokes")
+    seen = Seen(session, cancel_at=1)
+    click(qtbot, predict.predict_button)
+    wait_until_idle(qtbot, session)
+    seen.end()
+    click(qtbot, refine_step.refine_button)
+    wait_until_idle(qtbot, session)
+    assert "nothing is predicted yet as far around as refining needs" in notes()[-1]
+    assert "huge refined" not in viewer.layers
+    click(qtbot, predict.predict_button)
+    wait_until_idle(qtbot, session)
+    click(qtbot, refine_step.refine_button)
+    wait_until_idle(qtbot, session)
+    refined = np.asarray(viewer.layers["huge refined"].data[0])
+    painted = strokes != 0
+    np.testing.assert_array_equal(refined[painted], strokes[painted])
+    predicted = np.asarray(viewer.layers["huge predicted"].data[0])
+    assert (predicted[painted] != strokes[painted]).any()
+    refine_step.uncertainty.show_button.click()
+    wait_until_idle(qtbot, session)
+    assert "is too large to be held in memory at once" in notes()[-1]
+
+
+def test_one_that_is_closed_meanwhile_and_a_full_disk(
+    viewer, session, steps, qtbot, whole, notes, monkeypatch, tmp_path
+):
+    predict, _ = steps
+    image = viewer.add_image(da.from_array(whole, chunks=90), name="huge")
+
+    def close(latest) -> None:
+        if isinstance(latest.partial, Block) and image in viewer.layers:
+            viewer.layers.remove(image)
+
+    session.runner.progressed.connect(close)
+    click(qtbot, predict.predict_button)
+    wait_until_idle(qtbot, session)
+    session.runner.progressed.disconnect(close)
+    assert "'huge' was closed" in notes()[-1]
+
+    image = viewer.add_image(da.from_array(whole, chunks=90), name="other")
+    write, written = growing_prediction.GrowingPyramid.write, []
+
+    def full(self, *arguments) -> None:
+        # Of the first block, there was room for both.
+        if len(written) == 2:
+            raise OSError(28, "No space left on device")
+        written.append(1)
+        write(self, *arguments)
+
+    monkeypatch.setattr(growing_prediction.GrowingPyramid, "write", full)
+    click(qtbot, predict.predict_button)
+    wait_until_idle(qtbot, session)
+    assert "could not be written (No space left on device). Free some space" in notes()[-1]
+    # What is done is there, and gone on with.
+    monkeypatch.undo()
+    assert np.asarray(viewer.layers["other predicted"].data[0]).any()
+
+
+def test_this_slice_alone_and_then_another(viewer, session, steps, qtbot, two_squares, notes):
+    predict, refine_step = steps
+    one = two_squares[0]
+    stack = np.stack([one, one[::-1], one.T, one[:, ::-1]])
+    image = viewer.add_image(stack, name="stack")
+    qtbot.waitUntil(lambda: predict.many.extent.count() == 4)
+    row = predict.many.extent.findData("slice")
+    predict.many.extent.setCurrentIndex(row)
+    predict.many.extent.activated.emit(row)
+    for plane in (1, 3):
+        viewer.dims.set_point(0, plane)
+        click(qtbot, predict.predict_button)
+        wait_until_idle(qtbot, session)
+    labels = viewer.layers["stack predicted"]
+    whole = session.runner.service.predict(session.models.model.path, stack).result(180)
+    expected = np.where(whole[1] > whole[0], 7, 3)
+    expected[[0, 2]] = 0
+    np.testing.assert_array_equal(np.asarray(labels.data), expected)
+    assert labels.visible
+    refine_step.uncertainty.show_button.click()
+    wait_until_idle(qtbot, session)
+    assert "Not all of 'stack' is predicted yet" in notes()[-1]
+    click(qtbot, refine_step.refine_button)
+    wait_until_idle(qtbot, session)
+    refined = np.asarray(viewer.layers["stack refined"].data)
+    assert [plane.any() for plane in refined] == [False, True, False, True]
+    marginals = refine(stack[1], whole[:, 1], CRF)
+    np.testing.assert_array_equal(refined[1], np.where(marginals[1] > marginals[0], 7, 3))
+    # All slices are a prediction as any other, which takes the place of this one.
+    predict.many.extent.setCurrentIndex(0)
+    predict.many.extent.activated.emit(0)
+    click(qtbot, predict.predict_button)
+    wait_until_idle(qtbot, session)
+    labels = viewer.layers["stack predicted"]
+    assert isinstance(labels.data, np.ndarray)
+    assert labels.editable
+    np.testing.assert_array_equal(labels.data, np.where(whole[1] > whole[0], 7, 3))
+    names = [layer.name for layer in viewer.layers]
+    assert names == ["stack", "stack probabilities", "stack predicted", "stack refined (earlier)"]
+    # Of a plane there is no choice, and what was chosen for a stack is the whole of it.
+    predict.many.extent.setCurrentIndex(row)
+    predict.many.extent.activated.emit(row)
+    plane = viewer.add_image(one, name="plane")
+    session.selection.choose_image(plane)
+    qtbot.waitUntil(lambda: predict.many.extent.count() == 3)
+    assert predict.many.extent.currentData() == "image"
+    click(qtbot, predict.predict_button)
+    wait_until_idle(qtbot, session)
+    assert viewer.layers["plane predicted"].data.shape == one.shape
+    assert image in viewer.layers
