@@ -112,8 +112,8 @@ def test_a_broken_tile_of_a_large_tiff_and_one_that_is_not_there(
     missing = images / "none.tif"
     for command in ("batch", "predict"):
         with kept_environment():
-            given = [str(model_path), str(images), "-o", str(out)]
-            given += ["--no-refine", str(missing)] if command == "batch" else []
+            more = [str(missing), "--no-refine"] if command == "batch" else []
+            given = [str(model_path), str(images), *more, "-o", str(out)]
             assert main([command, *given, "--device", "cpu"]) == 3
         lines = capfd.readouterr().err.splitlines()
         assert len(lines) == (2 if command == "batch" else 1)

@@ -129,7 +129,7 @@ def test_a_large_tiff_and_what_an_ended_run_has_left(
     assert len(done) > 2
     assert not list(out.glob(".*"))
     labels = read_ome_zarr(out / "cats_refined.zarr").array[...]
-    changed = (labels != found.argmax(axis=0)).mean()
+    changed = (labels != np.where(found[1] > found[0], 7, 3)).mean()
     assert changed > 0
     assert said.startswith(f"{changed:.1%} of the pixels changed")
 
