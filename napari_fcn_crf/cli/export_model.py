@@ -22,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=user_path,
         required=True,
         metavar="FILE",
-        help="ending in .onnx for ONNX Runtime and others, or in .zip for a bioimage.io package",
+        help="ending in .zip for a bioimage.io package, in .onnx for ONNX Runtime and others, or "
+        "in .pt for TorchScript",
     )
     parser.add_argument(
         "--image",

@@ -34,7 +34,7 @@ from napari_fcn_crf.pipeline.training_input import (
     names_of_classes,
 )
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop, with_note
-from napari_fcn_crf.settings import TrainingSettings
+from napari_fcn_crf.settings import BUNDLED, TrainingSettings
 
 if TYPE_CHECKING:
     from napari_fcn_crf.fcn.tensorboard.training_log import TrainingLog
@@ -57,6 +57,7 @@ def train(
     tensorboard: str | Path | None = None,
     axes: str | None = None,
     are_patches: Sequence[bool] = (),
+    done_with: Model | None = None,
 ) -> Model:
     """Train a network on annotated images.
 
@@ -97,6 +98,10 @@ def train(
         One letter an axis of the images, such as "cyx"; it overrules what their labels tell.
     are_patches : sequence of bool, optional
         Of each image, whether it is the patches of one plane, as `read_for_training` gives them.
+    done_with : Model, optional
+        One that `train` returned and nobody needs any more. If it came without steps from the same
+        start, its network is solved anew instead of another built: most of the time for a small
+        image goes into building, and into tracing what is built.
 
     Raises
     ------
@@ -142,8 +147,12 @@ def train(
     if resume is not None:
         built, card = _go_on(resume, settings, class_names, run_record)
     else:
-        built, run_record["weights"] = _build(examples[0], channels, len(class_values), settings)
         run_record |= _weights_hash(settings)
+        start = settings, channels, len(class_values)
+        if done_with is not None and _started_like(done_with.card, *start):
+            built, run_record["weights"] = _started_anew(done_with)
+        else:
+            built, run_record["weights"] = _build(examples[0], *start)
         card = ModelCard(
             class_values=class_values,
             class_names=names_of_classes(class_values, settings.labels, class_names, None),
@@ -226,12 +235,36 @@ def _go_on(
 
 
 def _build(
-    example: Example, channels: int, n_classes: int, settings: TrainingSettings
+    example: Example, settings: TrainingSettings, channels: int, n_classes: int
 ) -> tuple[Any, str]:
     """Return a new network and where its weights are from."""
     from napari_fcn_crf.fcn import network
 
     return network.build_network(settings, channels, n_classes, example.image)
+
+
+def _started_like(
+    card: ModelCard, settings: TrainingSettings, channels: int, n_classes: int
+) -> bool:
+    """Return whether a model is what these settings start from but for its last layer."""
+
+    def start(asked: TrainingSettings) -> tuple[object, ...]:
+        return asked.architecture, asked.backbone, asked.seed, asked.dropout, asked.rates
+
+    return (
+        (card.channels, card.n_classes, card.losses) == (channels, n_classes, ())
+        # Of other weights a part is fitted to the image.
+        and card.training.starting_weights == settings.starting_weights == BUNDLED
+        and start(card.training) == start(settings)
+    )
+
+
+def _started_anew(model: Model) -> tuple[Any, str]:
+    """Return a model's network without what was solved, and where its weights are from."""
+    from napari_fcn_crf.fcn.training.last_layer import forget_last_layer
+
+    forget_last_layer(model.network)
+    return model.network, model.card.record["weights"]
 
 
 def _weights_hash(settings: TrainingSettings) -> dict[str, str]:

@@ -43,6 +43,25 @@ def test_what_was_solved_goes_on_with_steps(halves: Any, monkeypatch: pytest.Mon
     assert len(nfc.train(*halves, resume=solved).card.losses) == 2
 
 
+def test_a_model_that_nobody_needs_is_solved_anew(halves: Any) -> None:
+    image, strokes = halves
+    moved = np.roll(strokes, 6, axis=1)
+    moved[30:34, 10:50] = 5
+    before = nfc.train(image, strokes)
+    expected = nfc.train(image[::-1], moved)
+    found = nfc.train(image[::-1], moved, done_with=before)
+    assert found.network is before.network
+    assert found.card.record["weights"] == expected.card.record["weights"]
+    np.testing.assert_array_equal(nfc.predict(found, image), nfc.predict(expected, image))
+    # Of other classes, seeds, or steps it has to be another network.
+    three = np.where(moved == 5, np.arange(64)[:, np.newaxis] % 2 + 5, moved)
+    assert nfc.train(image, three, done_with=found).network is not found.network
+    other = TrainingSettings(seed=1)
+    assert nfc.train(image, strokes, other, done_with=found).network is not found.network
+    stepped = nfc.train(image, strokes, TrainingSettings(iterations=1))
+    assert nfc.train(image, strokes, done_with=stepped).network is not stepped.network
+
+
 def test_the_best_weights_by_held_out_iou_are_kept(halves: Any) -> None:
     seen: list[Progress] = []
     settings = replace(FCN32S, iterations=20, validation_fraction=0.34, learning_rate=3e-3)

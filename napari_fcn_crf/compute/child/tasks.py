@@ -42,6 +42,7 @@ _TEST_SHAPE = (288, 448)
 
 _backend_problem = ""
 _model_cache: dict[tuple[str, int, int], Model] = {}
+_last_trained: Model | None = None
 _extractors: dict[tuple[Any, ...], Any] = {}
 _result: SharedMemory | None = None
 _previews: PreviewWriter | None = None
@@ -112,12 +113,13 @@ def train(
     preview_names: list[str],
 ) -> dict[str, Any]:
     """Train a model, writing it to `model_path` as it gets better."""
-    global _previews
+    global _last_trained, _previews
     from napari_fcn_crf.pipeline import training
 
     asked = TrainingRequest.from_dict(request)
     resume = None if asked.resume_path is None else _load_to_resume(task, str(asked.resume_path))
     _model_cache.clear()
+    done_with, _last_trained = _last_trained, None
     latest = Progress("Training")
     report_step = reporter(task)
 
@@ -146,10 +148,13 @@ def train(
             on_preview=_previews if preview_names else None,
             tensorboard=asked.tensorboard,
             are_patches=asked.are_patches,
+            done_with=done_with,
         )
     if model.optimizer is not None and model.optimizer.nbytes > _KEPT_STATE_BYTES:
         model = replace(model, optimizer=None)  # its file has it
     _model_cache[_file_key(model_path)] = model
+    # Networks that were trained by steps are not started anew, and may be large.
+    _last_trained = None if model.card.losses else model
     return {}
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.fcn.batches.patches import Patches
 from napari_fcn_crf.fcn.layers.frozen_boundary import as_list
+from napari_fcn_crf.fcn.layers.observer import observer_of, prepare_for
 from napari_fcn_crf.fcn.linear.moments import Moments
 
 Floats = npt.NDArray[np.float32]
@@ -30,13 +31,14 @@ def activations_of(
         Which of these it is.
     values : list of array of float32, each `(rows, columns, channels)`
     """
-    extractor = keras.Model(network.input, tensors)
-    extractor.jit_compile = False
+    observer = observer_of(network, tensors)
     done, total = 0, sum(map(len, all_patches))
     for patches in all_patches:
         for patch in range(len(patches)):
             report(done, total)
-            found = extractor.predict_on_batch(patches.pixels(patch)[np.newaxis])
+            pixels = patches.pixels(patch)
+            prepare_for(observer, pixels.shape)
+            found = observer.predict_on_batch(pixels[np.newaxis])
             yield (
                 patches,
                 patch,

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.fcn.layers.observer import prepare_for
 from napari_fcn_crf.fcn.layers.padding import (
     STRIDE_PX,
     padded_window,
     stride_padding,
 )
 from napari_fcn_crf.fcn.layers.plane import Plane
-from napari_fcn_crf.fcn.layers.upsampling import is_traced_for_one_size
 from napari_fcn_crf.fcn.prediction.receptive_field import halo_px
 from napari_fcn_crf.fcn.prediction.tile_in_hand import in_hand
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
@@ -99,7 +98,8 @@ def values_by_tile(
     ]
     (row_in, _), (column_in, _) = tiles[0]
     size = row_in.stop - row_in.start, column_in.stop - column_in.start
-    _prepare(network, (*size, image.shape[2]))
+    # All tiles of a plane have the same shape.
+    prepare_for(network, (*size, image.shape[2]))
     with in_hand(should_stop) as compute:
         for done, ((row_in, row_out), (column_in, column_out)) in enumerate(tiles, start=1):
             if should_stop is not None and should_stop():
@@ -132,19 +132,6 @@ def _without_padding(
     """Return what is kept of a tile, along one axis, and where in the image that belongs."""
     start, stop = max(tile_out.start, before), min(tile_out.stop, before + side)
     return slice(start - tile_in.start, stop - tile_in.start), slice(start - before, stop - before)
-
-
-def _prepare(network: Any, shape: tuple[int, ...]) -> None:
-    # Keras would compile with XLA for every new shape of a network it has just loaded.
-    network.jit_compile = False
-    # All tiles of a plane have the same shape.
-    if is_traced_for_one_size(network) and _traced.get(network) != shape:
-        network.predict_function = None
-        _traced[network] = shape
-
-
-_traced: WeakKeyDictionary[Any, tuple[int, ...]] = WeakKeyDictionary()
-"""Shape of the tiles that each network was last asked for."""
 
 
 def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

@@ -27,6 +27,15 @@ def needs_last_layer(network: Any) -> bool:
     return not any(keras.ops.convert_to_numpy(weight).any() for weight in weights)
 
 
+def forget_last_layer(network: Any) -> None:
+    """Let the linear classifier that a network ends in be as it was before it was solved."""
+    classifier = classifier_of(network)
+    assert classifier is not None
+    for layer in classifier.layers:
+        for weight in layer.weights:
+            weight.assign(keras.ops.zeros_like(weight))
+
+
 def solve_last_layer(
     network: Any,
     all_patches: list[Patches],

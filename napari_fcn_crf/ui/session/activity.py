@@ -15,6 +15,8 @@ from napari_fcn_crf.ui.session.lifetime import emit
 from napari_fcn_crf.ui.session.timers import one_shot
 
 _SHOW_MS = 100
+# What ends sooner is over before anybody reads of it, and a bar takes napari a fifth of a second.
+_BAR_MS = 400
 _log = logging.getLogger(__name__)
 
 
@@ -59,6 +61,7 @@ class Activity(QObject):
         self.title = title
         self.latest = Progress(title)
         self.is_cancelling = False
+        self._has_ended = False
         self._phase_began = time.monotonic()
         self._work = work
         self._cancel = cancel
@@ -66,6 +69,7 @@ class Activity(QObject):
         self._thread = threading.Thread(target=self._run, name=f"fcn-crf {kind}", daemon=True)
         self._bar: progress | None = None
         self._show = one_shot(self, _SHOW_MS, self._show_latest)
+        self._open_bar_soon = one_shot(self, _BAR_MS, self._open_bar)
         self.progressed.connect(self._on_progressed)
         self.returned.connect(self._close_bar)
         self.failed.connect(self._close_bar)
@@ -77,8 +81,8 @@ class Activity(QObject):
 
     def start(self) -> None:
         """Start the thread."""
-        self._bar = progress(total=0, desc=self.title)
         self._thread.start()
+        self._open_bar_soon.start()
 
     def cancel(self) -> None:
         """Ask the work to end."""
@@ -104,17 +108,29 @@ class Activity(QObject):
             self._show.start()
 
     def _show_latest(self) -> None:
-        latest, bar = self.latest, self._bar
+        latest = self.latest
+        self.shown.emit(latest)
+        bar = self._bar
         if bar is not None:
-            self.shown.emit(latest)
             # Each of these may run other Qt events, the end of the work among them, and with it
             # that of this object.
             bar.total = latest.total
             bar.update(latest.current - bar.n)
             bar.set_description(f"{self.title}: {latest.phase}")
 
+    def _open_bar(self) -> None:
+        bar = progress(total=0, desc=self.title)
+        # Making it runs other Qt events as well.
+        if self._has_ended:
+            bar.close()
+            return
+        self._bar = bar
+        self._show_latest()
+
     def _close_bar(self, _: object = None) -> None:
+        self._has_ended = True
         self._show.stop()
+        self._open_bar_soon.stop()
         if self._bar is not None:
             self._bar.close()
             self._bar = None

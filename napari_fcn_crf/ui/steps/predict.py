@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 from napari_fcn_crf.ui.actions import (
     folder_actions,
     live_actions,
+    model_file_actions,
     network_actions,
     open_images_actions,
     result_actions,
@@ -25,7 +27,7 @@ from napari_fcn_crf.ui.viewer.growing_layers import is_large
 from napari_fcn_crf.ui.viewer.ownership import is_current
 
 _MODEL_FILES = "Models (*.keras)"
-
+_OTHERS_FILES = "bioimage.io package (*.zip);;ONNX (*.onnx);;TorchScript (*.pt)"
 
 _TIPS: dict[Extent, str] = {
     "image": "Find the classes in the whole image: how probable each is at every pixel.",
@@ -46,7 +48,7 @@ class PredictStep(Step):
     """Predict the chosen image with the trained or opened model."""
 
     title: ClassVar[str] = "Predict"
-    kinds: ClassVar[frozenset[str]] = frozenset({"predict"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"predict", "export model"})
 
     def build(self) -> None:
         self.model_text = self.add_text()
@@ -56,6 +58,10 @@ class PredictStep(Step):
         self.save_button = QPushButton("Save model…")
         self.save_button.clicked.connect(self._on_save_clicked)
         self.add_row(self.open_button, self.save_button)
+        self.export_button = RunButton(
+            self.session, "export model", "Export model…", self._on_export_clicked
+        )
+        self.body.addWidget(self.export_button)
         self.many = ManyChoiceControls(self.session)
         self.body.addWidget(self.many)
         self.predict_button = RunButton(self.session, "predict", "Predict", self._predict)
@@ -90,6 +96,11 @@ class PredictStep(Step):
         self.save_button.setEnabled(can_save)
         self.save_button.setToolTip(
             "Keep this model in a file." if can_save else "There is no model to save yet."
+        )
+        self.export_button.show_state(
+            "" if can_save else "There is no model to export yet.",
+            "Write this model for other programs: a bioimage.io package, ONNX or TorchScript.",
+            is_next=False,
         )
         extent = self.session.many.choice.extent
         self.predict_button.cancel_tip = _CANCEL_TIPS[extent == "image" and not self._is_large()]
@@ -137,11 +148,27 @@ class PredictStep(Step):
         name, _ = QFileDialog.getSaveFileName(self, "Save model", suggested, _MODEL_FILES)
         if name:
             target = Path(name).with_suffix(".keras")
-            if self.session.live.is_on:
-                # The model of the strokes there are now.
-                session = self.session
-                self.attempt(
-                    lambda: live_actions.keep_model(session, lambda: session.models.save(target))
+            self._with_latest(lambda: self.session.models.save(target))
+
+    def _on_export_clicked(self) -> None:
+        model = self.session.models.model
+        suggested = "" if model is None else Path(model.name).with_suffix(".zip").name
+        name, chosen = QFileDialog.getSaveFileName(self, "Export model", suggested, _OTHERS_FILES)
+        if not name:
+            return
+        path = Path(name)
+        if not path.suffix:
+            path = path.with_suffix(chosen.partition("*")[2].rstrip(")"))
+            # The dialog asked about the name that was typed.
+            if path.exists():
+                raise ValueError(
+                    f"There is a {path.name} already. Choose another name, or type this."
                 )
-            else:
-                self.attempt(lambda: self.session.models.save(target))
+        self._with_latest(lambda: model_file_actions.export_model(self.session, path))
+
+    def _with_latest(self, action: Callable[[], None]) -> None:
+        """Do something with the model, while Live is on with that of the strokes there are now."""
+        if self.session.live.is_on:
+            self.attempt(lambda: live_actions.keep_model(self.session, action))
+        else:
+            self.attempt(action)

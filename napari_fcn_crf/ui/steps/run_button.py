@@ -102,8 +102,7 @@ class RunButton(QWidget):
         is_next : bool
             Whether this is the sensible thing to do now.
         """
-        activity = self._session.runner.activity
-        running = activity is not None and activity.kind == self.kind
+        activity, running = self._session.runner.activity, self._is_at_work
         self._note_running(running)
         self.bar.setVisible(running)
         self.status.setVisible(running)
@@ -120,6 +119,11 @@ class RunButton(QWidget):
             self.button.setToolTip(problem or tooltip + hint)
         self._is_highlighted = is_next and not running and not problem
         self._on_theme_changed()
+
+    @property
+    def _is_at_work(self) -> bool:
+        activity = self._session.runner.activity
+        return activity is not None and activity.kind == self.kind
 
     def _note_running(self, running: bool) -> None:
         if running and not self._is_running:
@@ -152,6 +156,11 @@ class RunButton(QWidget):
                 self._start()
             except (ValueError, TypeError, OSError) as error:
                 tell_error(error)
+                return
+            if self._is_at_work:
+                # Now: the second half of a double click may be waiting already.
+                self._note_running(True)
+                self._show_cancel()
         else:
             self._session.runner.cancel()
 
@@ -162,7 +171,7 @@ class RunButton(QWidget):
 
     def _show_progress(self, latest: Progress) -> None:
         activity = self._session.runner.activity
-        if activity is None or activity.kind != self.kind:
+        if activity is None or not self._is_at_work:
             return
         self.bar.setRange(0, latest.total)
         self.bar.setValue(latest.current)

@@ -1,14 +1,15 @@
-"""bioimage.io package of a trained model: its network as ONNX, an example, and what it is.
+"""bioimage.io package of a trained model: its network, an example, and what it is.
 
 The description is written out: bioimageio.spec, which could write it, brings a dozen packages and
-leaves files open, and one that suits bioimageio.core 0.11 does not bear pydantic 2.14. The tests
-read it with both.
+leaves files open, and the one that bioimageio.core 0.11 asks for does not bear pydantic 2.13. The
+tests read it.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,19 +17,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.fcn.onnx_graph.builder import OPSET
+from napari_fcn_crf.fcn.elsewhere.weights_formats import ORIGINAL, WEIGHTS_FORMATS, Trained
 from napari_fcn_crf.fcn.onnx_graph.network_graph import (
     IMAGE,
     LEAST_SIDE_PX,
     PROBABILITIES,
 )
+from napari_fcn_crf.progress import Progress
 
 if TYPE_CHECKING:
-    import onnx
-
     from napari_fcn_crf.model.card import ModelCard
+    from napari_fcn_crf.progress import OnProgress
 
-README, WEIGHTS = "README.md", "weights.onnx"
+README = "README.md"
 TEST_INPUT, TEST_OUTPUT = "test_input.npy", "test_output.npy"
 """Members of the package, beside its description."""
 
@@ -47,35 +48,49 @@ _CITED = {
 
 def write_package(
     path: Path,
-    graph: onnx.ModelProto,
-    card: ModelCard,
+    trained: Trained,
     example: npt.NDArray[Any],
     probabilities: npt.NDArray[np.float32],
+    on_progress: OnProgress,
 ) -> None:
-    """Write a package.
+    """Write a package, with the network in each format that can be written here.
 
     Parameters
     ----------
     path : Path
-    graph : onnx.ModelProto
-        From `onnx_graph`.
-    card : ModelCard
+    trained : Trained
     example : array, shape `(rows, columns, channels)`
     probabilities : array of float32, shape `(n_classes, rows, columns)`
         What the network makes of it, so that whoever opens the package can compare.
+    on_progress : callable
+        Is told which format is being written.
     """
+    card = trained.card
     pixels = np.moveaxis(example.astype(np.float32), -1, 0)[np.newaxis]
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+    possible = {name: one for name, one in WEIGHTS_FORMATS.items() if one.is_possible()}
+    weights = {}
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        for done, (name, one) in enumerate(possible.items()):
+            on_progress(Progress(f"Writing for {one.title}", done, len(possible)))
+            file = Path(folder) / one.file
+            said = {"source": one.file} | one.write(trained, file)
+            weights[name] = said if name == ORIGINAL else said | {"parent": ORIGINAL}
+            # Weights are hardly compressed, but take their time.
+            package.write(file, one.file, zipfile.ZIP_STORED)
+            file.unlink()
         # JSON is YAML, too.
-        package.writestr("rdf.yaml", json.dumps(_description(card), indent=1, ensure_ascii=False))
+        description = json.dumps(_description(card, weights), indent=1, ensure_ascii=False)
+        package.writestr("rdf.yaml", description)
         package.writestr(README, _readme(card))
-        package.writestr(WEIGHTS, graph.SerializeToString())
         for name, array in ((TEST_INPUT, pixels), (TEST_OUTPUT, probabilities[np.newaxis])):
             with package.open(name, "w") as member:
                 np.save(member, array)
 
 
-def _description(card: ModelCard) -> dict[str, Any]:
+def _description(card: ModelCard, weights: dict[str, Any]) -> dict[str, Any]:
     """Return what stands in the package's `rdf.yaml`."""
     names = _class_names(card)
     channels = [f"channel {number}" for number in range(1, card.channels + 1)]
@@ -97,7 +112,7 @@ def _description(card: ModelCard) -> dict[str, Any]:
                 {axis: {"tensor_id": IMAGE, "axis_id": axis} for axis in "yx"},
             )
         ],
-        "weights": {"onnx": {"source": WEIGHTS, "opset_version": OPSET}},
+        "weights": weights,
     }
 
 

@@ -1,0 +1,1 @@
+"""Trained networks as files of other programs, besides ONNX."""
