@@ -66,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = read_settings(arguments, PredictionSettings)
     given_images = images_and_stores(arguments.images)
+    _check_distinct(given_images)
     model_path = one_file(arguments.model)
     card = read_card(model_path)
     recipe = Recipe(
@@ -79,7 +80,6 @@ def run(arguments: argparse.Namespace) -> int:
     lazy = [path for path in given_images if is_read_lazily(path)]
     items = items_of(lazy, arguments.output, recipe)
     images = [path for path in given_images if path not in lazy]
-    _check_distinct([*images, *(item.path for item in items)])
     targets = {path: _targets(arguments.output, path) for path in images}
     check_free(
         [

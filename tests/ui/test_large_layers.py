@@ -63,7 +63,7 @@ def steps(viewer, session, panel, qtbot, two_squares, model_path):
         image, labels = two_squares
         service.configure(ComputeSettings(device="cpu"))
         request = TrainingRequest(TrainingSettings(iterations=30))
-        service.train([image], [labels], request, model_path).result(180)
+        service.train([image], [labels], request, model_path).result(600)
     open_model(session, model_path)
     panel.steps[RefineStep].controls.set_settings(CRF)
     return panel.steps[PredictStep], panel.steps[RefineStep]
@@ -144,7 +144,7 @@ def test_it_grows_from_what_is_seen_and_goes_on_where_it_was_cancelled(
         "huge probabilities",
         "huge predicted",
     ]
-    in_memory = session.runner.service.predict(session.models.model.path, whole).result(180)
+    in_memory = session.runner.service.predict(session.models.model.path, whole).result(600)
     found = np.asarray(probabilities.data[0])
     np.testing.assert_allclose(found, in_memory, atol=1e-5)
     expected = np.where(found[1] > found[0], 7, 3)
@@ -257,11 +257,11 @@ def test_this_slice_alone_and_then_another(viewer, session, steps, qtbot, two_sq
     predict.many.extent.setCurrentIndex(row)
     predict.many.extent.activated.emit(row)
     for plane in (1, 3):
-        viewer.dims.set_point(0, plane)
+        viewer.dims.set_point(viewer.dims.ndim - 3, plane)
         click(qtbot, predict.predict_button)
         wait_until_idle(qtbot, session)
     labels = viewer.layers["stack predicted"]
-    whole = session.runner.service.predict(session.models.model.path, stack).result(180)
+    whole = session.runner.service.predict(session.models.model.path, stack).result(600)
     expected = np.where(whole[1] > whole[0], 7, 3)
     expected[[0, 2]] = 0
     np.testing.assert_array_equal(np.asarray(labels.data), expected)

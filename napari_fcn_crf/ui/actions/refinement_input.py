@@ -102,9 +102,9 @@ class RefinementInput:
     @property
     def strokes(self) -> Any:
         """What is painted and stays, of the picture's shape, lazy or not; or None."""
-        if self._annotation is None:
-            return None
-        return self._annotation.reshape(self.picture.spatial_shape)
+        painted, shape = self._annotation, self.picture.spatial_shape
+        is_as_it_is = painted is None or tuple(painted.shape) == shape
+        return painted if is_as_it_is else painted.reshape(shape)
 
     @property
     def noted_values(self) -> tuple[int, ...] | None:
