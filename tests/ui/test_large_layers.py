@@ -27,7 +27,8 @@ from napari_fcn_crf.ui.viewer.camera import camera_of
 from tests.ui.conftest import click, wait_until_idle
 from tests.ui.test_event_loop import Watch
 
-CRF = CRFSettings(gaussian_sigma_px=2, bilateral_sigma_px=8, iterations=2)
+# Strong enough to round the corners of squares that are found without a fault.
+CRF = CRFSettings(gaussian_sigma_px=3, gaussian_weight=60, bilateral_sigma_px=8, iterations=3)
 SIDE_PX = 128
 
 
@@ -168,10 +169,10 @@ def test_it_grows_from_what_is_seen_and_goes_on_where_it_was_cancelled(
     wait_until_idle(qtbot, session)
     assert sorted(seen.end()) == [0, 1, 2]
     refined = viewer.layers["huge refined"]
-    marginals = refine(whole, found, CRF)
-    in_memory = np.where(marginals[1] > marginals[0], 7, 3)
-    assert (np.asarray(refined.data[0]) == in_memory).mean() >= 0.9999
-    assert (in_memory != expected).any()
+    marginals = refine(whole, found, CRF, out=tmp_path / "refined.zarr")[...]
+    by_function = np.where(marginals[1] > marginals[0], 7, 3)
+    np.testing.assert_array_equal(np.asarray(refined.data[0]), by_function)
+    assert (by_function != expected).any()
     assert refined.visible
     assert not labels.visible
     kept = session.results.refined
