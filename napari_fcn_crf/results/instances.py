@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
@@ -23,6 +24,9 @@ _SURE = (0.75, 0.95)
 """Probabilities at which the class is narrower; the labels themselves are where it is likely."""
 
 _SMOOTHING_PX = 1.0
+
+AROUND_PX = {2: 64, 3: 16}
+"""How far around the objects are that one is compared with, by the number of axes."""
 
 
 def split_instances(
@@ -62,7 +66,8 @@ def split_instances(
     Notes
     -----
     The distance to the outside is averaged over the objects, the objects without their borders,
-    where these are a class, and the pixels that are surely of an object. Objects begin at those
+    where these are a class, and the pixels that are surely of an object. With borders it counts up
+    to that of the largest object inside its borders nearby. Objects begin at those
     maxima of its logarithm that rise by more than `-log(WAIST)` above the pass to a higher one, so
     that neither size nor resolution matters, and grow by a watershed.
 
@@ -72,45 +77,102 @@ def split_instances(
     https://doi.org/10.1016/0165-1684(94)90060-4; Soille, "Morphological image analysis", 2003,
     section 6.3.4 (h-maxima), https://doi.org/10.1007/978-3-662-05088-0
     """
-    from skimage.segmentation import watershed
+    check_minimum(minimum_px)
+    labels = as_label_array(labels)
+    if not (labels == value).any():
+        _refuse(labels, value)
+    return Grown.of(labels, value, border, inside).at_least(minimum_px)
 
+
+@dataclass(frozen=True)
+class Grown:
+    """Objects of any size, as they have grown from their seeds.
+
+    Parameters
+    ----------
+    depth : array of float
+    seeds, instances : array of int, shape of `depth`
+        Of the same numbers; 0 elsewhere.
+    """
+
+    depth: npt.NDArray[np.float64]
+    seeds: Labels
+    instances: Labels
+
+    @classmethod
+    def of(
+        cls,
+        labels: Labels,
+        value: int,
+        border: int | None = None,
+        inside: npt.NDArray[np.floating] | None = None,
+    ) -> Grown:
+        """Return the objects of a class, as `split_instances` takes it."""
+        from skimage.segmentation import watershed
+
+        mask = labels == value
+        whole = mask if border is None else mask | (labels == border)
+        levels = [whole] if border is None else [whole, mask]
+        if inside is not None:
+            if inside.shape != labels.shape:
+                raise InputError(
+                    f"Labels and probabilities must have the same shape, but they are "
+                    f"{labels.shape} and {inside.shape}. Give those that the labels were made of."
+                )
+            levels += [whole & (inside > sure) for sure in _SURE]
+        depth = _depth(levels, None if border is None else mask)
+        seeds = _seeds(depth, whole)
+        return cls(depth, seeds, watershed(-depth, seeds, mask=whole))
+
+    @property
+    def sizes(self) -> npt.NDArray[np.intp]:
+        """Pixels of each, in the order of their numbers."""
+        found: npt.NDArray[np.intp] = np.bincount(
+            self.instances.ravel(), minlength=int(self.seeds.max()) + 1
+        )[1:]
+        return found
+
+    def at_least(self, minimum_px: int | None) -> Labels:
+        """Return those that are large enough, grown over the others that they touch."""
+        from skimage.segmentation import watershed
+
+        is_object = np.append(False, self.sizes >= smallest(self.sizes, minimum_px))
+        numbers = np.where(is_object, np.cumsum(is_object), 0).astype(np.int32)
+        if not is_object.any():
+            return np.zeros(self.depth.shape, np.int32)
+        found: Labels = watershed(-self.depth, numbers[self.seeds], mask=self.instances > 0).astype(
+            np.int32
+        )
+        return found
+
+
+def check_minimum(minimum_px: int | None) -> None:
+    """Refuse a size that no object has."""
     if minimum_px is not None and minimum_px < 1:
         raise InputError(f"The smallest object must have at least 1 pixel, not {minimum_px}.")
-    labels = as_label_array(labels)
-    mask = labels == value
-    if not mask.any():
-        _refuse(labels, value)
-    whole = mask if border is None else mask | (labels == border)
-    levels = [whole] if border is None else [whole, mask]
-    if inside is not None:
-        if inside.shape != labels.shape:
-            raise InputError(
-                f"Labels and probabilities must have the same shape, but they are {labels.shape} "
-                f"and {inside.shape}. Give those that the labels were made of."
-            )
-        levels += [whole & (inside > sure) for sure in _SURE]
-    depth = _depth(levels)
-    seeds = _seeds(depth, whole)
-    instances = watershed(-depth, seeds, mask=whole)
-    sizes = np.bincount(instances.ravel(), minlength=int(seeds.max()) + 1)
-    is_object = sizes >= _smallest(sizes[1:], minimum_px)
-    is_object[0] = False
-    numbers = np.where(is_object, np.cumsum(is_object), 0).astype(np.int32)
-    if not is_object.any():
-        return np.zeros(labels.shape, np.int32)
-    # What was too small joins what it touches.
-    found: Labels = watershed(-depth, numbers[seeds], mask=whole).astype(np.int32)
-    return found
 
 
-def _depth(levels: list[npt.NDArray[np.bool_]]) -> npt.NDArray[np.float64]:
-    """Return the logarithm of the mean distance to the borders of some masks."""
-    from scipy.ndimage import distance_transform_edt, gaussian_filter
+def _depth(
+    levels: list[npt.NDArray[np.bool_]], inner: npt.NDArray[np.bool_] | None
+) -> npt.NDArray[np.float64]:
+    """Return the logarithm of the mean distance to the borders of some masks.
+
+    Where objects touch on all sides, the outside is far: distances count up to the largest of any
+    object inside its borders around.
+    """
+    from scipy.ndimage import distance_transform_edt, gaussian_filter, maximum_filter
+
+    def distance(level: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+        # Beyond the image is no object.
+        found: npt.NDArray[np.float64] = distance_transform_edt(np.pad(level, 1))
+        return found[(slice(1, -1),) * level.ndim]
 
     total = np.zeros(levels[0].shape, np.float64)
+    farthest: npt.NDArray[np.float64] | float = np.inf
+    if inner is not None:
+        farthest = maximum_filter(distance(inner), 2 * AROUND_PX.get(inner.ndim, 16) + 1)
     for level in levels:
-        # Beyond the image is no object.
-        total += distance_transform_edt(np.pad(level, 1))[(slice(1, -1),) * level.ndim]
+        total += np.minimum(distance(level), farthest)
     smooth = gaussian_filter(total / len(levels), _SMOOTHING_PX)
     lowest = 1e-3
     depth: npt.NDArray[np.float64] = np.log(np.where(levels[0], smooth, 0).clip(lowest))
@@ -126,8 +188,8 @@ def _seeds(depth: npt.NDArray[np.float64], mask: npt.NDArray[np.bool_]) -> npt.N
     return seeds
 
 
-def _smallest(sizes: npt.NDArray[np.intp], minimum_px: int | None) -> float:
-    """Return the size of the smallest object."""
+def smallest(sizes: npt.NDArray[np.intp], minimum_px: int | None) -> float:
+    """Return the size of the smallest object, of those of all that have grown."""
     if minimum_px is not None:
         return minimum_px
     ascending = np.sort(sizes[sizes >= _LEAST_PX])

@@ -105,6 +105,7 @@ def _bind_keys(panel: Panel) -> None:
             keys[shortcuts.REFINE] = step.refine_button
             keys[shortcuts.COMPARE] = step.compare.toggle_button
             keys[shortcuts.GO] = step.uncertainty.go_button
+            keys[shortcuts.OBJECTS] = step.cleanup.preview_box
         elif isinstance(step, SegmentStep):
             keys[shortcuts.LIVE] = step.live_box
     for shortcut, button in keys.items():
@@ -138,7 +139,7 @@ class SegmentPanel(Panel):
         super().__init__(session, [segment, *steps])
         # Its two controls stay, whatever is folded.
         self._folding = Folding(session, steps, self.steps_view)
-        self._room = Room(napari_viewer, self)
+        self._room = Room(session.viewer, self)
 
 
 class LoadWeightsPanel(Panel):

@@ -60,7 +60,8 @@ REFINE = Shortcut("refine", "Shift-R", "FCN-CRF: Refine")
 COMPARE = Shortcut("compare", "Shift-B", "FCN-CRF: Before / after")
 GO = Shortcut("most_uncertain", "Shift-N", "FCN-CRF: Go to the next most uncertain region")
 LIVE = Shortcut("live", "Shift-F", "FCN-CRF: Live, labels follow the brush")
-ALL = (TRAIN, PREDICT, REFINE, COMPARE, GO, LIVE)
+OBJECTS = Shortcut("objects", "Shift-O", "FCN-CRF: Preview the objects")
+ALL = (TRAIN, PREDICT, REFINE, COMPARE, GO, LIVE, OBJECTS)
 
 _bound: dict[tuple[int, str], Callable[[], object]] = {}
 """What a key does, by the viewer's identity and the shortcut's name; of docks that are open."""
@@ -117,7 +118,9 @@ def _unregister() -> None:
         action_manager._actions.pop(shortcut.action, None)
     with _palette_changing():
         while _dispose:
-            _dispose.pop()()
+            # The menus of a napari that is being closed may be gone before it.
+            with suppress(KeyError):
+                _dispose.pop()()
 
 
 @contextmanager

@@ -14,9 +14,11 @@ import napari_fcn_crf
 
 RUN = """
 import numpy as np
-from napari_fcn_crf.crf._kernels import compilation, lattice_building
+from pathlib import Path
+from napari_fcn_crf.crf._kernels import lattice_building
+from napari_fcn_crf.kernels import compilation
 from napari_fcn_crf.crf.unary import log_odds
-print(compilation.cache_folder())
+print(compilation.cache_folder(Path(lattice_building.__file__).parent))
 print(float(log_odds(np.full((2, 1, 4, 4), 0.5, np.float32), 1).max()))
 """
 

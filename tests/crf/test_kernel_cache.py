@@ -15,11 +15,13 @@ import platformdirs
 import pytest
 from numba import config
 
-from napari_fcn_crf.crf._kernels import cache
-from napari_fcn_crf.crf._kernels.cache import KernelCache, cache_folder
+from napari_fcn_crf.kernels import cache
+from napari_fcn_crf.kernels.cache import KernelCache, cache_folder
 
 pytestmark = pytest.mark.skipif(config.DISABLE_JIT, reason="nothing is compiled")
 with_owners = pytest.mark.skipif(os.name != "posix", reason="files have no such owners")
+
+SOURCES = Path(cache.__file__).parent
 
 
 def twice(value):
@@ -144,7 +146,7 @@ def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_folder_is_the_users_alone(users: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = os.umask(0)
     try:
-        folder = cache_folder()
+        folder = cache_folder(SOURCES)
     finally:
         os.umask(before)
     assert folder is not None
@@ -152,11 +154,11 @@ def test_the_folder_is_the_users_alone(users: Path, monkeypatch: pytest.MonkeyPa
     assert folder.stat().st_mode & 0o777 == 0o700
     for mode in (0o770, 0o702):
         folder.chmod(mode)
-        assert cache_folder() is None
+        assert cache_folder(SOURCES) is None
     folder.chmod(0o700)
-    assert cache_folder() == folder
+    assert cache_folder(SOURCES) == folder
     give_away(folder, monkeypatch)
-    assert cache_folder() is None
+    assert cache_folder(SOURCES) is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it is as if it were Windows")
@@ -166,10 +168,10 @@ def test_on_windows_only_the_profile_is_trusted(
     monkeypatch.setattr(cache, "_HAS_OWNERS", False)
     monkeypatch.setattr(Path, "home", lambda: tmp_path / "profile")
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "shared"))
-    assert cache_folder().is_relative_to(users)
+    assert cache_folder(SOURCES).is_relative_to(users)
     assert not (tmp_path / "shared").exists()
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "profile" / "numba"))
-    assert cache_folder() == tmp_path / "profile" / "numba"
+    assert cache_folder(SOURCES) == tmp_path / "profile" / "numba"
 
 
 def test_a_chosen_folder_that_cannot_be_written_to_is_not_used(
@@ -177,4 +179,4 @@ def test_a_chosen_folder_that_cannot_be_written_to_is_not_used(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path / "file" / "numba"))
-    assert cache_folder().is_relative_to(users)
+    assert cache_folder(SOURCES).is_relative_to(users)

@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from napari_fcn_crf.fcn.linear import columns as module
-from napari_fcn_crf.fcn.linear.columns import Columns, ColumnsWriter, softmax
+from napari_fcn_crf.fcn.linear.columns import Columns, ColumnsWriter
 from napari_fcn_crf.fcn.linear.logistic_regression import Linear
 from napari_fcn_crf.fcn.linear.moments import FLOOR, Moments
 
@@ -51,11 +50,7 @@ def test_features_that_are_all_zero_stay_so() -> None:
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_probabilities_are_those_of_the_features(
-    n_classes: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of as many rows at a time as there is room for."""
-    monkeypatch.setattr(module, "_PIXELS_AT_ONCE", 100)
+def test_probabilities_are_those_of_the_features(n_classes: int) -> None:
     rng = np.random.default_rng(2)
     features = _features()
     linear = Linear(
@@ -73,11 +68,12 @@ def test_probabilities_are_those_of_the_features(
 
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_scores_far_apart_are_no_trouble(n_classes: int) -> None:
-    scores = np.zeros((n_classes, 2), np.float32)
-    scores[1] = 1e4, -1e4
-    softmax(scores)
-    np.testing.assert_allclose(scores[1], [1, 0], atol=1e-6)
-    np.testing.assert_allclose(scores.sum(axis=0), 1)
+    columns = Columns(np.array([[[0, 9], [9, 0]]], np.uint16), np.ones(2, np.float32))
+    linear = Linear(np.zeros((2, n_classes), np.float32), np.zeros(n_classes, np.float32))
+    linear.coefficients[:, 1] = -1e4, 1e4
+    found = columns.probabilities(linear, WHOLE)
+    np.testing.assert_allclose(found[1], [[1, 0]], atol=1e-6)
+    np.testing.assert_allclose(found.sum(axis=0), 1)
 
 
 def test_moments_are_added_up() -> None:

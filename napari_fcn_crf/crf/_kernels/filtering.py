@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_fcn_crf.crf._kernels.compilation import kernel, part_of_kernel
 from napari_fcn_crf.crf._kernels.rows import add_row
 from napari_fcn_crf.crf._kernels.vertices import NOBODY
+from napari_fcn_crf.kernels.compilation import kernel, part_of_kernel
 
 Array = Any
 _HALF = np.float32(0.5)

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_fcn_crf.crf._kernels.compilation import kernel, part_of_kernel
 from napari_fcn_crf.crf._kernels.radix_sort import radix_sort
+from napari_fcn_crf.kernels.compilation import kernel, part_of_kernel
 
 # 2^64 divided by the golden ratio: Knuth's multiplicative hash.
 _HASH = np.uint64(0x9E3779B97F4A7C15)

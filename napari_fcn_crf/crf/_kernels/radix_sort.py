@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_fcn_crf.crf._kernels.compilation import part_of_kernel
+from napari_fcn_crf.kernels.compilation import part_of_kernel
 
 _BITS = np.uint64(11)
 _DIGITS = 1 << 11

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_fcn_crf.crf._kernels.compilation import kernel, part_of_kernel
 from napari_fcn_crf.crf._kernels.radix_sort import radix_sort
+from napari_fcn_crf.kernels.compilation import kernel, part_of_kernel
 
 NOBODY = 255
 """The byte of a neighbour that does not exist."""

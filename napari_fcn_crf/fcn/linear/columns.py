@@ -9,13 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.fcn.linear.logistic_regression import Linear
-from napari_fcn_crf.threads import available_threads, in_threads, one_blas_thread
+from napari_fcn_crf.threads import available_threads, in_threads
 
 Floats = npt.NDArray[np.float32]
 
 _LARGEST = np.iinfo(np.uint16).max
-# As many as stay in a processor's cache.
-_PIXELS_AT_ONCE = 1 << 11
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,40 +52,18 @@ class Columns:
         window : tuple of slice
             Rows and columns, every so many of them.
         """
-        chosen = self.values[window]
-        rows, columns = chosen.shape[:2]
-        found = np.empty((linear.n_classes, rows, columns), np.float32)
-        kernel = linear.coefficients * self.unit[:, np.newaxis]
-        step = max(1, _PIXELS_AT_ONCE // max(columns, 1))
+        # Numba is imported when it is needed, not with this module.
+        from napari_fcn_crf.fcn.linear.scoring import classify
 
-        def classify(begin: int, end: int) -> None:
-            for first in range(begin, end, step):
-                part = chosen[first : min(first + step, end)]
-                features = part.reshape(-1, part.shape[2]).astype(np.float32)
-                # One row a class, where the rest is quick; the product itself is quicker so.
-                scores = np.ascontiguousarray((features @ kernel).T)
-                scores += linear.intercepts[:, np.newaxis]
-                softmax(scores)
-                found[:, first : first + len(part)] = scores.reshape(-1, *part.shape[:2])
-
-        with one_blas_thread():
-            in_threads(classify, (), rows, available_threads(), step)
+        rows, columns = (
+            range(side)[chosen] for side, chosen in zip(self.shape, window, strict=True)
+        )
+        kernel = np.ascontiguousarray((linear.coefficients * self.unit[:, np.newaxis]).T)
+        found = np.empty((linear.n_classes, len(rows), len(columns)), np.float32)
+        places = rows.start, rows.step, columns.start, columns.step
+        arguments = (self.values, places, kernel, linear.intercepts, found)
+        in_threads(classify, arguments, len(rows), available_threads())
         return found
-
-
-def softmax(scores: Floats) -> None:
-    """Replace scores `(n_classes, n_pixels)` by probabilities."""
-    if len(scores) == 2:
-        scores[1] -= scores[0]
-        np.clip(scores[1], -80, 80, out=scores[1])
-        np.exp(scores[1], out=scores[0])
-        scores[0] += 1
-        np.reciprocal(scores[0], out=scores[0])
-        np.subtract(1, scores[0], out=scores[1])
-        return
-    scores -= scores.max(axis=0)
-    np.exp(scores, out=scores)
-    scores /= scores.sum(axis=0)
 
 
 class ColumnsWriter:

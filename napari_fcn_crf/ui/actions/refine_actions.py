@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_fcn_crf.data.objects import BORDER, OBJECT
 from napari_fcn_crf.data.picture import same_spatial_shape
 from napari_fcn_crf.model import record
 from napari_fcn_crf.pipeline import refinement
 from napari_fcn_crf.progress import OnProgress, Progress
-from napari_fcn_crf.results import cleanup, instances, uncertainty
+from napari_fcn_crf.results import cleanup, uncertainty
 from napari_fcn_crf.results.metrics import changed_fraction, label_fractions
 from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui.actions import large_refinement
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
+from napari_fcn_crf.ui.actions.split_actions import to_split
 from napari_fcn_crf.ui.session.notices import tell
 from napari_fcn_crf.ui.session.results import Refined
 from napari_fcn_crf.ui.session.session import Session
@@ -34,7 +34,6 @@ from napari_fcn_crf.ui.viewer.ownership import (
     Made,
     earlier_results,
     image_of,
-    is_ours,
     note_earlier,
     our_metadata,
 )
@@ -336,7 +335,7 @@ def remove_small(session: Session, minimum_px: int) -> None:
         session,
         "Cleaning up",
         "cleaned",
-        lambda labels: cleanup.remove_small_regions(labels, minimum_px),
+        lambda labels, _: cleanup.remove_small_regions(labels, minimum_px),
         {"smallest_region_px": minimum_px},
     )
 
@@ -346,38 +345,20 @@ def split_instances(session: Session, value: int, minimum_px: int | None = None)
 
     Of a network that has learnt borders, they are the objects inside these.
     """
-    image, source = _refined_to_tidy(session)
-    learnt = our_metadata(source).get("record", {}).get("prediction", {}).get("training", {})
-    border = None
-    if learnt.get("labels") == "objects-border":
-        value, border = OBJECT, BORDER
-    probabilities = [
-        layer
-        for layer in session.selection.sources
-        if is_ours(layer)
-        and our_metadata(layer)["kind"] == "probabilities"
-        and our_metadata(layer)["image_id"] == str(image.unique_id)
-        and value in our_metadata(layer)["class_values"]
-    ]
-    planes: list[np.ndarray] = []
-    if probabilities and probabilities[0].data.shape[1:] == source.data.shape:
-        # Objects and their borders together.
-        values = our_metadata(probabilities[0])["class_values"]
-        wanted = (value,) if border is None else (value, border)
-        planes = [probabilities[0].data[values.index(one)] for one in wanted if one in values]
+    given = to_split(session, value)
+    stop = threading.Event()
     _tidy(
         session,
         "Splitting objects",
         "instances",
-        lambda labels: instances.split_instances(
-            labels, value, minimum_px, border, np.sum(planes, axis=0) if planes else None
-        ),
+        lambda _, on_progress: given.split(minimum_px, on_progress, stop.is_set),
         {
-            "objects_of_label": value,
-            "objects_called": session.class_names.of(value),
-            "objects_colour": class_colours(source, (value,))[0],
+            "objects_of_label": given.value,
+            "objects_called": session.class_names.of(given.value),
+            "objects_colour": class_colours(given.source, (given.value,))[0],
             "smallest_object_px": minimum_px,
         },
+        stop.set,
     )
 
 
@@ -385,8 +366,9 @@ def _tidy(
     session: Session,
     title: str,
     kind: str,
-    tidied: Callable[[np.ndarray], np.ndarray],
+    tidied: Callable[[np.ndarray, OnProgress], np.ndarray],
     settings: dict[str, Any],
+    cancel: Callable[[], None] = lambda: None,
 ) -> None:
     """Add a result that is made of the refined labels."""
     image, source = _refined_to_tidy(session)
@@ -405,8 +387,8 @@ def _tidy(
     session.runner.run(
         "cleanup",
         title,
-        lambda on_progress: Made.of(tidied(np.array(labels)), earlier),
-        lambda: None,
+        lambda on_progress: Made.of(tidied(np.array(labels), on_progress), earlier),
+        cancel,
         keep,
     )
 

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFormLayout,
     QHBoxLayout,
+    QLabel,
     QPushButton,
+    QSlider,
     QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_fcn_crf.ui.actions import refine_actions
+from napari_fcn_crf.ui.sections.split_preview import SplitPreview
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import update_after
+
+_SLIDER_STEPS = 100
+"""From automatic to 10 000 pixels."""
 
 
 class UncertaintySection(QWidget):
@@ -82,6 +91,13 @@ class CleanupSection(QWidget):
         self.object_px.setMinimum(0)
         self.object_px.setValue(0)
         self.object_px.setSpecialValueText("automatic")
+        self.object_slider = QSlider(Qt.Orientation.Horizontal)
+        self.object_slider.setRange(0, _SLIDER_STEPS)
+        self.object_slider.setToolTip(self.object_px.toolTip())
+        self.object_slider.setAccessibleName("Size of the smallest object")
+        self.object_slider.valueChanged.connect(self._on_slider_moved)
+        self.object_px.valueChanged.connect(self._on_size_chosen)
+        self.preview_box = QCheckBox("Live preview")
         self.split_button = QPushButton("Split objects, of at least")
         self.split_button.setToolTip("Number the objects of this class, touching ones apart.")
         self.split_button.clicked.connect(lambda: attempt(self._split))
@@ -106,6 +122,16 @@ class CleanupSection(QWidget):
         of_class = QFormLayout()
         of_class.addRow("Objects are", self.split_class)
         layout.addLayout(of_class)
+        row = QHBoxLayout()
+        row.addWidget(self.preview_box)
+        row.addWidget(self.object_slider, 1)
+        layout.addLayout(row)
+        self.found = QLabel()
+        self.found.hide()
+        layout.addWidget(self.found)
+        self.preview = SplitPreview(session, self._chosen, self)
+        self.preview_box.toggled.connect(self._on_preview_toggled)
+        self.preview.shown.connect(self._on_preview_shown)
         update_after(
             self.update_controls,
             session.results.changed,
@@ -120,7 +146,19 @@ class CleanupSection(QWidget):
         possible = session.results.refined is not None and session.runner.activity is None
         for button in (self.remove_button, self.split_button, self.split_class):
             button.setEnabled(possible)
+        self.preview_box.setEnabled(possible or self.preview_box.isChecked())
+        self.preview_box.setToolTip(
+            "Number the objects of what is on the screen while the slider moves."
+            if possible
+            else "Press Refine first."
+        )
         self._offer_classes()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Preview nothing that no control is seen of; a window that is minimised keeps it."""
+        super().hideEvent(event)
+        if event is not None and not event.spontaneous():
+            self.preview_box.setChecked(False)
 
     def _offer_classes(self) -> None:
         """Offer the refined classes; at first the first that is no background."""
@@ -142,13 +180,41 @@ class CleanupSection(QWidget):
 
     def _on_class_chosen(self, row: int) -> None:
         self._chosen_class = self.split_class.itemData(row)
+        self.preview.request()
+
+    def _on_slider_moved(self, step: int) -> None:
+        self.object_px.setValue(_size_at(step))
+
+    def _on_size_chosen(self, size_px: int) -> None:
+        if _size_at(self.object_slider.value()) != size_px:
+            steps = range(_SLIDER_STEPS + 1)
+            with QSignalBlocker(self.object_slider):
+                self.object_slider.setValue(min(steps, key=lambda at: abs(_size_at(at) - size_px)))
+        self.preview.request()
+
+    def _on_preview_toggled(self, enabled: bool) -> None:
+        self.found.setVisible(False)
+        self.preview.set_enabled(enabled)
+
+    def _on_preview_shown(self, count: int) -> None:
+        self.found.setText(f"{count} objects on the screen")
+        self.found.setVisible(self.preview_box.isChecked())
+
+    def _chosen(self) -> tuple[int, int | None] | None:
+        value = self.split_class.currentData()
+        # 0 is shown as "automatic".
+        return None if value is None else (value, self.object_px.value() or None)
 
     def _split(self) -> None:
-        session = self._session
-        chosen = self.split_class.currentData()
+        chosen = self._chosen()
         if chosen is not None:
-            # 0 is shown as "automatic".
-            refine_actions.split_instances(session, chosen, self.object_px.value() or None)
+            self.preview_box.setChecked(False)
+            refine_actions.split_instances(self._session, *chosen)
+
+
+def _size_at(step: int) -> int:
+    """Return the size in pixels at a step of the slider; each is some percent more."""
+    return 0 if step == 0 else round(10 * 10 ** (3 * (step - 1) / (_SLIDER_STEPS - 1)))
 
 
 def _spin_box(value: int, tooltip: str) -> QSpinBox:

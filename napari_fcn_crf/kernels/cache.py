@@ -101,20 +101,26 @@ def _is_private(found: os.stat_result) -> bool:
     return found.st_uid in (0, os.geteuid()) and not is_writable
 
 
-def cache_folder() -> Path | None:
+def cache_folder(sources: Path) -> Path | None:
     """Return a private, writable folder for compiled kernels of exactly this source, or None.
 
     It is the one that the user chose for numba, unless it is outside a Windows profile.
 
     Numba notices a change in the file of the kernel it compiled, but not in files that kernel calls
-    into, so the folder is named by the contents of all files here, among which all kernels are.
+    into, so the folder is named by the contents of all files that may be among those.
+
+    Parameters
+    ----------
+    sources : Path
+        The folder that the kernel is in. Those that it calls are there or here.
     """
     chosen = Path(config.CACHE_DIR)
     may_be_chosen = config.CACHE_DIR and (_HAS_OWNERS or chosen.is_relative_to(Path.home()))
     if may_be_chosen and _is_writable(chosen):
         return chosen
-    source = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-    name = "crf-" + hashlib.sha256(source).hexdigest()[:16]
+    files = (path for folder in (Path(__file__).parent, sources) for path in folder.glob("*.py"))
+    source = b"".join(path.read_bytes() for path in sorted(files))
+    name = f"{sources.parent.name}-{hashlib.sha256(source).hexdigest()[:16]}"
     folder = platformdirs.user_cache_path("napari-fcn-crf", appauthor=False) / "kernels" / name
     return folder if _is_writable(folder) and _is_private(folder.stat()) else None
 

@@ -1,15 +1,17 @@
-"""Compilation of the CRF's kernels, and where the machine code is kept."""
+"""Compilation of kernels, and where the machine code is kept."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 from numba import config
 
-from napari_fcn_crf.crf._kernels.cache import KernelCache, cache_folder
+from napari_fcn_crf.kernels.cache import KernelCache, cache_folder
 
 # Division follows IEEE 754 (no exceptions), and nothing that would let NaN or infinity be
 # miscompiled is on. No kernel is called from C.
@@ -39,15 +41,17 @@ def part_of_kernel(function: Callable[..., Any] | None = None, **options: Any) -
     return numba.njit(no_cpython_wrapper=True, **_OPTIONS, **options)(function)
 
 
-_folder = cache_folder()
+# Looked up once for each folder of sources.
+_folder_for = cache(cache_folder)
 
 
 def _keep_on_disk(dispatcher: Any) -> None:
-    if _folder is None:
+    folder = _folder_for(Path(dispatcher.py_func.__code__.co_filename).parent)
+    if folder is None:
         return
-    # The folder is looked up once, here; other packages' kernels keep their own.
+    # Other packages' kernels keep their own.
     chosen_by_user = config.CACHE_DIR
-    config.CACHE_DIR = str(_folder)
+    config.CACHE_DIR = str(folder)
     try:
         dispatcher._cache = KernelCache(dispatcher.py_func)
     finally:
