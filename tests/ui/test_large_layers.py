@@ -19,7 +19,6 @@ from napari_fcn_crf.pipeline.blocks import Block
 from napari_fcn_crf.pipeline.refinement import refine
 from napari_fcn_crf.settings import ComputeSettings, CRFSettings, TrainingSettings
 from napari_fcn_crf.ui.actions.network_actions import open_model
-from napari_fcn_crf.ui.session import growing
 from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
 from napari_fcn_crf.ui.viewer import growing_layers
@@ -39,7 +38,7 @@ def model_path(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch, tmp_path):
+def small(monkeypatch):
     """Blocks and levels of little images as of large ones."""
     assert BLOCK_PX % blocks.CHUNK_PX == 0
     monkeypatch.setattr(growing_layers, "LARGE_PX", 10_000)
@@ -47,7 +46,6 @@ def small(monkeypatch, tmp_path):
     monkeypatch.setattr(label_levels, "_SMALLEST_LEVEL_PX", 64)
     monkeypatch.setattr(blocks, "CHUNK_PX", SIDE_PX)
     monkeypatch.setattr(blocks, "_REFINED_BYTES", 1 << 23)
-    monkeypatch.setattr(growing, "default_folder", lambda: tmp_path / "growing")
 
 
 @pytest.fixture
@@ -105,7 +103,7 @@ class Seen:
 
 
 def test_it_grows_from_what_is_seen_and_goes_on_where_it_was_cancelled(
-    viewer, session, steps, qtbot, whole, notes, tmp_path, monkeypatch
+    viewer, session, steps, qtbot, whole, notes, tmp_path, user_folder, monkeypatch
 ):
     predict, refine_step = steps
     image = viewer.add_image(da.from_array(whole, chunks=90), name="huge")
@@ -182,7 +180,7 @@ def test_it_grows_from_what_is_seen_and_goes_on_where_it_was_cancelled(
     assert not refined.visible
     assert watch.seen == set()
 
-    folders = list((tmp_path / "growing").glob("*/*"))
+    folders = list((user_folder / "growing").glob("*/*"))
     assert len(folders) == 2
     viewer.layers.remove(refined)
     qtbot.waitUntil(lambda: sum(folder.exists() for folder in folders) == 1)
