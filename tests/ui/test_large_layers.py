@@ -166,6 +166,7 @@ def test_it_grows_from_what_is_seen_and_goes_on_where_it_was_cancelled(
     click(qtbot, refine_step.refine_button)
     wait_until_idle(qtbot, session)
     assert sorted(seen.end()) == [0, 1, 2]
+    assert watch.seen == set()
     refined = viewer.layers["huge refined"]
     marginals = refine(whole, found, CRF, out=tmp_path / "refined.zarr")[...]
     by_function = np.where(marginals[1] > marginals[0], 7, 3)
@@ -178,7 +179,6 @@ def test_it_grows_from_what_is_seen_and_goes_on_where_it_was_cancelled(
     refine_step.compare.toggle()
     assert labels.visible
     assert not refined.visible
-    assert watch.seen == set()
 
     folders = list((user_folder / "growing").glob("*/*"))
     assert len(folders) == 2

@@ -27,9 +27,15 @@ class GrowingPyramid:
     dtype : dtype
     by : {"nearest", "mean"}
         What a pixel of a smaller level is of the four before it: one of them, or their mean.
+
+    Attributes
+    ----------
+    levels : list of array
+        All levels, the largest first, of which a viewer reads what it shows.
     """
 
     def __init__(self, folder: Path, shape: Sequence[int], dtype: npt.DTypeLike, by: By) -> None:
+        import dask.array as da
         import zarr
 
         self.shape = tuple(map(int, shape))
@@ -50,14 +56,9 @@ class GrowingPyramid:
         if len(self.shape) == 2 and len(self._levels) > 1:
             # Small, and napari reads it once for all: what it keeps is this very array.
             self._levels[-1] = np.zeros(self._levels[-1].shape, self.dtype)
-
-    @property
-    def levels(self) -> list[Any]:
-        """All levels, the largest first, of which a viewer reads what it shows."""
-        import dask.array as da
-
+        # Here, for dask looks into what it is given.
         from_array: Any = da.from_array
-        return [
+        self.levels: list[Any] = [
             level
             if isinstance(level, np.ndarray)
             else from_array(level, chunks=level.chunks, name=False)
