@@ -91,7 +91,7 @@ lint: $(VENV)/.installed-for-tests
 	$(BIN)/mypy
 
 docs: $(VENV)/.installed-for-docs
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --builder html docs build/docs
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet --builder html --conf-dir docs/generate docs build/docs
 	echo "Open build/docs/index.html."
 
 clean:

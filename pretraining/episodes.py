@@ -12,6 +12,9 @@ from pretraining.scenes import Classes, Image
 N_CLASSES = 6
 """Most classes a scene has; episodes with fewer leave the last ones empty."""
 
+VOID = 255
+"""Of pixels that belong to no class."""
+
 _REACH_PX = 12
 _FEWEST_PIXELS = 30
 
@@ -29,7 +32,7 @@ class Episode:
         One-hot class of the stroke pixels times their weight; each class weighs the same, and
         rows of zeros fill up.
     answers : array of int32, shape `(queries,)`
-        Class of the questions.
+        Class of the questions; 0 where it has no stroke.
     weights : array of float32, shape `(queries,)`
         0 where the question's class has no stroke.
     """
@@ -54,11 +57,14 @@ def episode(
     The first half of the questions are pixels drawn evenly from the image, the second half evenly
     from the classes, so that thin structures count.
     """
-    image, classes = crop_and_turn(rng, image, classes, side)
+    present = np.empty(0, np.intp)
+    whole = image, classes
+    while not present.size:
+        image, classes = crop_and_turn(rng, *whole, side)
+        flat = classes.ravel()
+        counts = np.bincount(flat[flat != VOID], minlength=N_CLASSES)
+        present = np.flatnonzero(counts >= _FEWEST_PIXELS)
     image = recolour(rng, image)
-    flat = classes.ravel()
-    counts = np.bincount(flat, minlength=N_CLASSES)
-    present = np.flatnonzero(counts >= _FEWEST_PIXELS)
     places = {int(value): np.flatnonzero(flat == value) for value in present}
 
     targets = np.zeros((support, N_CLASSES), np.float32)
@@ -82,12 +88,13 @@ def episode(
     ]
     asked = np.concatenate([even, *balanced])
     points = np.concatenate([chosen, asked])
+    known = np.isin(flat[asked], present)
     return Episode(
         image,
         np.stack(np.divmod(points, side), axis=1).astype(np.int32),
         targets,
-        flat[asked].astype(np.int32),
-        np.isin(flat[asked], present).astype(np.float32),
+        np.where(known, flat[asked], 0).astype(np.int32),
+        known.astype(np.float32),
     )
 
 

@@ -27,7 +27,7 @@ def bundled_arrays(average: Any) -> dict[str, Any]:
     with np.errstate(over="ignore"):
         for path in average:
             layer, kind = path.rsplit("/", 1)
-            if kind in ("kernel", "bias") and not layer.startswith("ridge"):
+            if kind in ("kernel", "bias") and not layer.startswith(("ridge", "predicted")):
                 arrays[path] = np.asarray(average[path], np.float16)
         arrays[GAIN] = np.asarray(average["ridge/gain"], np.float16)
     for path, values in arrays.items():

@@ -1,61 +1,94 @@
-"""Batches of episodes: scenes from another process, each used several times."""
+"""Batches of episodes: images from another process, each used several times."""
 
 from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from pretraining.corpus import Corpus
 from pretraining.episodes import Episode, episode
 from pretraining.scenes import Classes, Image, scene
 
-SCENE_PX = 160
 CROP_PX = 96
+"""Side of an episode's image, unless another is asked for."""
+
 SUPPORT = 160
 QUERIES = 256
 _KEPT = 2000
+_MARGIN_PX = 64
 
 Batch = dict[str, npt.NDArray[Any]]
 
 
-def numbered_scene(seed: int, number: int) -> tuple[Image, Classes]:
-    """Return one scene of the endless series that a seed stands for."""
-    return scene(np.random.default_rng([seed, number]), SCENE_PX)
+@dataclass(frozen=True)
+class Source:
+    """Where images come from.
+
+    Parameters
+    ----------
+    crop_px : int
+        Side of an episode's image.
+    corpus : Path, optional
+        A folder of real images, see `Corpus`; without it all are generated.
+    real : float
+        Share of the real ones.
+    """
+
+    crop_px: int = CROP_PX
+    corpus: Path | None = None
+    real: float = 0.75
+
+    def numbered(self, seed: int, number: int) -> tuple[Image, Classes]:
+        """Return one image of the endless series that a seed stands for, larger than a crop."""
+        rng = np.random.default_rng([seed, number])
+        side = self.crop_px + _MARGIN_PX
+        if self.corpus is None or np.random.default_rng([seed, number, 1]).random() >= self.real:
+            return scene(rng, side)
+        return _corpus(self.corpus).crop(rng, side)
 
 
-def _produce(seed: int, first: int, queue: Any) -> None:
+_corpus = cache(Corpus)
+
+
+def _produce(source: Source, seed: int, first: int, queue: Any) -> None:
     number = first
     while True:
-        queue.put(numbered_scene(seed, number))
+        queue.put(source.numbered(seed, number))
         number += 1
 
 
 @contextmanager
 def batches(
-    seed: int, first_step: int, size: int, *, fresh: int = 1, warm_up: int = 64
+    source: Source, seed: int, first_step: int, size: int, *, fresh: int = 1, warm_up: int = 64
 ) -> Iterator[Iterator[Batch]]:
     """Give an endless iterator over batches.
 
     Parameters
     ----------
+    source : Source
     seed : int
     first_step : int
-        The step to go on from: scenes and episodes are those that an uninterrupted run has there,
-        except that scenes made long before are not made again.
+        The step to go on from: images and episodes are those that an uninterrupted run has there,
+        except that images made long before are not made again.
     size : int
         Episodes a batch.
     fresh : int
-        New scenes a batch; the other episodes use earlier scenes, cropped and coloured anew.
+        New images a batch; the other episodes use earlier ones, cropped and coloured anew.
     warm_up : int
-        Scenes to have before the first batch.
+        Images to have before the first batch.
     """
     context = multiprocessing.get_context("spawn")
     queue = context.Queue(32)
-    producer = context.Process(target=_produce, args=(seed, first_step * fresh, queue), daemon=True)
+    made = (source, seed, first_step * fresh, queue)
+    producer = context.Process(target=_produce, args=made, daemon=True)
     producer.start()
 
     def draw() -> Iterator[Batch]:
@@ -66,11 +99,11 @@ def batches(
             del kept[: max(0, len(kept) - _KEPT)]
             rng = np.random.default_rng([seed, 1, step])
             chosen = rng.integers(0, len(kept), size - fresh)
-            scenes = [*kept[-fresh:], *(kept[index] for index in chosen)]
+            images = [*kept[-fresh:], *(kept[index] for index in chosen)]
             yield stack(
                 [
-                    episode(rng, image, classes, CROP_PX, SUPPORT, QUERIES)
-                    for image, classes in scenes
+                    episode(rng, image, classes, source.crop_px, SUPPORT, QUERIES)
+                    for image, classes in images
                 ]
             )
             step += 1

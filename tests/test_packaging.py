@@ -107,7 +107,13 @@ def test_wheel_holds_all_that_it_should_and_no_more(wheel):
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     package = files_in(ROOT / "napari_fcn_crf")
     samples = {f"napari_fcn_crf/{name}" for name in files_in(ROOT / "sample_data")}
-    assert names == package | samples | {"napari_fcn_crf_manifest/napari.yaml"}
+    pages = {
+        f"napari_fcn_crf/{name}"
+        for name in files_in(ROOT / "docs")
+        if name.endswith((".md", ".png")) and "/generated/" not in name
+    }
+    pages.add("napari_fcn_crf/docs/__init__.py")
+    assert names == package | samples | pages | {"napari_fcn_crf_manifest/napari.yaml"}
 
 
 def test_wheel_says_what_it_is(wheel):

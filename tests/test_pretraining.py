@@ -16,17 +16,19 @@ from pretraining.data_dependent import initialise_from_images, typical_patches
 from pretraining.episodes import N_CLASSES, crop_and_turn, draw_strokes, episode
 from pretraining.export import bundled_arrays
 from pretraining.ridge import AtPoints, RidgeHead
-from pretraining.scene_stream import batches, numbered_scene
+from pretraining.scene_stream import Source, batches
 from pretraining.scenes import scene
 from pretraining.shapes import SHAPES, Mask, vessels
 from pretraining.textures import coloured_noise
-from tests.fuzzing import tiny_widths
+from tests.fuzzing import tiny_reference, tiny_widths
+from tests.test_pretraining_corpus import write_image
+from tests.weights.writers import write_npz
 
 
 def test_a_seed_stands_for_one_scene() -> None:
-    image, classes = numbered_scene(3, 5)
-    again, same_classes = numbered_scene(3, 5)
-    other, _ = numbered_scene(3, 6)
+    image, classes = Source().numbered(3, 5)
+    again, same_classes = Source().numbered(3, 5)
+    other, _ = Source().numbered(3, 6)
     np.testing.assert_array_equal(image, again)
     np.testing.assert_array_equal(classes, same_classes)
     assert not np.array_equal(image, other)
@@ -89,7 +91,7 @@ def test_strokes_stay_in_their_class() -> None:
 
 
 def test_an_episode_is_about_its_own_crop() -> None:
-    image, classes = numbered_scene(0, 1)
+    image, classes = Source().numbered(0, 1)
     rng = np.random.default_rng(4)
     made = episode(rng, image, classes, 96, 60, 80)
     again = np.random.default_rng(4)
@@ -153,30 +155,31 @@ def test_starting_weights_give_outputs_of_unit_spread() -> None:
     first = keras.layers.Conv2D(8, 3, padding="same", activation="relu", name="first")(image)
     second = keras.layers.Conv2D(8, 3, padding="same", name="second")(first)
     network = keras.Model(image, second)
-    pixels = np.stack([numbered_scene(1, number)[0] for number in range(4)]).astype(np.float32)
+    pixels = np.stack([Source().numbered(1, number)[0] for number in range(4)]).astype(np.float32)
     initialise_from_images(network, pixels, ["first", "second"], seed=0)
     response = network.predict(pixels, verbose=0)[:, 2:-2, 2:-2]
     np.testing.assert_allclose(response.std(axis=(0, 1, 2)), 1, atol=0.25)
     np.testing.assert_allclose(response.mean(axis=(0, 1, 2)), 0, atol=0.25)
 
 
+def _train(monkeypatch: pytest.MonkeyPatch, folder: Path, *options: str) -> list[dict[str, float]]:
+    """Train on next to nothing and return the log."""
+    monkeypatch.setattr(train, "_VALIDATION_IMAGES", 2)
+    monkeypatch.setattr(train, "_STARTING_IMAGES", 8)
+    monkeypatch.setattr(data_dependent, "_PATCHES", 1500)
+    monkeypatch.setattr(train, "batches", partial(batches, warm_up=8))
+    tiny_widths(monkeypatch)
+    given = ["train", str(folder), "--report", "1", "--batch", "2", *options]
+    monkeypatch.setattr(sys, "argv", given)
+    train.main()
+    return [json.loads(line) for line in (folder / train.LOG).read_text().splitlines()]
+
+
 @pytest.mark.long
 def test_training_goes_on_where_it_ended_or_with_some_layers_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(train, "_VALIDATION_SCENES", 2)
-    monkeypatch.setattr(train, "_STARTING_SCENES", 8)
-    monkeypatch.setattr(data_dependent, "_PATCHES", 1500)
-    monkeypatch.setattr(train, "batches", partial(batches, warm_up=8))
-    tiny_widths(monkeypatch)
-
-    def run(folder: Path, *options: str) -> list[dict[str, float]]:
-        monkeypatch.setattr(
-            sys, "argv", ["train", str(folder), "--report", "1", "--batch", "2", *options]
-        )
-        train.main()
-        return [json.loads(line) for line in (folder / train.LOG).read_text().splitlines()]
-
+    run = partial(_train, monkeypatch)
     assert [line["step"] for line in run(tmp_path, "--steps", "1")] == [1]
     log = run(tmp_path, "--steps", "3")
     assert [line["step"] for line in log] == [1, 2, 3]
@@ -195,6 +198,27 @@ def test_training_goes_on_where_it_ended_or_with_some_layers_anew(
     assert moved["block4_conv3/kernel"] < 1e-3
     assert moved["block5_conv1/kernel"] > 0.01
     assert moved["fc6/kernel"] > 0.01
+
+
+@pytest.mark.long
+def test_real_images_and_a_teacher_train_the_same_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny_widths(monkeypatch)
+    write_npz(tmp_path / "vgg.npz", tiny_reference())
+    write_image(tmp_path / "corpus" / "bsds500", "a", 120)
+    (line,) = _train(
+        monkeypatch,
+        tmp_path / "run",
+        *("--steps", "1", "--side", "64", "--coarse", "--leak", "0.1", "--real", "1"),
+        *("--corpus", str(tmp_path / "corpus"), "--teacher", str(tmp_path / "vgg.npz")),
+    )
+    assert np.isfinite(list(line.values())).all()
+    assert {"taught_loss", "validation_accuracy_fcn32s"} <= set(line)
+    with np.load(tmp_path / "run" / "average.npz", allow_pickle=False) as average:
+        arrays = bundled_arrays(average)
+    assert {"block5_conv3/kernel", "fc7/kernel", "hyper_norm/gain"} <= set(arrays)
+    assert not any("predicted" in name or "fcn" in name for name in arrays)
 
 
 def test_weights_too_large_for_half_precision_are_refused() -> None:

@@ -29,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _train(image: str, labels: str, *options: str) -> list[str]:
-    quick = ("--architecture", "fcn32s", "--iterations", "1")
+    quick = ("--iterations", "0")
     return ["train", image, labels, "-o", "m.keras", *quick, *options]
 
 

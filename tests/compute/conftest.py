@@ -17,6 +17,7 @@ from napari_fcn_crf.settings import ComputeSettings, TrainingSettings
 SHARED_MEMORY = Path("/dev/shm")
 CPU = ComputeSettings(device="cpu")
 SHORT = TrainingRequest(TrainingSettings(iterations=3))
+SOLVED = TrainingRequest(TrainingSettings(iterations=0))
 ENDLESS = TrainingRequest(TrainingSettings(iterations=1_000_000))
 
 PATIENCE_S = 240

@@ -53,6 +53,20 @@ def test_chatter_does_not_reach_the_channel(warm_service: ComputeService) -> Non
     assert "a bar" in child.log()
 
 
+def test_what_draws_and_takes_tables_is_not_loaded(warm_service: ComputeService) -> None:
+    child = in_job(lambda job: warm_service._running.child_for(CPU, job))
+    in_job(child.prepare)
+    task = child._service.task(
+        "import sys\n"
+        "unused = {'IPython', 'matplotlib', 'pandas'}\n"
+        "task.outputs['loaded'] = sorted(unused & set(sys.modules))\n"
+        "import matplotlib\n"
+        "task.outputs['later'] = matplotlib.__name__"
+    )
+    task.wait_for()
+    assert task.outputs == {"loaded": [], "later": "matplotlib"}
+
+
 @pytest.mark.long
 def test_another_interpreter_may_compute(
     tmp_path: Path, image: np.ndarray, labels: np.ndarray
@@ -96,7 +110,15 @@ def test_a_program_that_is_no_python_is_told(tmp_path: Path) -> None:
         service.describe_weights(tmp_path / "weights.h5").result()
 
 
-def test_a_gpu_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_gpu_that_is_not_there_is_told(warm_service: ComputeService) -> None:
+    child = in_job(lambda job: warm_service._running.child_for(CPU, job))
+    in_job(child.prepare)
+    answer = in_job(lambda job: child.call(job, "hello", {"device": "gpu:7"}))
+    assert "'gpu:7' was chosen, but TensorFlow finds no such GPU" in answer["problem"]
+
+
+@pytest.mark.long
+def test_a_process_without_its_gpu_is_ended(tmp_path: Path) -> None:
     service = ComputeService()
     service.configure(ComputeSettings(device="gpu:7"))
     with pytest.raises(ValueError, match="'gpu:7' was chosen, but TensorFlow finds no such GPU"):

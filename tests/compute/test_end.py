@@ -48,16 +48,16 @@ def test_cancel_while_the_backend_loads(
 
 
 def test_cancel_when_the_process_hangs_keeps_the_last_checkpoint(
-    service: ComputeService,
+    warm_service: ComputeService,
     suspend: Callable[[int], None],
     image: np.ndarray,
     labels: np.ndarray,
     tmp_path: Path,
 ) -> None:
-    job = service.train([image], [labels], ENDLESS, tmp_path / "model.keras")
+    job = warm_service.train([image], [labels], ENDLESS, tmp_path / "model.keras")
     for progress in job.events():
         if progress.loss is not None and progress.current == 3:
-            suspend(service.pid)
+            suspend(warm_service.pid)
             job.cancel()
             break
     assert len(job.result(PATIENCE_S).losses) >= 1
@@ -66,19 +66,19 @@ def test_cancel_when_the_process_hangs_keeps_the_last_checkpoint(
 
 
 def test_cancel_while_the_process_does_not_read(
-    service: ComputeService,
+    warm_service: ComputeService,
     suspend: Callable[[int], None],
     image: np.ndarray,
     labels: np.ndarray,
     tmp_path: Path,
 ) -> None:
     """A pipe takes 64 kB; what is more waits for the one who reads."""
-    service.prepare()
-    wait_until(lambda: service.is_warm)
-    suspend(service.pid)
+    warm_service.prepare()
+    wait_until(lambda: warm_service.is_warm)
+    suspend(warm_service.pid)
     names = dict.fromkeys(range(2000), "a long name" * 20)
     path = tmp_path / "model.keras"
-    job = service.train([image], [labels], replace(SHORT, class_names=names), path)
+    job = warm_service.train([image], [labels], replace(SHORT, class_names=names), path)
     wait_until(lambda: any(one.name == "fcn-crf-sending" for one in threading.enumerate()))
     assert not job.done
     job.cancel()
@@ -88,26 +88,27 @@ def test_cancel_while_the_process_does_not_read(
 
 
 def test_a_killed_process_is_told_and_replaced(
-    service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
+    warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.keras"
-    job = service.train([image], [labels], ENDLESS, path)
+    job = warm_service.train([image], [labels], ENDLESS, path)
     for progress in job.events():
         if progress.loss is not None and progress.current == 3:
-            psutil.Process(service.pid).kill()
+            psutil.Process(warm_service.pid).kill()
     with pytest.raises(ComputeError, match=r"ended unexpectedly.*out of memory.*is kept") as raised:
         job.result()
     assert raised.value.model_path == path
     names = sorted(file.name for file in tmp_path.iterdir())
     assert names == ["model.keras", "model.optimizer.npz"]
-    assert service.pid is None
-    for _ in range(2):
-        job = service.predict(path, image)
+    assert warm_service.pid is None
+    for kill in (True, False):
+        job = warm_service.predict(path, image)
         assert next(job.events()).phase.startswith("Starting TensorFlow")
         assert job.result().shape == (2, 64, 64)
-        pid = service.pid
-        psutil.Process(pid).kill()  # while it idles
-        wait_until(lambda pid=pid: is_gone(pid))
+        pid = warm_service.pid
+        if kill:
+            psutil.Process(pid).kill()  # while it idles
+            wait_until(lambda pid=pid: is_gone(pid))
 
 
 @pytest.mark.long

@@ -17,7 +17,14 @@ from napari_fcn_crf.model.record import array_sha256
 from napari_fcn_crf.pipeline.lazy_images import read_for_training
 from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.settings import ComputeSettings, PredictionSettings, TrainingSettings
-from tests.compute.conftest import ENDLESS, PATIENCE_S, SHORT, shared_blocks, wait_until
+from tests.compute.conftest import (
+    ENDLESS,
+    PATIENCE_S,
+    SHORT,
+    SOLVED,
+    shared_blocks,
+    wait_until,
+)
 
 
 def test_training_reports_each_step_and_returns_the_card(
@@ -39,7 +46,7 @@ def test_the_second_job_finds_the_process_warm(
     warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.keras"
-    warm_service.train([image], [labels], SHORT, path).result()
+    warm_service.train([image], [labels], SOLVED, path).result()
     assert warm_service.is_warm
     pid = warm_service.pid
     job = warm_service.predict(path, image)
@@ -69,10 +76,10 @@ def test_a_model_file_that_was_replaced_is_read_again(
     warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.keras"
-    warm_service.train([image], [labels], SHORT, path).result()
+    warm_service.train([image], [labels], SOLVED, path).result()
     three = labels.copy()
     three[30:34, 30:34] = 9
-    warm_service.train([image], [three], SHORT, tmp_path / "three.keras").result()
+    warm_service.train([image], [three], SOLVED, tmp_path / "three.keras").result()
     assert len(warm_service.predict(path, image).result()) == 2
     (tmp_path / "three.keras").replace(path)
     assert len(warm_service.predict(path, image).result()) == 3
@@ -87,7 +94,7 @@ def test_any_number_type_and_memory_order_crosses(
     dtype: str,
 ) -> None:
     gray = (image[..., 0] > 100).astype(dtype).T
-    card = warm_service.train([gray], [labels.T], SHORT, tmp_path / "model.keras").result()
+    card = warm_service.train([gray], [labels.T], SOLVED, tmp_path / "model.keras").result()
     assert card.channels == 1
     assert card.record["images_sha256"] == [array_sha256(gray[..., np.newaxis])]
     assert card.record["labels_sha256"] == [array_sha256(labels.T)]
@@ -133,6 +140,7 @@ def test_the_device_is_tested_with_two_steps(warm_service: ComputeService) -> No
     assert job.result().label.startswith("CPU, ")
 
 
+@pytest.mark.usefixtures("patient")
 def test_one_job_runs_at_a_time(
     warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:
@@ -196,7 +204,7 @@ def test_cancelled_prediction_returns_nothing(
     warm_service: ComputeService, image: np.ndarray, labels: np.ndarray, tmp_path: Path
 ) -> None:
     path = tmp_path / "model.keras"
-    warm_service.train([image], [labels], SHORT, path).result()
+    warm_service.train([image], [labels], SOLVED, path).result()
     # More tiles than any machine predicts before it hears that it should not.
     large = np.tile(image, (56, 56, 1))
     job = warm_service.predict(path, large, PredictionSettings(tile_px=256))
@@ -217,7 +225,7 @@ def test_settings_that_matter_restart_the_process(
     path = tmp_path / "model.keras"
     try:
         service.configure(ComputeSettings(device="cpu"))
-        service.train([image], [labels], SHORT, path).result()
+        service.train([image], [labels], SOLVED, path).result()
         pid = service.pid
         service.configure(ComputeSettings(device="cpu", weights_folder=str(tmp_path)))
         service.predict(path, image).result()

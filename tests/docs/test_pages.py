@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -76,12 +75,6 @@ def test_pages_of_uses_show_their_scripts_and_pictures():
         text = (DOCS / "use" / f"{script.stem}.md").read_text("utf-8")
         assert f"../examples/{script.name}" in text
         assert f"../images/examples/{script.stem}.png" in text
-
-
-def test_the_project_says_where_the_documentation_is():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    source = (ROOT / "napari_fcn_crf" / "ui" / "sections" / "help_button.py").read_text("utf-8")
-    assert f'DOCUMENTATION = "{project["urls"]["Documentation"]}"' in source
 
 
 def test_question_marks_lead_to_pages():

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 import pytest
 
@@ -11,6 +9,7 @@ from napari_fcn_crf.fcn.batches.patches import around_strokes
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.fcn.training.fit import fit
 from napari_fcn_crf.settings import Architecture, TrainingMode, TrainingSettings
+from tests.fcn.chosen_heads import EVERY_HEAD
 
 
 def example(rows: int, columns: int) -> Example:
@@ -40,12 +39,13 @@ QUICK = [
     (architecture, "quick", augment)
     for architecture in ("fcn8s", "hypercolumn")
     for augment in (False, True)
+    if augment is (architecture == "fcn8s")
 ]
 
 
 @pytest.mark.parametrize(
     ("architecture", "mode", "augment"),
-    [*((architecture, "full", False) for architecture in get_args(Architecture)), *QUICK],
+    [*(pytest.param(*head.values, "full", False, marks=head.marks) for head in EVERY_HEAD), *QUICK],
 )
 def test_images_of_several_sizes_train_any_network(
     architecture: Architecture, mode: TrainingMode, augment: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,9 +24,8 @@ from napari_fcn_crf.fcn.training.last_layer import solve_last_layer
 from napari_fcn_crf.fcn.training.pixel_features import PixelFeed
 from napari_fcn_crf.pipeline import models
 from napari_fcn_crf.settings import Architecture, TrainingSettings
+from tests.fcn.chosen_heads import EVERY_HEAD
 from tests.weights.reference import Reference, keras_model, random_reference
-
-ARCHITECTURES = get_args(Architecture)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +58,7 @@ def losses(settings: TrainingSettings, example: Example) -> tuple[float, ...]:
 
 
 @pytest.mark.parametrize("mode", ["quick", pytest.param("full", marks=pytest.mark.long)])
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", EVERY_HEAD)
 def test_no_loss_leaps(loud: Path, strokes: Example, architecture: Architecture, mode: Any) -> None:
     settings = TrainingSettings(
         architecture=architecture, weights=loud, iterations=8, mode=mode, dropout=0.2

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import keras
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +16,7 @@ from napari_fcn_crf.fcn.onnx_graph.network_graph import LEAST_SIDE_PX, onnx_grap
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.pipeline.models import Model
 from napari_fcn_crf.settings import Architecture, TrainingSettings
+from tests.fcn.chosen_heads import EVERY_HEAD
 
 
 def a_model(channels: int, mapping: IntensityMapping, **settings: object) -> Model:
@@ -45,7 +44,7 @@ def run_onnx(model: Model, image: npt.NDArray[np.generic]) -> npt.NDArray[np.flo
     return found[0]
 
 
-@pytest.mark.parametrize("architecture", get_args(Architecture))
+@pytest.mark.parametrize("architecture", EVERY_HEAD)
 def test_every_head_gives_what_predict_gives(
     architecture: Architecture, tiny_image: npt.NDArray[np.uint8]
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,6 +26,7 @@ from napari_fcn_crf.fcn.training.pixel_features import PixelFeatures, PixelFeed
 from napari_fcn_crf.fcn.training.watch import TrainingWatch
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import Architecture, TrainingSettings
+from tests.fcn.chosen_heads import EVERY_HEAD
 
 ROWS, COLUMNS = 750, 701
 """No multiples of 32: the plane is continued on both sides."""
@@ -122,7 +123,7 @@ def test_cells_of_a_plane_within_its_padding() -> None:
     assert np.argwhere(cells).tolist() == [[0, 0], [1, 2]]
 
 
-@pytest.mark.parametrize("architecture", get_args(Architecture))
+@pytest.mark.parametrize("architecture", EVERY_HEAD)
 @pytest.mark.parametrize(
     "backbone", ["vgg16-compact", pytest.param("vgg16", marks=pytest.mark.long)]
 )
@@ -147,7 +148,7 @@ def test_halo_is_what_is_needed(architecture: Architecture, backbone: Any) -> No
     np.testing.assert_allclose(after, before, atol=1e-4 * np.abs(before).max())
 
 
-@pytest.mark.parametrize("architecture", get_args(Architecture))
+@pytest.mark.parametrize("architecture", EVERY_HEAD)
 def test_logits_in_patches_are_those_of_the_whole(
     architecture: Architecture, dotted: Example, small_patches: None
 ) -> None:

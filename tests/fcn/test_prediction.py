@@ -13,6 +13,7 @@ from napari_fcn_crf.fcn.prediction.region import economical_tiles, predict_regio
 from napari_fcn_crf.fcn.prediction.tiles import predict_plane, softmax, tile_margin, tile_spans
 from napari_fcn_crf.progress import Cancelled, Progress
 from napari_fcn_crf.settings import Architecture, PredictionSettings, TrainingSettings
+from tests.fcn.chosen_heads import EVERY_HEAD
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +61,7 @@ def test_tiles_join_without_a_seam(network: Any) -> None:
     np.testing.assert_allclose(tiled, whole, atol=1e-5)
 
 
-@pytest.mark.parametrize("architecture", get_args(Architecture))
+@pytest.mark.parametrize("architecture", EVERY_HEAD)
 def test_a_region_is_predicted_as_in_the_whole(architecture: Architecture) -> None:
     settings = TrainingSettings(architecture=architecture, weights="random")
     network, _ = build_network(settings, 3, 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,9 +24,9 @@ from napari_fcn_crf.fcn.training.quick_or_full import resolve_mode
 from napari_fcn_crf.fcn.training.watch import TrainingWatch
 from napari_fcn_crf.fcn.training.whole_images import FullFeed
 from napari_fcn_crf.progress import Progress
-from napari_fcn_crf.settings import Architecture, TrainingSettings
+from napari_fcn_crf.settings import TrainingSettings
+from tests.fcn.chosen_heads import EVERY_HEAD
 
-ARCHITECTURES = get_args(Architecture)
 EVEN: tuple[Any, Any] = np.ones(2), "mean"
 
 
@@ -59,7 +59,7 @@ def weights_of(network: Any) -> dict[str, np.ndarray]:
     return {weight.path: np.array(weight) for weight in network.weights}
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", EVERY_HEAD)
 def test_kept_features_train_as_those_computed_anew(
     architecture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,7 +81,7 @@ def test_kept_features_train_as_those_computed_anew(
     assert not {name for name in changed if name.split("/")[0] in CONVOLUTIONS}
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", EVERY_HEAD)
 def test_backbone_runs_once(architecture: str) -> None:
     """What a step computes has none of the thirteen convolutions in it."""
     network = random_network(TrainingSettings(architecture=architecture, mode="quick"))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
-import gc
+import inspect
 
 import numpy as np
 import psutil
 import pytest
+from napari.utils.events import EventEmitter
 from napari.utils.key_bindings import coerce_keybinding
 from napari.utils.notifications import notification_manager
 from npe2.manifest import _bases
@@ -17,12 +18,13 @@ from napari_fcn_crf.ui.session import growing, unsaved_models, user_memory
 from napari_fcn_crf.ui.session.session import Session, session_of
 from tests.compute.conftest import let_tasks_end
 from tests.ui.patience import PATIENCE_MS, PatientQtBot
+from tests.ui.shared_window import SharedWindow
 from tests.ui.warm_process import WarmProcess
 
 JOB_TIMEOUT_MS = PATIENCE_MS
 
 _warm = WarmProcess()
-_kept: list[str] = []
+_window = SharedWindow()
 
 
 def wait_until_idle(qtbot, session: Session) -> None:
@@ -58,16 +60,8 @@ def compute_processes() -> list[psutil.Process]:
 @pytest.fixture(scope="session", autouse=True)
 def _no_process_is_left():
     yield
+    _window.close()
     _warm.end()
-
-
-@pytest.fixture(autouse=True)
-def _what_the_first_window_loaded_stays(request):
-    """After each test napari's fixture looks twice for what is free, among all that there is."""
-    yield
-    if not _kept and "make_napari_viewer" in request.fixturenames:
-        gc.freeze()
-        _kept.append(request.node.name)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -83,6 +77,25 @@ def _manifests_are_parsed_once():
 
     with pytest.MonkeyPatch.context() as context:
         context.setattr(_bases, "_load_yaml_no_duplicates", parse_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signatures_are_read_once():
+    """Napari reads that of each callback whenever a layer or control comes or goes."""
+    read, known = EventEmitter._check_signature, {}
+
+    def read_once(callback):
+        function = getattr(callback, "__func__", callback)
+        if not inspect.isfunction(function):
+            return read(callback)
+        key = (function.__code__, inspect.ismethod(callback))
+        if key not in known:
+            known[key] = read(callback)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as context:
+        context.setattr(EventEmitter, "_check_signature", staticmethod(read_once))
         yield
 
 
@@ -114,12 +127,31 @@ def qtbot(qapp, request):
     return PatientQtBot(request)
 
 
+def _has_own_window(request) -> bool:
+    mark = request.node.get_closest_marker("own_window")
+    return mark is not None or "make_napari_viewer" in request.fixturenames
+
+
+@pytest.fixture(autouse=True)
+def _one_window(request):
+    """The window that tests share is closed before one opens its own."""
+    if _has_own_window(request):
+        _window.close()
+
+
 @pytest.fixture
-def viewer(make_napari_viewer, qtbot):
-    viewer = make_napari_viewer()
+def viewer(qtbot, request, _warm_process):
+    """The window that tests share, empty; or a test's own."""
+    own = _has_own_window(request)
+    viewer = request.getfixturevalue("make_napari_viewer")() if own else _window.take()
     yield viewer
     session_of(viewer).runner.cancel()
     wait_until_idle(qtbot, session_of(viewer))
+    if not own:
+        if request.node.rep_call.failed:
+            _window.close()
+        else:
+            _window.give_back()
 
 
 @pytest.fixture

@@ -75,6 +75,7 @@ def test_folds_messages_and_buttons_on_a_small_window(shown, qtbot):
 
     # The step that is under way opens, and the one before folds; its choices are a line.
     session.choices.choose_training(iterations=3)
+    qtbot.waitUntil(train.train_button.button.isEnabled)
     _press(train.train_button.button)
     qtbot.waitUntil(lambda: train.controls.isVisible())
     assert steps[AnnotateStep].is_folded

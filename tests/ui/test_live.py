@@ -18,6 +18,8 @@ from napari_fcn_crf.ui.viewer.ownership import our_metadata
 from tests.ui.conftest import click, compute_processes, press, wait_until_idle
 from tests.ui.live_person import PATIENCE_MS, LivePerson
 
+pytestmark = pytest.mark.own_window
+
 
 def _kinds(viewer):
     return [our_metadata(layer).get("kind", layer.name) for layer in viewer.layers if layer.visible]

@@ -11,6 +11,8 @@ import pytest
 from napari_fcn_crf.live.follower import Follower
 from tests.ui.live_person import PATIENCE_MS, LivePerson
 
+pytestmark = pytest.mark.own_window
+
 
 class HeldUpdate:
     """Stands still between two iterations of the CRF, once, until it is let go."""

@@ -18,6 +18,8 @@ from tests.ui.canvas import Seen, inner
 from tests.ui.conftest import click, wait_until_idle
 from tests.ui.mouse import drag
 
+pytestmark = pytest.mark.own_window
+
 CLOSE = 0.03
 """Of one: a canvas has 255 steps, and its pixels are seldom an image's."""
 

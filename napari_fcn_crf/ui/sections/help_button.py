@@ -1,4 +1,4 @@
-"""Help button: a question mark that opens a page of the documentation in the browser."""
+"""Help button: a question mark that opens a page of the documentation."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QToolButton
 
-DOCUMENTATION = "https://napari-fcn-crf.github.io/napari-fcn-crf"
-"""Where the pages are; `pyproject.toml` says the same."""
+from napari_fcn_crf.ui.sections.help_pages import HelpPages, documentation_site
 
 
 class HelpButton(QToolButton):
-    """A question mark that opens a page in the browser.
+    """A question mark that opens a page: where it is published, or as it came with the package.
 
     Parameters
     ----------
@@ -23,12 +22,19 @@ class HelpButton(QToolButton):
 
     def __init__(self, page: str, about: str) -> None:
         super().__init__()
-        self.url = f"{DOCUMENTATION}/{page}.html"
+        self.page = page
         self.setText("?")
         self.setAutoRaise(True)
-        self.setToolTip(f"Open the page on {about} in the browser.")
+        self.setToolTip(f"Open the page on {about}.")
         self.setAccessibleName(f"Help on {about}")
         self.clicked.connect(self._on_clicked)
 
     def _on_clicked(self) -> None:
-        QDesktopServices.openUrl(QUrl(self.url))
+        site = documentation_site()
+        if site:
+            QDesktopServices.openUrl(QUrl(f"{site}/{self.page}.html"))
+            return
+        window = self.window()
+        found = None if window is None else window.findChild(HelpPages)
+        pages = found or HelpPages(window or self)
+        pages.show_page(self.page)

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import napari_fcn_crf
 from docs.generate import pages
@@ -40,4 +40,4 @@ napoleon_use_rtype = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 
-pages.write_all(Path(__file__).parent / "generated")
+pages.write_all(Path(__file__).parents[1] / "generated")
