@@ -88,7 +88,7 @@ ROOMS = {
     "fcn.model_file": {"fcn.optimizer", "model", "weights.formats"},
     "fcn.onnx_graph": {"data", "fcn.layers", "model"},
     "fcn.optimizer": {"fcn.devices", "model"},
-    "fcn.prediction": {"fcn.heads", "fcn.layers", "fcn.linear"},
+    "fcn.prediction": {"fcn.devices", "fcn.heads", "fcn.layers", "fcn.linear"},
     "fcn.start": {"fcn.heads", "fcn.layers"},
     "fcn.tensorboard": {"fcn.layers", "fcn.optimizer", "fcn.prediction"},
     "fcn.training": {

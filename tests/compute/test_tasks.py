@@ -45,6 +45,19 @@ def test_what_is_full_is_named() -> None:
     assert str(told(SharedMemoryFullError("/dev/shm has 3 MB free."))) == "/dev/shm has 3 MB free."
 
 
+def test_whatever_a_backend_says_of_too_little_memory_is_one_sentence() -> None:
+    aborted = type("AbortedError", (Exception,), {})
+    for error in (
+        aborted("Operation received an exception:Status: 2, message: could not create a memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate"),
+    ):
+        answer = str(told(error))
+        assert "too little memory. Close other programs" in answer
+        assert type(error).__name__ not in answer
+    assert "memory" not in str(told(aborted("Operation was aborted")))
+
+
 def test_a_device_is_timed_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a clock that stands at 10, 100, 1000 s when it is looked at."""
     looks = []

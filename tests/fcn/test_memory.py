@@ -8,9 +8,10 @@ import keras
 import numpy as np
 import pytest
 
+from napari_fcn_crf.fcn.devices.memory import is_out_of_memory
 from napari_fcn_crf.fcn.network import build_network
 from napari_fcn_crf.fcn.prediction.tiles import predict_plane
-from napari_fcn_crf.fcn.prediction.within_memory import is_out_of_memory, predict_within_memory
+from napari_fcn_crf.fcn.prediction.within_memory import predict_within_memory
 from napari_fcn_crf.progress import Progress
 from napari_fcn_crf.settings import PredictionSettings, TrainingSettings
 

@@ -156,7 +156,7 @@ def test_a_fourth_colour_may_be_a_channel(viewer, session, panel, qtbot, tmp_pat
     choice = panel.findChild(PictureChoice)
     qtbot.wait(100)
     assert session.selection.picture().channels == 3
-    assert "left out as transparency" in choice.note.toolTip()
+    assert "Transparency is left out" in choice.note.toolTip()
     choice.last_choice.setCurrentIndex(1)
     choice.last_choice.activated.emit(1)
     assert session.selection.picture().channels == 4

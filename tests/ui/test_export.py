@@ -75,6 +75,9 @@ def _choose_file(monkeypatch, path, filter_="") -> list[str]:
 
 def test_the_dock_writes_each_format(step, session, qtbot, monkeypatch, tmp_path, notes):
     section = step.export
+    # And not what was painted, which lies on top.
+    session.viewer.add_labels(np.zeros((64, 64), np.uint8), name="strokes", scale=(0.5, 0.5))
+    qtbot.waitUntil(lambda: section.layer.count() == 2)
     assert section.layer.currentText() == "squares refined"
     (refined,) = (one for one in session.viewer.layers if one.name == "squares refined")
     for export in EXPORTS:

@@ -32,6 +32,19 @@ def test_everything_is_seen_beside_the_dock(wide, qtbot):
     assert is_whole_in_view(wide)
 
 
+def test_it_is_where_controls_have_narrowed_the_canvas_before(wide, qtbot):
+    """As those of images that have several resolutions do."""
+    window, camera = wide.window._qt_window, camera_of(wide)
+    # napari leaves a margin of a twentieth.
+    camera.zoom *= 1.04
+    zoom = camera.zoom
+    window.resize(window.width() - 30, window.height())
+    qtbot.waitUntil(lambda: not is_whole_in_view(wide))
+    _open_dock(wide)
+    qtbot.waitUntil(lambda: camera_of(wide).zoom < zoom)
+    assert is_whole_in_view(wide)
+
+
 def test_a_camera_that_was_moved_is_left_alone(wide, qtbot):
     camera = camera_of(wide)
     camera.center = (0, *np.add(camera.center[-2:], (0, 7)))

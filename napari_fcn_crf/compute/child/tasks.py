@@ -34,8 +34,6 @@ from napari_fcn_crf.settings import IntensityChoice, PredictionSettings, Trainin
 if TYPE_CHECKING:
     from napari_fcn_crf.pipeline.models import Model
 
-_OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError", "ResourceExhaustedError"}
-
 _PLAIN = (str, int, float, tuple)
 _KEPT_STATE_BYTES = 64 * 2**20
 _TEST_SHAPE = (288, 448)
@@ -370,14 +368,17 @@ def stopper(task: Any) -> Callable[[], bool]:
 
 def _describe(error: Exception) -> tuple[str, str]:
     """Return the kind of an error and one sentence for the user."""
+    from napari_fcn_crf.fcn.devices.memory import is_out_of_memory
+
     if isinstance(error, InputError):
         return ("type" if isinstance(error, InputTypeError) else "input"), str(error)
     if isinstance(error, SharedMemoryFullError):
         return "error", str(error)
-    if type(error).__name__ in _OUT_OF_MEMORY:
+    if is_out_of_memory(error):
         return "error", (
-            "The device ran out of memory. Choose a smaller image, smaller tiles or the compact "
-            "backbone, or the CPU in the settings."
+            "There was too little memory. Close other programs, choose the compact backbone or "
+            "smaller tiles, or take a part of the image; instead of a GPU, choose the CPU in the "
+            "settings."
         )
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "error", f"The disk is full: {error.filename} could not be written. Free some space."

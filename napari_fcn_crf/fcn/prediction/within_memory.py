@@ -9,22 +9,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from napari_fcn_crf.fcn.devices.memory import is_out_of_memory
 from napari_fcn_crf.fcn.layers.plane import Plane
 from napari_fcn_crf.fcn.prediction.tiles import predict_plane
 from napari_fcn_crf.progress import OnProgress, Progress, ShouldStop
 from napari_fcn_crf.settings import PredictionSettings
-
-_SAID = (
-    "out of memory",
-    "can't allocate memory",
-    "not enough memory",
-    "RESOURCE_EXHAUSTED",
-    # TensorFlow's, of a constant that it finds no room for.
-    "Cannot parse tensor from proto",
-    # oneDNN's, by which TensorFlow computes on processors. Where it gets no memory for the code
-    # that it makes, its status is another one than that of want of memory.
-    "Operation received an exception:Status: ",
-)
 
 
 def predict_within_memory(
@@ -76,15 +65,6 @@ def predict_within_memory(
             settings = smaller
         else:
             return probabilities, settings
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that memory is short."""
-    return (
-        isinstance(error, MemoryError)
-        or any(text in str(error) for text in _SAID)
-        or (type(error).__name__ in ("ResourceExhaustedError", "OutOfMemoryError"))
-    )
 
 
 def _memory_errors() -> tuple[type[Exception], ...]:

@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fcn_crf.ui.actions import refine_actions
+from napari_fcn_crf.ui.sections.enabling import enable
 from napari_fcn_crf.ui.sections.split_preview import SplitPreview
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import update_after
@@ -35,7 +36,6 @@ class UncertaintySection(QWidget):
         super().__init__()
         self._session = session
         self.show_button = QPushButton("Show uncertainty")
-        self.show_button.setToolTip("Add a layer that is bright where the classes are alike.")
         self.show_button.clicked.connect(
             lambda: attempt(lambda: refine_actions.show_uncertainty(session))
         )
@@ -60,15 +60,18 @@ class UncertaintySection(QWidget):
     def update_controls(self) -> None:
         """Enable what can work."""
         session = self._session
-        self.show_button.setEnabled(
-            bool(session.selection.sources) and session.runner.activity is None
+        has_sources = bool(session.selection.sources)
+        enable(
+            session,
+            self.show_button,
+            "Add a layer that is bright where the classes are alike.",
+            "" if has_sources else _PREDICT_FIRST,
         )
-        can_go = bool(session.selection.sources) or session.live.place is not None
-        self.go_button.setEnabled(can_go and session.runner.activity is None)
-        self.go_button.setToolTip(
-            "Move there and take the brush: the next stroke is where it helps most."
-            if can_go
-            else "Press Predict first."
+        enable(
+            session,
+            self.go_button,
+            "Move there and take the brush: the next stroke is where it helps most.",
+            "" if has_sources or session.live.place is not None else _PREDICT_FIRST,
         )
 
 
@@ -99,10 +102,8 @@ class CleanupSection(QWidget):
         self.object_px.valueChanged.connect(self._on_size_chosen)
         self.preview_box = QCheckBox("Live preview")
         self.split_button = QPushButton("Split objects, of at least")
-        self.split_button.setToolTip("Number the objects of this class, touching ones apart.")
         self.split_button.clicked.connect(lambda: attempt(self._split))
         self.split_class = QComboBox()
-        self.split_class.setToolTip("The class whose objects are numbered.")
         self.split_class.setSizeAdjustPolicy(
             QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
         )
@@ -143,15 +144,16 @@ class CleanupSection(QWidget):
     def update_controls(self) -> None:
         """Enable what can work."""
         session = self._session
-        possible = session.results.refined is not None and session.runner.activity is None
-        for button in (self.remove_button, self.split_button, self.split_class):
-            button.setEnabled(possible)
-        self.preview_box.setEnabled(possible or self.preview_box.isChecked())
-        self.preview_box.setToolTip(
-            "Number the objects of what is on the screen while the slider moves."
-            if possible
-            else "Press Refine first."
-        )
+        missing = "" if session.results.refined is not None else "Press Refine first."
+        for widget, tip in (
+            (self.remove_button, "Give regions and holes that are smaller to what surrounds them."),
+            (self.split_button, "Number the objects of this class, touching ones apart."),
+            (self.split_class, "The class whose objects are numbered."),
+            (self.preview_box, _PREVIEWED),
+        ):
+            enable(session, widget, tip, missing)
+        # It can always be switched off.
+        self.preview_box.setEnabled(self.preview_box.isEnabled() or self.preview_box.isChecked())
         self._offer_classes()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
@@ -215,6 +217,10 @@ class CleanupSection(QWidget):
 def _size_at(step: int) -> int:
     """Return the size in pixels at a step of the slider; each is some percent more."""
     return 0 if step == 0 else round(10 * 10 ** (3 * (step - 1) / (_SLIDER_STEPS - 1)))
+
+
+_PREDICT_FIRST = "Press Predict first."
+_PREVIEWED = "Number the objects of what is on the screen while the slider moves."
 
 
 def _spin_box(value: int, tooltip: str) -> QSpinBox:

@@ -20,11 +20,13 @@ from qtpy.QtWidgets import (
 from napari_fcn_crf.results.export.export import Export
 from napari_fcn_crf.results.export.table import EXPORTS, named_like
 from napari_fcn_crf.ui.actions import export_actions
+from napari_fcn_crf.ui.sections.enabling import enable
 from napari_fcn_crf.ui.session.lifetime import follow
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import one_shot, update_after
 from napari_fcn_crf.ui.viewer.layer_result import is_exported
 from napari_fcn_crf.ui.viewer.layers import layers_where
+from napari_fcn_crf.ui.viewer.ownership import our_metadata
 
 
 class ExportSection(QWidget):
@@ -36,7 +38,6 @@ class ExportSection(QWidget):
         self._attempt = attempt
         self._chosen: Layer | None = None
         self.layer = QComboBox()
-        self.layer.setToolTip("What is written.")
         self.format = QComboBox()
         for one in EXPORTS:
             self.format.addItem(one.title, one)
@@ -51,9 +52,6 @@ class ExportSection(QWidget):
         self.export_button = QPushButton("Export...")
         self.export_button.clicked.connect(lambda: attempt(self._export))
         self.measure_button = QPushButton("Measure")
-        self.measure_button.setToolTip(
-            "Put areas, counts and intensities into the layer's own table, which napari shows."
-        )
         self.measure_button.clicked.connect(lambda: attempt(self._measure))
         form = QFormLayout()
         form.addRow("Result", self.layer)
@@ -77,16 +75,22 @@ class ExportSection(QWidget):
         layers = layers_where(self._session.viewer, is_exported)
         if self._chosen not in layers:
             self._chosen = None
-        shown = [layer for layer in layers if layer.visible]
-        current = self._chosen or next(iter([*shown, *layers]), None)
+        # What was made of an image rather than what was painted on it, and what is seen.
+        likely = sorted(
+            layers, key=lambda layer: ("kind" not in our_metadata(layer), not layer.visible)
+        )
+        current = self._chosen or next(iter(likely), None)
         self.layer.clear()
         for layer in layers:
             self.layer.addItem(layer.name, layer)
         self.layer.setCurrentIndex(layers.index(current) if current is not None else -1)
-        possible = bool(layers) and self._session.runner.activity is None
-        for control in (self.layer, self.export_button, self.measure_button):
-            control.setEnabled(possible)
-        self.layer.setToolTip("What is written." if layers else "There are no labels yet.")
+        missing = "" if layers else "There are no labels yet."
+        for control, tip in (
+            (self.layer, "What is written."),
+            (self.export_button, "Write it for another program."),
+            (self.measure_button, _MEASURE),
+        ):
+            enable(self._session, control, tip, missing)
 
     def _current(self) -> Layer:
         layer: Layer | None = self.layer.currentData()
@@ -120,6 +124,9 @@ class ExportSection(QWidget):
 
     def _on_layers_changed(self, event: object = None) -> None:
         self._update_soon.start()
+
+
+_MEASURE = "Put areas, counts and intensities into the layer's own table, which napari shows."
 
 
 def _filter(export: Export) -> str:

@@ -31,6 +31,7 @@ from napari_fcn_crf.ui.session.timers import update_after
 
 _BESIDE = "beside the images"
 _SMALL_PX = 50
+_THIS_IMAGE = "this image"
 
 
 class ManyChoiceControls(QWidget):
@@ -125,10 +126,9 @@ class ManyChoiceControls(QWidget):
         self.setEnabled(self._session.runner.activity is None)
 
     def _show_extents(self) -> None:
-        slices = _slices(self._session)
-        whole = "this image" if slices == 1 else f"this image, all {slices} slices"
+        whole = self._this_image()
         offered = {"image": whole, "open": "all open images", "folder": "a folder"}
-        if slices > 1:
+        if whole != _THIS_IMAGE:
             offered = {"image": whole, "slice": "this slice alone", **offered}
         shown = {self.extent.itemData(row): self.extent.itemText(row) for row in self._rows()}
         if shown != offered:
@@ -140,6 +140,22 @@ class ManyChoiceControls(QWidget):
 
     def _rows(self) -> range:
         return range(self.extent.count())
+
+    def _this_image(self) -> str:
+        selection = self._session.selection
+        if selection.image is None:
+            return _THIS_IMAGE
+        try:
+            picture = selection.picture()
+        except ValueError:  # told by the button
+            return _THIS_IMAGE
+        sizes = zip(picture.spatial_axes, picture.spatial_shape, strict=True)
+        several = {axis: size for axis, size in sizes if axis not in "yx" and size > 1}
+        if not several:
+            return _THIS_IMAGE
+        names = {"t": "frames", "z": "planes"}
+        name = names.get("".join(several), "slices")
+        return f"this image, all {math.prod(several.values())} {name}"
 
     def _show_results(self, chosen: str) -> None:
         self.results.clear()
@@ -179,16 +195,6 @@ class ManyChoiceControls(QWidget):
     def _on_minimum_chosen(self) -> None:
         is_asked = self.cleans.isChecked()
         self._session.many.choose(minimum_px=self.minimum_px.value() if is_asked else 0)
-
-
-def _slices(session: Session) -> int:
-    """Return how many slices the chosen image has; 1 if it is none that can be predicted."""
-    if session.selection.image is None:
-        return 1
-    try:
-        return math.prod(session.selection.picture().spatial_shape[:-2])
-    except ValueError:  # told when it is predicted
-        return 1
 
 
 def _format_action(export: Export, menu: QMenu) -> QAction:

@@ -69,6 +69,8 @@ class PictureChoice(QWidget):
         self._form = QFormLayout(self.axes)
         self._form.setContentsMargins(0, 0, 0, 0)
         self.axis_choices: list[QComboBox] = []
+        self.channels_text = QLabel("Tick what are further channels of the image:")
+        self.channels_text.setWordWrap(True)
         self.channels = QListWidget()
         self.channels.setToolTip(
             "Layers of the same shape: tick those that are further channels of the image."
@@ -76,6 +78,7 @@ class PictureChoice(QWidget):
         self.channels.itemChanged.connect(self._on_ticked)
         self.more = collapsible("Axes and channels")
         self.more.addWidget(self.axes)
+        self.more.addWidget(self.channels_text)
         self.more.addWidget(self.channels)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -170,6 +173,7 @@ class PictureChoice(QWidget):
         rows = min(self.channels.count(), _ROWS_SHOWN)
         self.channels.setFixedHeight(rows * max(18, self.channels.sizeHintForRow(0)) + 6)
         self.channels.setVisible(rows > 0)
+        self.channels_text.setVisible(rows > 0)
 
     def _on_axis_chosen(self) -> None:
         image = self._session.selection.image

@@ -24,6 +24,7 @@ from napari_fcn_crf.ui.session.runner import Runner
 from napari_fcn_crf.ui.session.screen import Screen
 from napari_fcn_crf.ui.session.selection import Selection
 from napari_fcn_crf.ui.session.user_memory import UserMemory
+from napari_fcn_crf.ui.session.warning_filter import leave_out_colour_warnings
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -37,6 +38,7 @@ class Session(QObject):
 
     def __init__(self, viewer: Viewer, window: QObject) -> None:
         super().__init__(window)
+        leave_out_colour_warnings()
         self.viewer: Final = viewer
         # In this order: what follows from a choice is true by the time that others hear of it.
         self.selection: Final = Selection(viewer, self)

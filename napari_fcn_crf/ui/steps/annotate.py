@@ -205,8 +205,13 @@ def verdict(session: Session, problem: str) -> str:
     if counted is None:
         return f"Ready: {more}."
     summary = summarize(counted, meaning.mode, meaning.ignore_label)
+    if summary.problem and not more:
+        # Of the strokes before the last, which are not counted yet.
+        return "Counting the labels…"
+    n_classes = len(summary.counts)
     found = (
-        f"{len(summary.counts)} classes, {summary.annotated_fraction:.1%} of the pixels annotated"
+        f"{n_classes} {'class' if n_classes == 1 else 'classes'}, "
+        f"{summary.annotated_fraction:.1%} of the pixels annotated"
     )
     if labels is None:
         found = f"{more}; in the first {found}"

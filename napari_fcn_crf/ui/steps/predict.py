@@ -17,10 +17,12 @@ from napari_fcn_crf.ui.actions import (
     open_images_actions,
     result_actions,
 )
+from napari_fcn_crf.ui.actions.prediction_input import prediction_problem
 from napari_fcn_crf.ui.sections.image_table_view import ImageTableView
 from napari_fcn_crf.ui.sections.many_choice import ManyChoiceControls
 from napari_fcn_crf.ui.session.image_table import Row
 from napari_fcn_crf.ui.session.many_images import Extent
+from napari_fcn_crf.ui.session.model_store import TrainedModel
 from napari_fcn_crf.ui.steps.run_button import RunButton
 from napari_fcn_crf.ui.steps.step import Step
 from napari_fcn_crf.ui.viewer.growing_layers import is_large
@@ -91,7 +93,7 @@ class PredictStep(Step):
         else:
             saved = "" if model.is_saved else " (not saved)"
             self.model_text.setText(f"Model: {model.name}{saved}, {model.card.n_classes} classes")
-            problem = self._what_is_missing()
+            problem = self._what_is_missing(model)
         can_save = model is not None or self.session.live.layer is not None
         self.save_button.setEnabled(can_save)
         self.save_button.setToolTip(
@@ -112,11 +114,13 @@ class PredictStep(Step):
             and not self.session.has_new_strokes,
         )
 
-    def _what_is_missing(self) -> str:
-        choice = self.session.many.choice
+    def _what_is_missing(self, model: TrainedModel) -> str:
+        choice, selection = self.session.many.choice, self.session.selection
         if choice.extent == "folder":
             return "" if choice.folder else "Choose a folder of images first."
-        return "" if self.session.selection.image is not None else "Open an image first."
+        if selection.image is None:
+            return "Open an image first, or choose a folder to predict."
+        return prediction_problem(model, selection) if choice.extent == "image" else ""
 
     def _is_large(self) -> bool:
         image = self.session.selection.image

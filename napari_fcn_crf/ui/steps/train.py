@@ -42,9 +42,6 @@ class TrainStep(Step):
         choices.training_changed.connect(self._show_choices)
         self.body.addWidget(self.controls)
         self.preview_box = QCheckBox("Show a preview while training")
-        self.preview_box.setToolTip(
-            "Show over the image what the network finds so far, once a second at most."
-        )
         self.preview_box.setChecked(choices.shows_preview)
         self.preview_box.toggled.connect(choices.choose_preview)
         self.body.addWidget(self.preview_box)
@@ -112,6 +109,9 @@ class TrainStep(Step):
         self.continue_button.setEnabled(not problem)
         more = _counted(self.session.choices.iterations_more)
         self.continue_button.setToolTip(problem or f"Train the current model on, for {more} more.")
+        learns_in_steps = self.session.choices.iterations > 0
+        self.preview_box.setEnabled(learns_in_steps)
+        self.preview_box.setToolTip(_PREVIEWED if learns_in_steps else _NOT_PREVIEWED)
         self.curve.update_curve()
         self.verdict.setVisible(model is not None)
         if model is not None:
@@ -178,6 +178,12 @@ class TrainStep(Step):
 
 
 _SOLVED = "Solved in closed form"
+
+_PREVIEWED = "Show over the image what the network finds so far, once a second at most."
+_NOT_PREVIEWED = (
+    "There is nothing to preview: with 0 iterations all is solved at once. Choose some iterations "
+    "above to watch the network learn."
+)
 
 
 def _trained(losses: Sequence[float]) -> str:

@@ -28,10 +28,11 @@ def camera_kept(viewer: Viewer) -> Iterator[None]:
         camera.center, camera.zoom, camera.angles = before
 
 
-def is_whole_in_view(viewer: Viewer) -> bool:
-    """Whether all layers are on the canvas."""
+def is_whole_in_view(viewer: Viewer, beyond: float = 0) -> bool:
+    """Whether all layers are on the canvas, or on one that is larger by a share of itself."""
     size, _ = _displayed_extent(viewer)
-    return bool((camera_of(viewer).zoom * size <= _canvas_size(viewer)).all())
+    canvas = (1 + beyond) * np.asarray(_canvas_size(viewer))
+    return bool((camera_of(viewer).zoom * size <= canvas).all())
 
 
 def is_as_opened(viewer: Viewer) -> bool:
@@ -40,7 +41,7 @@ def is_as_opened(viewer: Viewer) -> bool:
         return False
     size, middle = _displayed_extent(viewer)
     off = np.abs(np.asarray(camera_of(viewer).center[-2:]) - middle)
-    return bool((off <= _OFF_MIDDLE * size).all()) and is_whole_in_view(viewer)
+    return bool((off <= _OFF_MIDDLE * size).all()) and is_whole_in_view(viewer, _NARROWED)
 
 
 def _displayed_extent(viewer: Viewer) -> tuple[np.ndarray, np.ndarray]:
@@ -50,6 +51,9 @@ def _displayed_extent(viewer: Viewer) -> tuple[np.ndarray, np.ndarray]:
 
 
 _OFF_MIDDLE = 1e-6
+
+_NARROWED = 0.1
+"""Of the canvas: the controls of a layer that was opened may have taken it from its side since."""
 
 _FILLED = 0.4
 """Of the canvas's shorter side: what is looked at is large, and what surrounds it is seen."""

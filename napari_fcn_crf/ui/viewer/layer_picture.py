@@ -67,7 +67,7 @@ def notes_of(image: Image) -> tuple[str, ...]:
     bits = 8 * array.dtype.itemsize
     notes = () if source is None else source.differences(array.shape, bits)
     if is_transparent_last(image):
-        notes += (f"The last channel of '{image.name}' is left out as transparency.",)
+        notes += (f"Transparency is left out: the last channel of '{image.name}'.",)
     return notes
 
 
