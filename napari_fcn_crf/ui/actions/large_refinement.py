@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import zlib
 from collections.abc import Iterator
@@ -78,6 +79,8 @@ def refine(
             result = GrowingResult(image, "refined", key, content)
         growing: GrowingRefinement = result.content
         if not growing.can_grow(index):
+            if not result.layers:
+                shutil.rmtree(growing.folder, ignore_errors=True)
             raise ValueError(
                 f"Of '{picture.name}', nothing is predicted yet as far around as refining needs. "
                 "Press Predict, which goes on with what is there."
