@@ -6,6 +6,8 @@ parts, and the peak memory of refining 10000 x 10000 pixels with two classes, al
 With `--lazy` prints peak memory and time of images on disk (zarr, uint8 RGB, two classes) that are
 predicted and refined block by block, each size in a process of its own: by `predict` and `refine`
 with `out=`, and by the command `batch`. `--side 2000 --lazy 1 2` takes 2000 and 4000 pixels.
+With `--blocks 3` only so many blocks of each are predicted and refined, by the functions: enough to
+see whether memory depends on the size of the image, where all of it would take hours.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +44,7 @@ def main() -> None:
         help="images on disk of so many times that side; 1 2 3 without numbers",
     )
     parser.add_argument("--folder", type=Path, help="for those, which take up to 15 GB")
+    parser.add_argument("--blocks", type=int, default=0, help="of each, for memory alone")
     parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--way", choices=("functions", "batch"), help=argparse.SUPPRESS)
     chosen = parser.parse_args()
@@ -48,11 +52,15 @@ def main() -> None:
         refine_large(chosen.side)
         return
     if chosen.way:
-        segment_on_disk(chosen.way, chosen.folder, chosen.side)
+        if chosen.blocks:
+            segment_some(chosen.folder, chosen.side, chosen.blocks)
+        else:
+            segment_on_disk(chosen.way, chosen.folder, chosen.side)
         return
     if chosen.lazy is not None:
         with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
-            print_lazy(Path(folder), [chosen.side * factor for factor in chosen.lazy or (1, 2, 3)])
+            sides = [chosen.side * factor for factor in chosen.lazy or (1, 2, 3)]
+            print_lazy(Path(folder), sides, chosen.blocks)
         return
     for classes in (2, 3):
         print(
@@ -95,14 +103,14 @@ def refine_large(side: int) -> None:
     )
 
 
-def print_lazy(folder: Path, sides: list[int]) -> None:
+def print_lazy(folder: Path, sides: list[int], blocks: int = 0) -> None:
     """Segment images on disk of several sizes, each in two ways, and print what they took."""
     train_small(folder / "model.keras")
     for side in sides:
         write_photograph(folder / "image.zarr", side)
-        for way in ("functions", "batch"):
+        for way in ("functions",) if blocks else ("functions", "batch"):
             command = [sys.executable, "-m", "benchmarks.large", "--way", way]
-            options = ["--side", str(side), "--folder", str(folder)]
+            options = ["--side", str(side), "--folder", str(folder), "--blocks", str(blocks)]
             subprocess.run([*command, *options], check=True)
         shutil.rmtree(folder / "image.zarr")
 
@@ -130,6 +138,52 @@ def write_photograph(path: Path, side: int) -> None:
     for row in range(0, side, 512):
         strip = photograph[np.arange(row, min(side, row + 512)) % 2048]
         array[row : row + 512] = strip[:, np.arange(side) % 2048]
+
+
+def segment_some(folder: Path, side: int, blocks: int) -> None:
+    """Predict and refine a few blocks of the image in a folder, and print memory after each."""
+    import zarr
+
+    from napari_fcn_crf import load_model, predict
+    from napari_fcn_crf.batch.here import start_network
+    from napari_fcn_crf.data.growing_array import chunks_of
+    from napari_fcn_crf.progress import Cancelled, Progress
+    from napari_fcn_crf.settings import ComputeSettings
+
+    start_network(ComputeSettings())
+    model = load_model(folder / "model.keras")
+    predict(model, np.zeros((64, 64, 3), np.uint8))
+    image = zarr.open_array(str(folder / "image.zarr"), mode="r")
+    # Of which nothing is stored: every class is as likely.
+    shape = (2, side, side)
+    probabilities = zarr.create_array(
+        {}, shape=shape, dtype=np.float32, chunks=chunks_of(shape), fill_value=0.5
+    )
+    process = psutil.Process()
+    before = process.memory_info().rss
+    for name, work in (
+        ("predict", lambda **control: predict(model, image, **control)),
+        ("refine", lambda **control: refine(image, probabilities, **control)),
+    ):
+        held: list[float] = []
+
+        def note(progress: Progress, held: list[float] = held) -> None:
+            held.append((process.memory_info().rss - before) / 1e9)
+
+        def is_enough(held: list[float] = held) -> bool:
+            return len(held) > blocks
+
+        with suppress(Cancelled):
+            work(on_progress=note, should_stop=is_enough, out=folder / f"{name}.zarr")
+        shutil.rmtree(folder / f".{name}.zarr-unfinished", ignore_errors=True)
+        shutil.rmtree(folder / f"{name}.zarr", ignore_errors=True)
+        above = (peak_memory_bytes() - before) / 1e9
+        kept = ", ".join(f"{one:.2f}" for one in held)
+        print(
+            f"{side} x {side}, {len(held) - 1} blocks of {name}: peak {above:.2f} GB above start; "
+            f"between blocks {kept}",
+            flush=True,
+        )
 
 
 def segment_on_disk(way: str, folder: Path, side: int) -> None:

@@ -38,6 +38,8 @@ ROOMS = {
         "compute.parent",
         "data",
         "data.ome_zarr",
+        "fcn.heads",
+        "model",
         "pipeline",
         "results",
         "results.export",

@@ -8,21 +8,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from napari_fcn_crf.batch.inputs import items_of, zarr_images_in
+from napari_fcn_crf.batch.inputs import items_of
 from napari_fcn_crf.batch.ledger import Ledger
 from napari_fcn_crf.batch.plan import Plan, check_outputs, make_plan
 from napari_fcn_crf.batch.recipe import Recipe
 from napari_fcn_crf.cli.batch_bar import batch_bar
 from napari_fcn_crf.cli.command import SOME_FAILED, Command
 from napari_fcn_crf.cli.device import add_device, load_backend
-from napari_fcn_crf.cli.inputs import add_image_options, add_intensity, images_in
+from napari_fcn_crf.cli.inputs import add_image_options, add_intensity, images_and_stores
 from napari_fcn_crf.cli.options import add_output_folder, add_settings, read_settings
-from napari_fcn_crf.cli.paths import matching, one_file, user_path
+from napari_fcn_crf.cli.paths import one_file, user_path
 from napari_fcn_crf.cli.told import Notes
-from napari_fcn_crf.data.file_names import IMAGE_SUFFIXES, files_in
 from napari_fcn_crf.data.image_folder import folder_for_results
 from napari_fcn_crf.data.ome_zarr.labels import Version
-from napari_fcn_crf.data.ome_zarr.reading import is_zarr
 from napari_fcn_crf.quoting import say
 from napari_fcn_crf.results.export.table import EXPORTS
 from napari_fcn_crf.settings import ComputeSettings, CRFSettings, PredictionSettings
@@ -135,7 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
     card = read_card(model)
     recipe = _recipe(arguments, card.crf)
     folder: Path = arguments.output
-    given = _given(arguments.images)
+    given = images_and_stores(arguments.images)
     items = items_of(given, folder, recipe, into_images=arguments.into_images)
     part = ""
     if arguments.shard is not None:
@@ -167,25 +165,6 @@ def run(arguments: argparse.Namespace) -> int:
     write_failed(failed_path, failed)
     _say_result(plan, len(failed), folder, failed_path.name)
     return SOME_FAILED if failed else 0
-
-
-def _given(given: list[str]) -> list[Path]:
-    """Return the images among files, folders and patterns, and the zarr folders there."""
-    stores: list[Path] = []
-    others: list[str] = []
-    for text in given:
-        paths = matching(text)
-        found = [path for path in paths if is_zarr(path)]
-        if len(paths) == 1 and paths[0].is_dir() and not found:
-            found = zarr_images_in(paths[0])
-            if found and not files_in(paths[0], IMAGE_SUFFIXES):
-                paths = []
-        stores += found
-        if len(paths) > 1:
-            others += [str(path) for path in paths if not path.is_dir()]
-        else:
-            others += [str(path) for path in paths if path not in found]
-    return [*stores, *(images_in(others) if others else [])]
 
 
 def _recipe(arguments: argparse.Namespace, kept: CRFSettings) -> Recipe:

@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from napari_fcn_crf.batch.inputs import zarr_images_in
 from napari_fcn_crf.cli.paths import matching
+from napari_fcn_crf.data.file_names import IMAGE_SUFFIXES, files_in
 from napari_fcn_crf.data.image_files import read_picture
 from napari_fcn_crf.data.image_folder import image_files_in, without_results
+from napari_fcn_crf.data.ome_zarr.reading import is_zarr
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.quoting import say
 from napari_fcn_crf.settings import IntensityChoice
@@ -90,6 +93,31 @@ def images_in(given: Sequence[str]) -> list[Path]:
             sys.stderr,
         )
     return images
+
+
+def images_and_stores(given: Sequence[str]) -> list[Path]:
+    """Return the images among files, folders and patterns, and the zarr folders there.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    stores: list[Path] = []
+    others: list[str] = []
+    for text in given:
+        paths = matching(text)
+        found = [path for path in paths if is_zarr(path)]
+        if len(paths) == 1 and paths[0].is_dir() and not found:
+            found = zarr_images_in(paths[0])
+            if found and not files_in(paths[0], IMAGE_SUFFIXES):
+                paths = []
+        stores += found
+        if len(paths) > 1:
+            others += [str(path) for path in paths if not path.is_dir()]
+        else:
+            others += [str(path) for path in paths if path not in found]
+    return [*stores, *(images_in(others) if others else [])]
 
 
 def _channels(text: str) -> tuple[int, ...]:

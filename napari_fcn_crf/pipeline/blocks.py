@@ -94,11 +94,24 @@ def predict_place(
     should_stop: ShouldStop | None = None,
 ) -> Probabilities:
     """Return the probabilities `(n_classes, rows, columns)` of a region, as of the whole plane."""
+    plane = MappedImage(PlanePixels(picture, index), mapping)
+    return predict_pixels(model, plane, place, settings, on_progress, should_stop)
+
+
+def predict_pixels(
+    model: Model,
+    plane: MappedImage,
+    place: Place,
+    settings: PredictionSettings,
+    on_progress: OnProgress | None = None,
+    should_stop: ShouldStop | None = None,
+) -> Probabilities:
+    """Return what `predict_place` does; of the plane, what is around the region is looked at."""
     from napari_fcn_crf.fcn.prediction.region import economical_tiles, predict_region
 
     return predict_region(
         model.network,
-        MappedImage(PlanePixels(picture, index), mapping),
+        plane,
         place,
         economical_tiles(model.network, settings),
         on_progress=on_progress,
@@ -114,6 +127,7 @@ def refine_block(
     settings: CRFSettings,
     on_progress: OnProgress | None = None,
     should_stop: ShouldStop | None = None,
+    annotated_of: Callable[[Place], npt.NDArray[np.integer]] | None = None,
 ) -> Probabilities:
     """Return the marginals `(n_classes, rows, columns)` of a block, nearly as of the whole plane.
 
@@ -127,16 +141,16 @@ def refine_block(
     settings : CRFSettings
     on_progress, should_stop
         See `refine`.
+    annotated_of : callable, optional
+        Returns the class index of a region's pixels whose class is certain; -1 of the others.
     """
     from napari_fcn_crf.crf.dense_crf import DenseCRF
 
-    margin = _margin_px(settings)
-    whole, inner = [], []
-    for part, side in zip(block.place, picture.spatial_shape[-2:], strict=True):
-        start = max(0, part.start - margin)
-        whole.append(slice(start, min(side, part.stop + margin)))
-        inner.append(slice(part.start - start, part.stop - start))
-    place = whole[0], whole[1]
+    place = with_margin(block.place, picture.spatial_shape, settings)
+    inner = [
+        slice(part.start - around.start, part.stop - around.start)
+        for part, around in zip(block.place, place, strict=True)
+    ]
     given = probabilities_of(place)
     pixels = mapping.without_nan(PlanePixels(picture, block.index)[place])
 
@@ -148,10 +162,21 @@ def refine_block(
         if should_stop is not None and should_stop():
             raise Cancelled
 
-    origin = [part.start for part in whole]
+    origin = [part.start for part in place]
     crf = DenseCRF(pixels, settings, intensity=mapping, origin=origin)
-    refined = crf.infer(given, on_iteration=report, check=check)
+    annotated = None if annotated_of is None else annotated_of(place)
+    refined = crf.infer(given, on_iteration=report, clamped=annotated, check=check)
     return refined[:, inner[0], inner[1]]
+
+
+def with_margin(place: Place, shape: Sequence[int], settings: CRFSettings) -> Place:
+    """Return a region with what its refinement depends on around it, as far as there is any."""
+    margin = _margin_px(settings)
+    rows, columns = (
+        slice(max(0, part.start - margin), min(side, part.stop + margin))
+        for part, side in zip(place, shape[-2:], strict=True)
+    )
+    return rows, columns
 
 
 def stored_probabilities(

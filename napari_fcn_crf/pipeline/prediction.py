@@ -77,7 +77,7 @@ def predict(
         Called with a `Progress` after each tile. Where memory was too short for the tiles, its
         `note` says so.
     should_stop : callable, optional
-        Asked before each tile.
+        Asked many times a second; a tile in hand is left alone then.
     axes : str, optional
         One letter an axis of the image, such as "cyx"; it overrules that.
     intensity : {"auto", "model", "image"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from typing import Any, get_args
 
 import keras
@@ -123,3 +124,44 @@ def test_padding_is_undone_by_cropping(shape: tuple[int, int]) -> None:
     np.testing.assert_array_equal(crop(padded, shape), image)
     for before, after in stride_padding(shape):
         assert 0 <= before <= after <= before + 1
+
+
+def test_a_tile_in_hand_is_not_waited_for_but_the_next_begins_after_it(
+    network: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image, begun, go_on = noise(64, 64), threading.Event(), threading.Event()
+    expected = predict_plane(network, image, PredictionSettings())
+    predict = network.predict_on_batch
+    order: list[str] = []
+
+    def slow(batch: np.ndarray) -> Any:
+        begun.set()
+        go_on.wait()
+        order.append("the one that was left")
+        return predict(batch)
+
+    monkeypatch.setattr(network, "predict_on_batch", slow)
+    try:
+        with pytest.raises(Cancelled):
+            predict_plane(network, image, PredictionSettings(), should_stop=begun.is_set)
+        assert order == []
+
+        def next_one(batch: np.ndarray) -> Any:
+            order.append("the next")
+            return predict(batch)
+
+        monkeypatch.setattr(network, "predict_on_batch", next_one)
+        asked: list[int] = []
+
+        def go_on_then() -> bool:
+            # It waits, and is asked meanwhile, until the other one is over.
+            asked.append(1)
+            if len(asked) > 3:
+                go_on.set()
+            return False
+
+        found = predict_plane(network, image, PredictionSettings(), should_stop=go_on_then)
+    finally:
+        go_on.set()
+    assert order == ["the one that was left", "the next"]
+    np.testing.assert_allclose(found, expected, atol=1e-6)

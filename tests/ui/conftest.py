@@ -14,7 +14,7 @@ from napari.utils.notifications import notification_manager
 from npe2.manifest import _bases
 
 from napari_fcn_crf.ui.panels import SegmentPanel
-from napari_fcn_crf.ui.session import unsaved_models, user_memory
+from napari_fcn_crf.ui.session import growing, unsaved_models, user_memory
 from napari_fcn_crf.ui.session.session import Session, session_of
 from tests.compute.conftest import let_tasks_end
 from tests.ui.patience import PATIENCE_MS, PatientQtBot
@@ -117,6 +117,7 @@ def user_folder(tmp_path_factory, monkeypatch):
     folder = tmp_path_factory.mktemp("user")
     monkeypatch.setattr(user_memory, "default_path", lambda: folder / "dock.json")
     monkeypatch.setattr(unsaved_models, "default_folder", lambda: folder / "unsaved")
+    monkeypatch.setattr(growing, "default_folder", lambda: folder / "growing")
     return folder
 
 

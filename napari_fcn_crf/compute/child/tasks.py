@@ -180,7 +180,7 @@ def predict(
         )
     if task.cancel_requested:
         raise Cancelled
-    return _give(probabilities, result_name)
+    return give(probabilities, result_name)
 
 
 def features(
@@ -294,7 +294,8 @@ def _named(function: str) -> Callable[..., dict[str, Any]]:
     return found
 
 
-def _give(array: npt.NDArray[Any], name: str) -> dict[str, Any]:
+def give(array: npt.NDArray[Any], name: str) -> dict[str, Any]:
+    """Leave an array in a new shared block, and return what the parent takes it by."""
     _new_result(name, array.dtype, array.shape)[...] = array
     _let_go_of_result()
     return {"dtype": array.dtype.str, "shape": list(array.shape)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +11,13 @@ import numpy as np
 from napari_fcn_crf.data.growing_array import CHUNK_PX
 from napari_fcn_crf.data.label_classes import LabelClasses
 from napari_fcn_crf.data.ome_zarr.labels import Version, level_shapes, multiscale, storage
+from napari_fcn_crf.data.ome_zarr.reading import read_ome_zarr
 from napari_fcn_crf.data.picture import Picture
+from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.quoting import quoted
+
+_OWN, _VALUES = "napari-fcn-crf", "class_values"
+"""Entry of ours, and in it the label value of each class, which the format has no place for."""
 
 
 def class_axis(picture: Picture) -> int:
@@ -73,9 +80,58 @@ def _attributes(said: dict[str, Any], classes: LabelClasses, version: Version) -
             }
         )
     omero = {"channels": channels}
+    own = {_OWN: {_VALUES: list(classes.values)}}
     if version == "0.4":
         return {
             "multiscales": [{"version": version, **said}],
             "omero": {"version": version, **omero},
+            **own,
         }
-    return {"ome": {"version": version, "multiscales": [said], "omero": omero}}
+    return {"ome": {"version": version, "multiscales": [said], "omero": omero}, **own}
+
+
+@dataclass(frozen=True)
+class StoredProbabilities:
+    """Probabilities on the disk, of which what is asked for is read.
+
+    Parameters
+    ----------
+    array : array, shape `(n_classes, *spatial)`
+    class_values : tuple of int
+        Label value of each class; 0, 1, 2 ... if nobody says.
+    """
+
+    array: Any
+    class_values: tuple[int, ...]
+
+
+def open_probabilities(path: Path) -> StoredProbabilities:
+    """Return the probabilities of an OME-Zarr image, or of a zarr array with the classes first.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be read; the message names the image.
+    """
+    import dask.array as da
+    import zarr
+
+    picture = read_ome_zarr(path)
+    values: Any = None
+    if picture.guessed:  # an array, of which nobody says what its axes are
+        array: Any = picture.array
+    elif "c" not in picture.axes:
+        raise InputError(
+            f"Expected probabilities with a channel a class, but {quoted(path.name)} has none "
+            f"({picture.describe()}). Choose what `predict` wrote."
+        )
+    else:
+        array, at = picture.array, picture.axes.index("c")
+        if at:
+            from_array: Any = da.from_array
+            array = da.moveaxis(from_array(array, chunks=array.chunks), at, 0)
+        own: Any = zarr.open(str(path), mode="r").attrs.get(_OWN)
+        values = own.get(_VALUES) if isinstance(own, dict) else None
+    count = int(array.shape[0])
+    is_sane = isinstance(values, list) and [type(one) for one in values] == [int] * count
+    return StoredProbabilities(array, tuple(values) if is_sane else tuple(range(count)))

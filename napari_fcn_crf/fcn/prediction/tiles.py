@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import keras
@@ -17,6 +18,7 @@ from napari_fcn_crf.fcn.layers.padding import (
 )
 from napari_fcn_crf.fcn.layers.plane import Plane
 from napari_fcn_crf.fcn.prediction.receptive_field import halo_px
+from napari_fcn_crf.fcn.prediction.tile_in_hand import in_hand
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
 from napari_fcn_crf.settings import PredictionSettings
 
@@ -43,7 +45,7 @@ def predict_plane(
     on_progress : callable, optional
         Called after each tile.
     should_stop : callable, optional
-        Asked before each tile.
+        Asked before each tile, and while it is computed.
 
     Returns
     -------
@@ -98,21 +100,30 @@ def values_by_tile(
     size = row_in.stop - row_in.start, column_in.stop - column_in.start
     # All tiles of a plane have the same shape.
     prepare_for(network, (*size, image.shape[2]))
-    for done, ((row_in, row_out), (column_in, column_out)) in enumerate(tiles, start=1):
-        if should_stop is not None and should_stop():
-            raise Cancelled
-        tile = padded_window(image, (top, left), (row_in.start, column_in.start), size)
-        values = keras.ops.convert_to_numpy(network.predict_on_batch(tile[np.newaxis]))[0]
-        (row_kept, row_to), (column_kept, column_to) = (
-            _without_padding(tile_in, tile_out, before, side)
-            for tile_in, tile_out, before, side in (
-                (row_in, row_out, top, shape[0]),
-                (column_in, column_out, left, shape[1]),
+    with in_hand(should_stop) as compute:
+        for done, ((row_in, row_out), (column_in, column_out)) in enumerate(tiles, start=1):
+            if should_stop is not None and should_stop():
+                raise Cancelled
+            tile = padded_window(image, (top, left), (row_in.start, column_in.start), size)
+            values = compute(partial(_values, network, tile))
+            (row_kept, row_to), (column_kept, column_to) = (
+                _without_padding(tile_in, tile_out, before, side)
+                for tile_in, tile_out, before, side in (
+                    (row_in, row_out, top, shape[0]),
+                    (column_in, column_out, left, shape[1]),
+                )
             )
-        )
-        yield values[row_kept, column_kept], (row_to, column_to)
-        if on_progress is not None:
-            on_progress(Progress("Predicting", done, len(tiles)))
+            yield values[row_kept, column_kept], (row_to, column_to)
+            if on_progress is not None:
+                on_progress(Progress("Predicting", done, len(tiles)))
+
+
+def _values(network: Any, tile: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return what the network makes of one tile."""
+    values: npt.NDArray[np.float32] = keras.ops.convert_to_numpy(
+        network.predict_on_batch(tile[np.newaxis])
+    )[0]
+    return values
 
 
 def _without_padding(

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QTimer
@@ -22,7 +21,8 @@ from napari_fcn_crf.pipeline import prediction, training
 from napari_fcn_crf.pipeline.lazy_images import read_for_training
 from napari_fcn_crf.progress import OnProgress, Progress
 from napari_fcn_crf.results.most_probable import most_probable
-from napari_fcn_crf.settings import PredictionSettings
+from napari_fcn_crf.ui.actions import large_prediction
+from napari_fcn_crf.ui.actions.prediction_record import MADE_OF_A_PREDICTION, prediction_record
 from napari_fcn_crf.ui.actions.training_input import gather_training
 from napari_fcn_crf.ui.session.model_store import TrainedModel, WeightsChoice
 from napari_fcn_crf.ui.session.notices import tell
@@ -31,13 +31,11 @@ from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import preview_layers
 from napari_fcn_crf.ui.viewer.arrangement import RESULTS
 from napari_fcn_crf.ui.viewer.axes import layer_array
+from napari_fcn_crf.ui.viewer.growing_layers import is_large
 from napari_fcn_crf.ui.viewer.layers import class_colours
 from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, note_earlier
 from napari_fcn_crf.ui.viewer.result_layers import add_predicted, add_probabilities, class_look
 from napari_fcn_crf.weights import download, vgg_file
-
-MADE_OF_A_PREDICTION = ("refined", "cleaned", "instances", "uncertainty", "changed")
-"""Kinds of layers that are of an earlier one when there is another."""
 
 
 def load_weights(session: Session, path: Path) -> None:
@@ -213,26 +211,25 @@ def _note(session: Session) -> str:
     return "" if activity is None else activity.latest.note
 
 
-def prediction_record(model: TrainedModel) -> dict[str, Any]:
-    """Return what a run record says of the model and how it predicts; reads its whole file."""
-    return {
-        "model": model.name,
-        "model_sha256": record.file_sha256(model.path),
-        "settings": PredictionSettings().to_dict(),
-        "training": model.card.training.to_dict(),
-    }
-
-
 def predict(
-    session: Session, kind: str = "predict", then: Callable[[], None] | None = None
+    session: Session,
+    kind: str = "predict",
+    then: Callable[[], None] | None = None,
+    *,
+    slice_only: bool = False,
 ) -> None:
     """Predict the chosen image with the current model: add its labels, and the probabilities.
 
-    Parameters are those of `train`.
+    Parameters are those of `train`, and `slice_only`: whether of a stack only the slice on the
+    screen is predicted.
     """
     image = session.selection.require_image()
     model = session.models.require()
     picture = session.selection.picture()
+    slice_only = slice_only and len(picture.spatial_shape) > 2
+    if slice_only or is_large(image, picture):
+        large_prediction.predict(session, kind, then, slice_only=slice_only)
+        return
     run_record: dict[str, object] = {}
     began = time.perf_counter()
 

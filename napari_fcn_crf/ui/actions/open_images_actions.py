@@ -27,7 +27,7 @@ from napari_fcn_crf.results.cleanup import remove_small_regions
 from napari_fcn_crf.results.metrics import changed_fraction, label_fractions
 from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import CRFSettings
-from napari_fcn_crf.ui.actions.network_actions import MADE_OF_A_PREDICTION, prediction_record
+from napari_fcn_crf.ui.actions.prediction_record import MADE_OF_A_PREDICTION, prediction_record
 from napari_fcn_crf.ui.session.image_table import Row, in_words
 from napari_fcn_crf.ui.session.model_store import TrainedModel
 from napari_fcn_crf.ui.session.notices import tell
@@ -36,6 +36,7 @@ from napari_fcn_crf.ui.session.results import Refined
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer.arrangement import Step, lie_on_each_other
 from napari_fcn_crf.ui.viewer.axes import layer_array
+from napari_fcn_crf.ui.viewer.growing_layers import is_large
 from napari_fcn_crf.ui.viewer.layers import is_source_image, layers_where
 from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, note_earlier
 from napari_fcn_crf.ui.viewer.result_layers import (
@@ -142,6 +143,11 @@ def _given(session: Session) -> list[_Given]:
             picture = selection.picture(image)
         except ValueError as error:
             picture = sentence(error)
+        if isinstance(picture, Picture) and is_large(image, picture):
+            picture = (
+                f"'{image.name}' is larger than memory. Choose it and predict this image alone, "
+                "which goes block by block."
+            )
         labels = session.screen.annotation_of(image)
         is_kept = labels is not None and session.meaning.mode == "scribbles"
         earlier = {

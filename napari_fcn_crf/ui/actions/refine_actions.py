@@ -19,6 +19,7 @@ from napari_fcn_crf.results import cleanup, uncertainty
 from napari_fcn_crf.results.metrics import changed_fraction, label_fractions
 from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import CRFSettings
+from napari_fcn_crf.ui.actions import large_refinement
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
 from napari_fcn_crf.ui.actions.split_actions import to_split
 from napari_fcn_crf.ui.session.notices import tell
@@ -86,7 +87,11 @@ def refine(
     given = gather(session, options)
     image = given.image
     annotation = session.screen.annotation_of(image)
-    colormap = class_look(annotation, session.selection.sources[0]).colormap
+    look = class_look(annotation, session.selection.sources[0])
+    if given.is_large or session.growing.of(session.selection.sources[0]) is not None:
+        large_refinement.refine(session, settings, given, look, kind)
+        return
+    colormap = look.colormap
     stop = threading.Event()
     earlier = {
         kind: earlier_results(session.viewer, image, kind) for kind in ("predicted", "refined")
@@ -392,4 +397,9 @@ def _refined_to_tidy(session: Session) -> tuple[Image, Labels]:
     refined = session.results.refined
     if refined is None or refined.refined not in session.viewer.layers:
         raise ValueError("There is nothing to clean up yet. Press Refine first.")
+    if refined.refined.multiscale:
+        raise ValueError(
+            f"'{refined.image.name}' is too large to be cleaned up here. Segment it with "
+            "'napari-fcn-crf batch --minimum-px', or Predict, a folder."
+        )
     return refined.image, refined.refined

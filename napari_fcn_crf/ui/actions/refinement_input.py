@@ -20,6 +20,7 @@ from napari_fcn_crf.pipeline import restriction
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import layers
 from napari_fcn_crf.ui.viewer.axes import layer_array
+from napari_fcn_crf.ui.viewer.growing_layers import is_large
 from napari_fcn_crf.ui.viewer.layer_picture import (
     Part,
     check_same_place,
@@ -91,6 +92,24 @@ class RefinementInput:
     _noted_values: tuple[int, ...] | None
     _annotation: Any
     _region: tuple[np.ndarray, ...] | None = field(repr=False)
+    _is_partial: bool = False
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is refined block by block."""
+        return is_large(self.image, self.picture)
+
+    @property
+    def strokes(self) -> Any:
+        """What is painted and stays, of the picture's shape, lazy or not; or None."""
+        painted, shape = self._annotation, self.picture.spatial_shape
+        is_as_it_is = painted is None or tuple(painted.shape) == shape
+        return painted if is_as_it_is else painted.reshape(shape)
+
+    @property
+    def noted_values(self) -> tuple[int, ...] | None:
+        """Label value of each class, if it is noted on the source."""
+        return self._noted_values
 
     def has_whole_of(self, other: RefinementInput | None) -> bool:
         """Whether `whole` gives what it gives for another input."""
@@ -107,6 +126,16 @@ class RefinementInput:
         ValueError, TypeError
             If image and source do not fit; the message says how.
         """
+        if self._is_partial:
+            raise ValueError(
+                f"Not all of '{self.picture.name}' is predicted yet, but this needs it. Press "
+                "Predict, for the whole image."
+            )
+        if self.is_large:
+            raise ValueError(
+                f"'{self.picture.name}' is too large to be held in memory at once, which this "
+                "needs. Crop it first; Predict and Refine do without."
+            )
         image = check_image(self.picture.channels_last())
         mapping = IntensityMapping.fit(image)
         probabilities, values, note = self._probabilities(self.picture.spatial_shape)
@@ -259,6 +288,7 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
                 f"What is painted on '{strokes.name}' is left out: it is {by(shape)}, and "
                 f"'{image.name}' is {by(picture.spatial_shape)}."
             )
+    growing = session.growing.of(chosen[0])
     spacing, told = None, ""
     if options.extent == "volume" and len(picture.spatial_shape) == 3:
         spacing, told = volume_spacing(image, picture)
@@ -274,6 +304,7 @@ def gather(session: Session, options: RefinementOptions) -> RefinementInput:
         _noted_values=noted.get("class_values"),
         note=" ".join(filter(None, (note, told))),
         _annotation=annotation,
+        _is_partial=growing is not None and not growing.content.blocks.is_whole,
         _region=None if options.within is None else region_outlines(options.within, image),
     )
 

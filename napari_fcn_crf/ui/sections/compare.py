@@ -12,6 +12,8 @@ from napari_fcn_crf.ui.viewer.layers import layers_where
 from napari_fcn_crf.ui.viewer.ownership import is_ours, our_metadata
 from napari_fcn_crf.ui.viewer.result_layers import add_changed
 
+_MARK_TIP = "Mark the pixels that the CRF has changed."
+
 
 class Compare(QWidget):
     """Toggles between the prediction and its refinement, and says how they differ."""
@@ -23,7 +25,7 @@ class Compare(QWidget):
         self.toggle_button.setToolTip("Show the labels before the CRF, or after it (Shift-B).")
         self.toggle_button.clicked.connect(self.toggle)
         self.changed_box = QCheckBox("Mark changes")
-        self.changed_box.setToolTip("Mark the pixels that the CRF has changed.")
+        self.changed_box.setToolTip(_MARK_TIP)
         self.changed_box.toggled.connect(self._on_changed_toggled)
         self.text = QLabel()
         self.text.setWordWrap(True)
@@ -65,6 +67,10 @@ class Compare(QWidget):
             for value, before in refined.areas_before.items()
         ]
         self.text.setText("\n".join(lines))
+        self.changed_box.setEnabled(refined.differs is not None)
+        self.changed_box.setToolTip(
+            _MARK_TIP if refined.differs is not None else "The image is too large for that."
+        )
         if not self._is_marked() and self.changed_box.isChecked():
             self._mark(refined)
 
@@ -77,7 +83,7 @@ class Compare(QWidget):
                 self._session.viewer.layers.remove(layer)
 
     def _mark(self, refined: Refined) -> None:
-        if self._pair() is not None:
+        if self._pair() is not None and refined.differs is not None:
             record = our_metadata(refined.refined).get("record", {})
             layer = add_changed(self._session.viewer, refined.image, refined.differs, record)
             self._session.screen.arrange(refined.image, "changes", layer)

@@ -1,4 +1,4 @@
-"""Choice of what Predict predicts: this image, all open images, or a folder, and where to."""
+"""Choice of what Predict predicts: this image or slice, all open ones or a folder; and where to."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from napari_fcn_crf.ui.session.timers import update_after
 
 _BESIDE = "beside the images"
 _SMALL_PX = 50
+_THIS_IMAGE = "this image"
 
 
 class ManyChoiceControls(QWidget):
@@ -40,9 +41,6 @@ class ManyChoiceControls(QWidget):
         super().__init__()
         self._session = session
         self.extent = QComboBox()
-        self.extent.addItem("this image", "image")
-        self.extent.addItem("all open images", "open")
-        self.extent.addItem("a folder", "folder")
         self.extent.setToolTip("What is predicted.")
         self.extent.activated.connect(self._on_extent_chosen)
         # Of a path, the end tells which it is.
@@ -110,8 +108,7 @@ class ManyChoiceControls(QWidget):
     def update_controls(self) -> None:
         """Show what is chosen."""
         choice = self._session.many.choice
-        self.extent.setItemText(0, self._this_image())
-        self.extent.setCurrentIndex(row_of(self.extent, choice.extent))
+        self._show_extents()
         self.folder.setText(choice.folder or "none chosen")
         self._show_results(choice.results)
         self.refines.setChecked(choice.refines)
@@ -124,22 +121,38 @@ class ManyChoiceControls(QWidget):
         titles = [one.title for one in EXPORTS if one.name in choice.exports]
         self.formats.setText(", ".join(titles) or "nothing else")
         self._files.setVisible(choice.extent == "folder")
-        self._steps.setVisible(choice.extent != "image")
+        self._steps.setVisible(choice.extent in ("open", "folder"))
         # What is under way was begun with what is shown.
         self.setEnabled(self._session.runner.activity is None)
+
+    def _show_extents(self) -> None:
+        whole = self._this_image()
+        offered = {"image": whole, "open": "all open images", "folder": "a folder"}
+        if whole != _THIS_IMAGE:
+            offered = {"image": whole, "slice": "this slice alone", **offered}
+        shown = {self.extent.itemData(row): self.extent.itemText(row) for row in self._rows()}
+        if shown != offered:
+            self.extent.clear()
+            for extent, text in offered.items():
+                self.extent.addItem(text, extent)
+        chosen = self._session.many.choice.extent
+        self.extent.setCurrentIndex(row_of(self.extent, chosen if chosen in offered else "image"))
+
+    def _rows(self) -> range:
+        return range(self.extent.count())
 
     def _this_image(self) -> str:
         selection = self._session.selection
         if selection.image is None:
-            return "this image"
+            return _THIS_IMAGE
         try:
             picture = selection.picture()
         except ValueError:  # told by the button
-            return "this image"
+            return _THIS_IMAGE
         sizes = zip(picture.spatial_axes, picture.spatial_shape, strict=True)
         several = {axis: size for axis, size in sizes if axis not in "yx" and size > 1}
         if not several:
-            return "this image"
+            return _THIS_IMAGE
         names = {"t": "frames", "z": "planes"}
         name = names.get("".join(several), "slices")
         return f"this image, all {math.prod(several.values())} {name}"

@@ -17,7 +17,7 @@ from napari_fcn_crf.ui.session.user_memory import UserMemory
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-Extent = Literal["image", "open", "folder"]
+Extent = Literal["image", "slice", "open", "folder"]
 
 _NAME = "many"
 
@@ -28,8 +28,8 @@ class ManyChoice:
 
     Parameters
     ----------
-    extent : {"image", "open", "folder"}
-        The chosen image, all that are open, or those in a folder.
+    extent : {"image", "slice", "open", "folder"}
+        The chosen image, its slice on the screen, all that are open, or those in a folder.
     folder : str
         With the images.
     results : str

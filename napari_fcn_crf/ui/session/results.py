@@ -25,8 +25,8 @@ class Refined:
         What was refined.
     predicted, refined : Labels
         Before and after the CRF.
-    differs : array of uint8, shape of the labels
-        1 where these differ.
+    differs : array of uint8, shape of the labels, optional
+        1 where these differ; None of an image that is larger than memory.
     changed : float
         Fraction of pixels that do.
     areas_before, areas_after : dict
@@ -36,7 +36,7 @@ class Refined:
     image: Image
     predicted: Labels
     refined: Labels
-    differs: np.ndarray
+    differs: np.ndarray | None
     changed: float
     areas_before: dict[int, float]
     areas_after: dict[int, float]

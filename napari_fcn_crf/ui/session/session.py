@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject
 from napari_fcn_crf.ui.session.choices import Choices
 from napari_fcn_crf.ui.session.class_names import ClassNames
 from napari_fcn_crf.ui.session.following import Following
+from napari_fcn_crf.ui.session.growing import Growing
 from napari_fcn_crf.ui.session.image_memory import ImageMemory
 from napari_fcn_crf.ui.session.label_meaning import LabelMeaning
 from napari_fcn_crf.ui.session.lifetime import at_end_of
@@ -47,6 +48,7 @@ class Session(QObject):
         self.models: Final = ModelStore(self)
         self.runner: Final = Runner(self)
         self.results: Final = Results(viewer, self)
+        self.growing: Final = Growing(viewer, self.runner, self)
         self.screen: Final = Screen(viewer, self.selection, self.meaning, self.class_names, self)
         self.misplaced: Final = MisplacedStrokes(
             viewer, self.selection, self.meaning, self.screen, self
@@ -101,6 +103,7 @@ class Session(QObject):
         # In this order: the compute process writes into the folder of models.
         self.runner.end()
         self.models.leave()
+        self.growing.leave()
 
 
 def session_of(viewer: Viewer) -> Session:

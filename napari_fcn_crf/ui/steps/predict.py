@@ -25,6 +25,7 @@ from napari_fcn_crf.ui.session.many_images import Extent
 from napari_fcn_crf.ui.session.model_store import TrainedModel
 from napari_fcn_crf.ui.steps.run_button import RunButton
 from napari_fcn_crf.ui.steps.step import Step
+from napari_fcn_crf.ui.viewer.growing_layers import is_large
 from napari_fcn_crf.ui.viewer.ownership import is_current
 
 _MODEL_FILES = "Models (*.keras)"
@@ -32,6 +33,7 @@ _OTHERS_FILES = "bioimage.io package (*.zip);;ONNX (*.onnx);;TorchScript (*.pt)"
 
 _TIPS: dict[Extent, str] = {
     "image": "Find the classes in the whole image: how probable each is at every pixel.",
+    "slice": "Find the classes in the slice on the screen; other slices that were predicted stay.",
     "open": "Find the classes in each image that is open; the results are layers.",
     "folder": "Find the classes in each image of the folder that is not done yet; the results are "
     "files.",
@@ -41,7 +43,7 @@ _CANCEL_TIPS = {
     True: "End this now; nothing is changed then.",
     False: "End this now; what is done stays, and Predict then does the rest.",
 }
-"""By whether it is of one image."""
+"""By whether it is of one image that is not done block by block."""
 
 
 class PredictStep(Step):
@@ -103,7 +105,7 @@ class PredictStep(Step):
             is_next=False,
         )
         extent = self.session.many.choice.extent
-        self.predict_button.cancel_tip = _CANCEL_TIPS[extent == "image"]
+        self.predict_button.cancel_tip = _CANCEL_TIPS[extent == "image" and not self._is_large()]
         self.predict_button.show_state(
             problem,
             _TIPS[extent],
@@ -120,6 +122,13 @@ class PredictStep(Step):
             return "Open an image first, or choose a folder to predict."
         return prediction_problem(model, selection) if choice.extent == "image" else ""
 
+    def _is_large(self) -> bool:
+        image = self.session.selection.image
+        try:
+            return image is not None and is_large(image, self.session.selection.picture())
+        except ValueError:  # told when it is predicted
+            return False
+
     def _predict(self) -> None:
         extent = self.session.many.choice.extent
         if extent == "folder":
@@ -127,7 +136,7 @@ class PredictStep(Step):
         elif extent == "open":
             open_images_actions.predict_open_images(self.session)
         else:
-            network_actions.predict(self.session)
+            network_actions.predict(self.session, slice_only=extent == "slice")
 
     def _on_row_clicked(self, row: Row) -> None:
         self.attempt(lambda: result_actions.show_result(self.session, row))

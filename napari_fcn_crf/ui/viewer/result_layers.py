@@ -105,14 +105,7 @@ def add_probabilities(
     viewer: Viewer, image: Image, probabilities: np.ndarray, card: ModelCard
 ) -> Image:
     """Add a model's prediction, hidden, in place of the last one for that image."""
-    noted = {
-        "kind": "probabilities",
-        "image": image.name,
-        "class_values": card.class_values,
-        "class_names": card.class_names,
-        "class_colours": card.class_colours,
-        "record": card.record,
-    }
+    noted = noted_of_card(image, card)
     place = with_class_axis(spatial_metadata(image))
     layer = _renew(viewer, image, probabilities, noted, place, Image)
     if layer is None:
@@ -124,8 +117,20 @@ def add_probabilities(
             visible=False,
             **place,
         )
-        _insert(viewer, layer, image, noted)
+        insert_result(viewer, layer, image, noted)
     return layer
+
+
+def noted_of_card(image: Image, card: ModelCard) -> dict[str, Any]:
+    """Return what is noted on a model's prediction."""
+    return {
+        "kind": "probabilities",
+        "image": image.name,
+        "class_values": card.class_values,
+        "class_names": card.class_names,
+        "class_colours": card.class_colours,
+        "record": card.record,
+    }
 
 
 def add_refined(
@@ -159,7 +164,7 @@ def add_uncertainty(
             blending="translucent_no_depth",
             **place,
         )
-        _insert(viewer, layer, image, noted)
+        insert_result(viewer, layer, image, noted)
     return layer
 
 
@@ -181,7 +186,7 @@ def add_changed(
             **place,
         )
         note_strokes(layer)
-        _insert(viewer, layer, image, noted)
+        insert_result(viewer, layer, image, noted)
     return layer
 
 
@@ -208,7 +213,9 @@ def add_result(
     }
     place = spatial_metadata(image)
     unchanged = [
-        layer for layer in earlier_results(viewer, image, kind) if layer in made.replaceable
+        layer
+        for layer in earlier_results(viewer, image, kind)
+        if layer in made.replaceable or our_metadata(layer).get("grows")
     ]
     appearance = _appearance(results_of_classes(viewer, image))
     layer = _renew(viewer, image, made.array, noted, place, Labels, unchanged)
@@ -224,7 +231,7 @@ def add_result(
         )
         layer.contour = appearance.contour
         note_strokes(layer)
-        _insert(viewer, layer, image, noted)
+        insert_result(viewer, layer, image, noted)
     elif look.colormap is not None and not _has_colours(layer, look.colormap, look.values):
         layer.colormap = look.colormap
     return layer
@@ -242,20 +249,45 @@ def add_lazy_result(
 
     Parameters are those of `add_result`, but for `pyramid`.
     """
+    return add_lazy_labels(viewer, image, list(pyramid.levels), kind, look, record)
+
+
+def add_lazy_labels(
+    viewer: Viewer,
+    image: Image,
+    levels: list[Any],
+    kind: str,
+    look: ClassLook | None,
+    record: dict[str, Any],
+    *,
+    grows: bool = False,
+) -> Labels:
+    """Add labels of which only what is seen is read, and that cannot be painted on.
+
+    Parameters are those of `add_result`, but for `levels`, the largest first, and `grows`: whether
+    they are not all there yet, so that nothing that was read may be kept.
+    """
     look = look or ClassLook((), None)
     appearance = _appearance(results_of_classes(viewer, image))
     layer = Labels(
-        pyramid.data,
-        multiscale=pyramid.is_multiscale,
+        levels if len(levels) > 1 else levels[0],
+        multiscale=len(levels) > 1,
         name=f"{image.name} {kind}",
         opacity=appearance.opacity,
         visible=False,
         colormap=look.colormap,
+        cache=not grows,
         **spatial_metadata(image),
     )
     layer.editable = False
-    noted = {"kind": kind, "image": image.name, "record": record, "class_values": look.values}
-    _insert(viewer, layer, image, noted)
+    noted = {
+        "kind": kind,
+        "image": image.name,
+        "record": record,
+        "class_values": look.values,
+        "grows": grows,
+    }
+    insert_result(viewer, layer, image, noted)
     return layer
 
 
@@ -298,7 +330,7 @@ def _appearance(present: Sequence[Labels]) -> Appearance:
     return Appearance()
 
 
-def _insert(viewer: Viewer, layer: Layer, image: Image, noted: dict[str, Any]) -> None:
+def insert_result(viewer: Viewer, layer: Layer, image: Image, noted: dict[str, Any]) -> None:
     """Add a layer at its place at once: to move it afterwards makes the canvas sort all again."""
     active = viewer.layers.selection.active
     with camera_kept(viewer):
@@ -327,6 +359,7 @@ def _renew(
         if (
             renewed is None
             and isinstance(layer, kind)
+            and not our_metadata(layer).get("grows")
             and layer.data.shape == data.shape
             and layer.data.dtype == data.dtype
             and lies_at(layer, place)
