@@ -147,12 +147,12 @@ def train(
     if resume is not None:
         built, card = _go_on(resume, settings, class_names, run_record)
     else:
-        run_record |= _weights_hash(settings)
         start = settings, channels, len(class_values)
         if done_with is not None and _started_like(done_with.card, *start):
             built, run_record["weights"] = _started_anew(done_with)
         else:
             built, run_record["weights"] = _build(examples[0], *start)
+        run_record |= _weights_hash(settings)
         card = ModelCard(
             class_values=class_values,
             class_names=names_of_classes(class_values, settings.labels, class_names, None),
