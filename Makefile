@@ -63,11 +63,13 @@ test-long: system-packages $(VENV)/.installed-for-tests
 	$(XVFB) $(PYTEST) -m long tests/ui $(ARGS)
 
 # A process has one backend. What compares them starts them itself.
+# In one thread each: several of PyTorch's add up in the order in which they are done, and what is to be
+# the same twice is so to seven digits only.
 test-backends: $(VENV)/.installed-for-backends
 	$(PYTEST_WITHOUT_WINDOWS) -m backends $(ARGS)
 	for backend in torch jax; do \
 		if $(BIN)/python -c "import importlib.util as u; exit(not u.find_spec('$$backend'))"; then \
-			KERAS_BACKEND=$$backend $(PYTEST_WITHOUT_WINDOWS) $(PARALLEL) tests/fcn $(ONE_BACKEND) $(ARGS) || exit; \
+			KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 $(PYTEST_WITHOUT_WINDOWS) $(PARALLEL) tests/fcn $(ONE_BACKEND) $(ARGS) || exit; \
 		else \
 			echo "$$backend is not installed in $(VENV), and so not tested."; \
 		fi; \

@@ -77,7 +77,7 @@ def test_the_dock_writes_each_format(step, session, qtbot, monkeypatch, tmp_path
     section = step.export
     # And not what was painted, which lies on top.
     session.viewer.add_labels(np.zeros((64, 64), np.uint8), name="strokes", scale=(0.5, 0.5))
-    qtbot.waitUntil(lambda: section.layer.count() == 2)
+    qtbot.waitUntil(lambda: section.layer.findText("strokes") >= 0)
     assert section.layer.currentText() == "squares refined"
     (refined,) = (one for one in session.viewer.layers if one.name == "squares refined")
     for export in EXPORTS:
