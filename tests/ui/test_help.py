@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from qtpy.QtCore import QObject, Qt, QUrl, Slot
 from qtpy.QtGui import QDesktopServices, QTextDocument
 
@@ -32,6 +33,7 @@ def _click(panel, step, qtbot) -> None:
     qtbot.mouseClick(step.help_button, Qt.MouseButton.LeftButton)
 
 
+@pytest.mark.own_window
 def test_every_step_opens_its_page_without_a_network(panel, viewer, qtbot):
     shown = [step for step in panel.steps.values() if step.help_button.isVisibleTo(panel)]
     assert len(shown) >= 6
