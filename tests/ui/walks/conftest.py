@@ -11,11 +11,15 @@ from tests.ui.walks.person import Person
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """They take a minute and more together, and so are of `make walks` and `make test-long`."""
+    """They take a minute and more together, and so are of `make walks` and `make test-long`.
+
+    What is on the screen is looked at: each begins with a window that nothing was shown in.
+    """
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.long)
+            item.add_marker(pytest.mark.own_window)
 
 
 @pytest.fixture
