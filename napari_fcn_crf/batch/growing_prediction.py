@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +10,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.batch.interruptible import interruptible
 from napari_fcn_crf.batch.steps import named
-from napari_fcn_crf.batch.unfinished_blocks import Look, UnfinishedBlocks
+from napari_fcn_crf.batch.unfinished_blocks import Grown, Look, UnfinishedBlocks
 from napari_fcn_crf.compute.parent.service import Call, ChildEndedError, ComputeService, Job
 from napari_fcn_crf.compute.shared import SharedArrays
 from napari_fcn_crf.data.intensity import IntensityMapping
@@ -24,7 +22,7 @@ from napari_fcn_crf.data.plane_pixels import PlanePixels
 from napari_fcn_crf.fcn.heads.head import halo_of
 from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.pipeline.blocks import Block, cut
-from napari_fcn_crf.progress import Cancelled, Progress
+from napari_fcn_crf.progress import Cancelled
 from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import PredictionSettings
 
@@ -34,28 +32,6 @@ BLOCK_PX = 1024
 _ALIGNED_PX = 64
 _TASK = "napari_fcn_crf.batch.window_task:predict_window"
 _TRIES = 2
-
-
-@dataclass(frozen=True)
-class Grown:
-    """How far a result has come.
-
-    Parameters
-    ----------
-    done, total : int
-        Blocks.
-    seconds : float
-        That this took, since it was begun or gone on with.
-    """
-
-    done: int
-    total: int
-    seconds: float
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is missing."""
-        return self.done == self.total
 
 
 class GrowingPrediction:
@@ -102,33 +78,19 @@ class GrowingPrediction:
 
         Ends early, without an error, if the job is cancelled: what is done stays.
         """
-        began = time.perf_counter()
-        asked = self.blocks.within(index)
-        before = sum(block.number in self.blocks.done for block in asked)
-        while True:
-            done = sum(block.number in self.blocks.done for block in asked)
-            grown = Grown(done, len(asked), time.perf_counter() - began)
-            block = self.blocks.next(asked, look())
-            if block is None or job.cancel_requested.is_set():
-                return grown
-            pace = grown.seconds / (done - before) if done > before else None
-            left = None if pace is None else pace * (len(asked) - done)
-            report = partial(
-                Progress, "Predicting", done, len(asked), unit="blocks", seconds_left=left
-            )
-            job.report(report(note=self.note))
-            try:
-                probabilities = self._predicted(job, call, block)
-            except Cancelled:
-                return grown
-            self._keep(block, probabilities)
-            job.report(report(note=self.note, partial=block))
+        return self.blocks.grow(
+            index,
+            look,
+            lambda block: self._keep(block, self._predicted(job, call, block)),
+            "Predicting",
+            lambda progress: job.report(replace(progress, note=self.note)),
+            job.cancel_requested.is_set,
+        )
 
     def _keep(self, block: Block, probabilities: npt.NDArray[np.float32]) -> None:
         with named(self.folder):
             self.probabilities.write((slice(None), *block.index), block.place, probabilities)
             self.labels.write(block.index, block.place, most_probable(probabilities, self._values))
-        self.blocks.finish(block)
 
     def _predicted(self, job: Job[Grown], call: Call, block: Block) -> npt.NDArray[np.float32]:
         halo = halo_of(self.card.training) + _ALIGNED_PX

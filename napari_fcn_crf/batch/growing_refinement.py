@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.batch.growing_prediction import Grown
 from napari_fcn_crf.batch.interruptible import interruptible
 from napari_fcn_crf.batch.steps import named
-from napari_fcn_crf.batch.unfinished_blocks import Look, UnfinishedBlocks
+from napari_fcn_crf.batch.unfinished_blocks import Grown, Look, UnfinishedBlocks
 from napari_fcn_crf.data.annotations import class_indices
 from napari_fcn_crf.data.images import planes
 from napari_fcn_crf.data.intensity import IntensityMapping
@@ -33,7 +31,7 @@ from napari_fcn_crf.pipeline.blocks import (
     with_margin,
 )
 from napari_fcn_crf.pipeline.restriction import only_class
-from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
+from napari_fcn_crf.progress import OnProgress, ShouldStop
 from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import CRFSettings
 
@@ -146,25 +144,15 @@ class GrowingRefinement:
         Left out are blocks of which the probabilities are not there yet. Ends early, without an
         error, when it should stop: what is done stays.
         """
-        began = time.perf_counter()
-        asked = [one for one in self.blocks.within(index) if self._is_there(one)]
-        total = len(self.blocks.within(index))
-        before = sum(block.number in self.blocks.done for block in asked)
-        while True:
-            done = sum(block.number in self.blocks.done for block in asked)
-            grown = Grown(done, total, time.perf_counter() - began)
-            block = self.blocks.next(asked, look())
-            if block is None or should_stop():
-                return grown
-            pace = grown.seconds / (done - before) if done > before else None
-            left = None if pace is None else pace * (len(asked) - done)
-            told = Progress("Refining", done, len(asked), unit="blocks", seconds_left=left)
-            on_progress(told)
-            try:
-                self._refine(block, should_stop)
-            except Cancelled:
-                return grown
-            on_progress(Progress("Refining", done, len(asked), unit="blocks", partial=block))
+        return self.blocks.grow(
+            index,
+            look,
+            lambda block: self._refine(block, should_stop),
+            "Refining",
+            on_progress,
+            should_stop,
+            self._is_there,
+        )
 
     def _is_there(self, block: Block) -> bool:
         place = with_margin(block.place, self.source.picture.spatial_shape, self.settings)
@@ -201,4 +189,3 @@ class GrowingRefinement:
         counts.after += np.bincount(last.ravel(), minlength=classes)
         counts.changed += int((first != last).sum())
         counts.pixels += first.size
-        self.blocks.finish(block)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from napari_fcn_crf.batch.growing_prediction import GrowingPrediction, Grown, grow_in_service
+from napari_fcn_crf.batch.growing_prediction import GrowingPrediction, grow_in_service
+from napari_fcn_crf.batch.unfinished_blocks import Grown
 from napari_fcn_crf.compute.parent.service import Job
 from napari_fcn_crf.data.lazy_intensity import image_digest
 from napari_fcn_crf.model import record

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from napari.layers import Labels
 
-from napari_fcn_crf.batch.growing_prediction import Grown
 from napari_fcn_crf.batch.growing_refinement import GrowingRefinement, RefinementSource
+from napari_fcn_crf.batch.unfinished_blocks import Grown
 from napari_fcn_crf.data.lazy_intensity import image_digest
 from napari_fcn_crf.model import record
 from napari_fcn_crf.pipeline.blocks import Block
