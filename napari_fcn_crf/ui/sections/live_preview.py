@@ -22,6 +22,7 @@ from napari_fcn_crf.ui.actions.refinement_input import (
     Whole,
     gather,
 )
+from napari_fcn_crf.ui.session.last_wish import LastWish
 from napari_fcn_crf.ui.session.lifetime import at_end_of, emit, follow
 from napari_fcn_crf.ui.session.notices import tell_error
 from napari_fcn_crf.ui.session.session import Session
@@ -155,10 +156,8 @@ class LivePreview(QObject):
         self._enabled = False
         self._layer: Labels | None = None
         self._version = 0
-        self._wanted: _Frame | None = None
-        self._condition = threading.Condition()
+        self._wanted: LastWish[_Frame] = LastWish()
         self._thread: threading.Thread | None = None
-        self._closed = False
         self._follows = False
         self._told: tuple[object, ...] = ()
         self._soon = one_shot(self, _DELAY_MS, self._send_moving)
@@ -234,12 +233,10 @@ class LivePreview(QObject):
         except ValueError as error:
             _log.debug("no preview: %s", error)
             return
-        with self._condition:
-            self._wanted = _Frame(
-                given, self._version, shown, self._axes_shown(), self._settings(), at_rest
-            )
-            self._follows = not at_rest
-            self._condition.notify()
+        self._follows = not at_rest
+        self._wanted.put(
+            _Frame(given, self._version, shown, self._axes_shown(), self._settings(), at_rest)
+        )
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="fcn-crf preview", daemon=True)
             self._thread.start()
@@ -250,7 +247,7 @@ class LivePreview(QObject):
 
         source, pace = _Source(), Pace()
         shown: tuple[RegionRefiner, Region, CRFSettings, int] | None = None
-        while (frame := self._next()) is not None:
+        while (frame := self._wanted.take()) is not None:
             try:
                 part = source.turn_to(frame)
                 low, high = frame.shown.corners
@@ -262,7 +259,7 @@ class LivePreview(QObject):
                 started = time.perf_counter()
                 stop = self._is_something_wanted if frame.at_rest else None
                 classes = part.refiner.refine(region, frame.settings, stop)
-                if not frame.at_rest or self._wanted is None:
+                if not frame.at_rest or not self._wanted.is_there:
                     pace.took(region.pixels, time.perf_counter() - started)
                     shown = wanted
                     emit(self, "_done", _Picture(frame, region, part.values[classes]))
@@ -272,15 +269,8 @@ class LivePreview(QObject):
             finally:
                 self._follows = False
 
-    def _next(self) -> _Frame | None:
-        with self._condition:
-            while self._wanted is None and not self._closed:
-                self._condition.wait()
-            frame, self._wanted = self._wanted, None
-            return None if self._closed else frame
-
     def _is_something_wanted(self) -> bool:
-        return self._wanted is not None
+        return self._wanted.is_there
 
     def _show(self, picture: _Picture) -> None:
         image = picture.frame.given.image
@@ -302,9 +292,7 @@ class LivePreview(QObject):
         self.shown.emit()
 
     def _end(self) -> None:
-        with self._condition:
-            self._closed = True
-            self._condition.notify()
+        self._wanted.close()
 
     def _on_failed(self, frame: _Frame, error: Exception) -> None:
         """Tell once of settings and layers that cannot be refined, not with each frame."""

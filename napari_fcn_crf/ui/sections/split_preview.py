@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
 from napari_fcn_crf.ui.actions.split_actions import ToSplit, to_split
+from napari_fcn_crf.ui.session.last_wish import LastWish
 from napari_fcn_crf.ui.session.lifetime import at_end_of, emit, follow
 from napari_fcn_crf.ui.session.notices import tell_error
 from napari_fcn_crf.ui.session.session import Session
@@ -71,9 +72,7 @@ class SplitPreview(QObject):
         self._session, self._chosen = session, chosen
         self._enabled = False
         self._layer: Labels | None = None
-        self._wanted: _Frame | None = None
-        self._closed = False
-        self._condition = threading.Condition()
+        self._wanted: LastWish[_Frame] = LastWish()
         self._thread: threading.Thread | None = None
         self._soon = one_shot(self, _DELAY_MS, self._send)
         self._done.connect(self._show)
@@ -111,9 +110,7 @@ class SplitPreview(QObject):
         except ValueError as error:
             _log.debug("no preview: %s", error)
             return
-        with self._condition:
-            self._wanted = _Frame(given, shown, minimum_px)
-            self._condition.notify()
+        self._wanted.put(_Frame(given, shown, minimum_px))
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="fcn-crf split", daemon=True)
             self._thread.start()
@@ -121,24 +118,17 @@ class SplitPreview(QObject):
     def _run(self) -> None:
         grown: Grown | None = None
         of: tuple[object, ...] = ()
-        while (frame := self._next()) is not None:
+        while (frame := self._wanted.take()) is not None:
             try:
                 wanted = frame.given.key, frame.shown.index
                 if wanted != of:
                     grown, of = frame.given.grown(frame.shown.index), wanted
-                if self._wanted is None:
+                if not self._wanted.is_there:
                     found = None if grown is None else grown.at_least(frame.minimum_px)
                     emit(self, "_done", frame, found)
             except Exception as error:  # noqa: BLE001  shown to the user on the main thread
                 of = ()
                 emit(self, "_failed", error)
-
-    def _next(self) -> _Frame | None:
-        with self._condition:
-            while self._wanted is None and not self._closed:
-                self._condition.wait()
-            frame, self._wanted = self._wanted, None
-            return None if self._closed else frame
 
     def _show(self, frame: _Frame, found: np.ndarray | None) -> None:
         from napari_fcn_crf.crf.live.region import Region
@@ -168,6 +158,4 @@ class SplitPreview(QObject):
             self._session.screen.bring_back()
 
     def _end(self) -> None:
-        with self._condition:
-            self._closed = True
-            self._condition.notify()
+        self._wanted.close()
