@@ -76,6 +76,14 @@ def test_scores_far_apart_are_no_trouble(n_classes: int) -> None:
     np.testing.assert_allclose(found.sum(axis=0), 1)
 
 
+def test_large_scores_of_all_classes_are_told_apart() -> None:
+    values = np.arange(1, 65536, 97, dtype=np.uint16).reshape(1, -1, 1)
+    linear = Linear(np.array([[1, 1.0001]], np.float32), np.zeros(2, np.float32))
+    found = Columns(values, np.ones(1, np.float32)).probabilities(linear, WHOLE)
+    apart = values[..., 0] * np.diff(linear.coefficients)[0, 0]
+    np.testing.assert_allclose(found[1], 1 / (1 + np.exp(-apart)), atol=0.005)
+
+
 def test_moments_are_added_up() -> None:
     one, other = _features(0), _features(1, 5.0)
     together = Moments(8)
