@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_fcn_crf.live.follower import Follower
+from napari_fcn_crf.ui.session import live_worker
 from tests.ui.live_person import PATIENCE_MS, LivePerson
 
 pytestmark = pytest.mark.own_window
@@ -94,3 +95,42 @@ def test_the_same_again_does_not_cancel_an_update(session, person, held, qtbot, 
     held.let_go()
     person.wait()
     assert held.cancelled == []
+
+
+def test_the_next_place_is_shown_although_the_same_was_asked_again(
+    viewer, session, person, qtbot, monkeypatch
+):
+    """It is told once, after the labels: the new layer, or the camera, asks for the same again."""
+    find, is_reached, may_go_on = live_worker._most_uncertain, threading.Event(), threading.Event()
+
+    def held(followed):
+        is_reached.set()
+        assert may_go_on.wait(PATIENCE_MS / 1000)
+        return find(followed)
+
+    monkeypatch.setattr(live_worker, "_most_uncertain", held)
+    try:
+        person.stroke(3, (54, 6), (54, 56))
+        qtbot.waitUntil(is_reached.is_set)
+        before = session.live._sent
+        session.live.request()
+        qtbot.waitUntil(lambda: session.live._sent is not before)
+    finally:
+        may_go_on.set()
+    person.wait()
+    qtbot.waitUntil(lambda: session.live.place is not None)
+
+
+def test_what_was_removed_is_shown_again_although_nothing_is_new(viewer, session, person, qtbot):
+    """Another image is chosen and the first one again, before anybody looked at the other."""
+    first = viewer.layers["squares"]
+    before, strokes = person.live.data.copy(), person.strokes
+    other = viewer.add_image(first.data.copy(), name="other")
+    qtbot.wait(100)
+    viewer.layers.selection.active = strokes
+    np.testing.assert_array_equal(person.wait(), before)
+    session.selection.choose_image(other)
+    session.selection.choose_image(first)
+    qtbot.wait(100)
+    assert person.strokes is strokes
+    np.testing.assert_array_equal(person.wait(), before)

@@ -313,11 +313,15 @@ class Live(QObject):
             self._strokes = told.strokes
             self._planes.clear()
             self._place = None
-        if told.followed is not None and same and told.asked.index == sent.asked.index:
+        is_of_plane = same and told.asked.index == sent.asked.index
+        if told.followed is not None and is_of_plane:
             self._show(sent, told)
+        elif told.followed is not None:
+            self._worker.forget()
         if same and len(told.class_values) < 2:
             self._remove_layer()
-        if is_latest and told.place is not None:
+        if told.place is not None and is_of_plane:
+            # It comes after the labels, when the same may have been asked again.
             self._show_place(sent, told.place)
         if is_latest or told.followed is not None:
             self._status.tell(told, self._latency_s)
@@ -437,6 +441,8 @@ class Live(QObject):
         return Whole(sent.image, before, after, one.class_values, is_all, settings)
 
     def _forget_labels(self) -> None:
+        if self._worker is not None:
+            self._worker.forget()
         self._remove_layer()
         self._planes.clear()
         self._place, self._strokes = None, None

@@ -90,7 +90,7 @@ class LiveWorker:
         self._tell = tell
         self._condition = threading.Condition()
         self._asked: Asked | None = None
-        self._is_new = self._closed = self._may_compute = False
+        self._is_new = self._closed = self._may_compute = self._is_lost = False
         self._judged: Asked | None = None
         self._is_judged_other = False
         self._computing: _Computing | None = None
@@ -113,6 +113,11 @@ class LiveWorker:
         with self._condition:
             self._asked, self._is_new, self._may_compute = asked, True, may_compute
             self._condition.notify()
+
+    def forget(self) -> None:
+        """Tell again what was told before, if it is asked: it isn't on the screen."""
+        with self._condition:
+            self._is_lost = True
 
     def close(self) -> None:
         """End the thread, soon; nothing more is told."""
@@ -141,7 +146,9 @@ class LiveWorker:
         with self._condition:
             while not (self._closed or (self._asked is not None and self._has_news())):
                 self._condition.wait()
-            self._is_new = False
+            if self._is_lost:
+                self._last_key = self._whole_key = None
+            self._is_new = self._is_lost = False
             return None if self._closed else self._asked
 
     def _has_news(self) -> bool:
