@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from napari_fcn_crf.backbones import BACKBONES, FULLY_CONNECTED
-from napari_fcn_crf.fcn.heads.head import Plan, classifier_of, find_head, head_of, name_network
+from napari_fcn_crf.fcn.heads.head import Plan, find_head, head_of, name_network
 from napari_fcn_crf.fcn.layers.initialisation import initialise
 from napari_fcn_crf.fcn.layers.plane import Plane
 from napari_fcn_crf.fcn.layers.vgg16 import IMAGENET_MEANS, preprocess
@@ -55,7 +55,8 @@ def build_network(
         return network, "random (He)"
     if settings.starting_weights == BUNDLED:
         bundled.check_backbone(settings.backbone)
-        arrays = bundled.read_bundled()
+        is_deep = bool(find_head(settings.architecture).enlarged)
+        arrays = bundled.read_bundled(deep=is_deep)
         learnt = frozenset(bundled.bundled_layers(arrays))
         network = _assemble(settings, channels, n_classes, IMAGENET_MEANS, learnt)
         bundled.assign_bundled(network, arrays, channels)
@@ -84,7 +85,10 @@ def starting_files(settings: TrainingSettings) -> list[Path]:
     weights = settings.starting_weights
     if weights == RANDOM:
         return []
-    return files_of(bundled.FILE if weights == BUNDLED else weights)
+    if weights == BUNDLED:
+        is_deep = bool(find_head(settings.architecture).enlarged)
+        return [bundled.FILE, bundled.DEEP_FILE] if is_deep else [bundled.FILE]
+    return files_of(weights)
 
 
 def copy_network(network: Any) -> Any:
@@ -119,9 +123,10 @@ def _assemble(
 
 def _silent(network: Any, settings: TrainingSettings, has_learnt: bool) -> set[str]:
     """Return the layers that start as zeros."""
-    head, classifier = head_of(network), classifier_of(network)
+    head = head_of(network)
     silent = set(head.silent)
-    if classifier is not None:
+    if head.classifier is not None:
+        classifier = head.classifier(network)
         silent |= {layer.name for layer in classifier.layers}
     if has_learnt and settings.rates == "fitted":
         silent |= set(head.scores)

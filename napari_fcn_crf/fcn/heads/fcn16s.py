@@ -42,4 +42,5 @@ HEAD = Head(
     build=build,
     scores=("fc8",),
     silent=("score_pool4",),
+    enlarged=(("fc8", (2, 16)), ("score_pool4", (16,))),
 )

@@ -29,4 +29,5 @@ HEAD = Head(
     good_for="large objects, and for what the paper did",
     build=build,
     scores=("fc8",),
+    enlarged=(("fc8", (32,)),),
 )

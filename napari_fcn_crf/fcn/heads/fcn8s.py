@@ -46,4 +46,5 @@ HEAD = Head(
     build=build,
     scores=("fc8",),
     silent=("score_pool4", "score_pool3"),
+    enlarged=(("fc8", (2, 2, 8)), ("score_pool4", (2, 8)), ("score_pool3", (8,))),
 )

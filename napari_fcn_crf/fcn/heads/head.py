@@ -22,6 +22,9 @@ STEPS = 100
 Network = Any
 """A `keras.Model`."""
 
+Enlarged = tuple[tuple[str, tuple[int, ...]], ...]
+"""Layers of class scores, each with the factors that it is enlarged by in turn."""
+
 _HALOS_PX = {3: 160, 7: 224}
 """What patches need around their cores, by the side of fc6's kernel."""
 
@@ -69,6 +72,9 @@ class Classifier:
         Before they are sharpened, if a layer does that.
     sharpness : float
         Factor of the solution, where no layer sharpens.
+    of_layers : callable, optional
+        Returns what each layer is for a solution, where it takes features as they are, not
+        standardised.
     normalisation : keras.layers.BatchNormalization, optional
         Of features that are not negative and of which every pixel has its own, in front of the only
         layer. They can be kept, and scored again and again without the network.
@@ -78,6 +84,7 @@ class Classifier:
     features: Callable[..., Any]
     logits: Any
     sharpness: float = 1.0
+    of_layers: Callable[[Any], list[Any]] | None = None
     normalisation: Any = None
 
 
@@ -122,6 +129,9 @@ class Head:
         Takes a network with this head and returns the `Classifier` that it ends in.
     pixel_sum : callable, optional
         Takes a network with this head and returns its `PixelSum`.
+    enlarged : tuple of (layer's name, factors)
+        Scores of coarse levels whose bilinear enlargements add up to the logits. On the bundled
+        weights, with those deep layers that respond to every image, they are solved in closed form.
     halo_px : int
         What a patch needs around its core, a multiple of 32 (see `prediction.receptive_field`); 0
         for what fc6 on pool5 needs.
@@ -136,7 +146,15 @@ class Head:
     projections: tuple[str, ...] = ()
     classifier: Callable[[Network], Classifier] | None = None
     pixel_sum: Callable[[Network], PixelSum] | None = None
+    enlarged: Enlarged = ()
     halo_px: int = 0
+
+    def is_solved(self, asked: settings.TrainingSettings) -> bool:
+        """Return whether what is asked for is solved in closed form before the first step."""
+        if self.classifier is not None:
+            return True
+        is_bundled = asked.starting_weights == settings.BUNDLED
+        return bool(self.enlarged) and is_bundled and asked.rates == "fitted"
 
     @property
     def description(self) -> str:
@@ -165,7 +183,7 @@ def steps_of(asked: settings.TrainingSettings) -> int:
     """Return how many steps a training from the start takes, if it is not ended."""
     if asked.iterations is not None:
         return asked.iterations
-    is_solved = find_head(asked.architecture).classifier is not None
+    is_solved = find_head(asked.architecture).is_solved(asked)
     is_learnt = asked.starting_weights != settings.RANDOM
     is_of_steps = asked.mode == "full" or asked.validation_fraction or asked.patience
     return 0 if is_solved and is_learnt and not (is_of_steps or asked.augment) else STEPS
@@ -197,6 +215,11 @@ def head_of(network: Network) -> Head:
 def classifier_of(network: Network) -> Classifier | None:
     """Return the linear classifier that a network ends in, if it does."""
     head = head_of(network)
+    if head.enlarged:
+        # Here, for napari's process reads this module, and never imports Keras.
+        from napari_fcn_crf.fcn.hypercolumns.enlarged_scores import enlarged_classifier
+
+        return enlarged_classifier(network, head.enlarged)
     return None if head.classifier is None else head.classifier(network)
 
 

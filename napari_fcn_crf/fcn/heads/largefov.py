@@ -60,5 +60,6 @@ HEAD = Head(
     good_for="objects that their surroundings tell apart",
     build=build,
     scores=("fc8",),
+    enlarged=(("fc8", (8,)),),
     halo_px=256,
 )

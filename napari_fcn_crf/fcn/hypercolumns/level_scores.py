@@ -26,6 +26,7 @@ from napari_fcn_crf.fcn.hypercolumns.standardisation import (
     Masks,
     Report,
     activations_of,
+    on_grid,
     set_statistics,
     standardise,
     with_spots,
@@ -97,7 +98,7 @@ def level_features(
         for one in typical
     ):
         for size, value, (_, stride) in zip(sizes, values, levels, strict=True):
-            size.add(np.abs(value[_on_grid(patches.typical(patch), stride)]))
+            size.add(np.abs(value[on_grid(patches.typical(patch), stride)]))
     for layer, size in zip(loudness, sizes, strict=True):
         silent = FLOOR * size.mean.mean()
         set_statistics(layer, np.zeros_like(size.mean), np.square(size.mean + silent))
@@ -109,7 +110,7 @@ def level_features(
     for patches, patch, values in with_spots(network, inputs, all_patches, report):
         if patches.is_typical:
             for moment, value, (_, stride) in zip(moments, values, levels, strict=True):
-                moment.add(value[_on_grid(patches.typical(patch), stride)])
+                moment.add(value[on_grid(patches.typical(patch), stride)])
         if id(patches) not in where:
             continue
         rows, columns = np.nonzero(where[id(patches)][patch])
@@ -121,11 +122,6 @@ def level_features(
         for layer, moment, parts in zip(standard, moments, features, strict=True)
     ]
     return np.concatenate(joined, axis=1)
-
-
-def _on_grid(part: tuple[slice, slice], stride: int) -> tuple[slice, slice]:
-    rows, columns = (slice(along.start // stride, along.stop // stride) for along in part)
-    return rows, columns
 
 
 def _score(features: Any, n_classes: int, n_levels: int, name: str) -> Any:

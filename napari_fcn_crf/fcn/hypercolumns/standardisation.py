@@ -57,6 +57,12 @@ def with_spots(
         yield from activations_of(network, tensors, spots, report)
 
 
+def on_grid(part: tuple[slice, slice], stride: int) -> tuple[slice, slice]:
+    """Return a part of a plane, whole cells of a coarse grid, as a part of the grid."""
+    rows, columns = (slice(along.start // stride, along.stop // stride) for along in part)
+    return rows, columns
+
+
 def standardise(layer: Any, moments: Moments, features: Floats) -> Floats:
     """Set a normalisation's statistics, and return features as they are behind it.
 

@@ -37,7 +37,7 @@ class FeatureExtractor:
             title = head_of(network).title
             raise InputError(
                 "Labels that follow the brush need a network that is solved at once on features of "
-                f"every pixel, but {title} on these weights is trained step by step. Choose "
+                f"every pixel, but {title} on these weights is not. Choose "
                 f"{find_head('hypercolumn').title} with the weights that come with the plugin."
             )
         self._normalisation = classifier.normalisation

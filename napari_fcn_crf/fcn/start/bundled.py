@@ -19,6 +19,9 @@ FILE = Path(__file__).parent / "bundled_weights" / "vgg16-compact.npz"
 """Half-precision arrays named "layer/kernel", "layer/bias" and "layer/gain"; its provenance stands
 beside it."""
 
+DEEP_FILE = FILE.with_name("vgg16-compact-deep.npz")
+"""The same of other layers from the third block on, for heads that score these levels."""
+
 DESCRIPTION = "bundled, pretrained on generated scenes"
 
 
@@ -37,10 +40,21 @@ def check_backbone(backbone: Backbone) -> None:
         )
 
 
-def read_bundled() -> dict[str, npt.NDArray[np.float32]]:
-    """Return the bundled arrays by name, as float32."""
-    with np.load(FILE, allow_pickle=False) as archive:
-        return {name: archive[name].astype(np.float32) for name in archive.files}
+def read_bundled(*, deep: bool = False) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the bundled arrays by name, as float32.
+
+    Parameters
+    ----------
+    deep : bool
+        For a head that scores the deep levels by themselves. Trained for hypercolumns, of which
+        they are but a part, most of their filters respond to nothing or to everything; for such a
+        head there are others, which respond differently to different places of any image.
+    """
+    arrays = {}
+    for path in (FILE, DEEP_FILE) if deep else (FILE,):
+        with np.load(path, allow_pickle=False) as archive:
+            arrays |= {name: archive[name].astype(np.float32) for name in archive.files}
+    return arrays
 
 
 def bundled_layers(arrays: dict[str, npt.NDArray[np.float32]]) -> set[str]:

@@ -80,7 +80,7 @@ def fit(
         If the loss is not finite before anything was learnt, or no iterations are asked of a
         network that is not solved in closed form.
     """
-    is_unsolved = needs_last_layer(network)
+    is_unsolved = head_of(network).is_solved(settings) and needs_last_layer(network)
     # Whoever goes on from what was solved or learnt wants steps.
     steps = steps_of(settings) if is_unsolved or settings.iterations is not None else STEPS
     watch = watch or TrainingWatch()

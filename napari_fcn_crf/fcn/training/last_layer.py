@@ -73,6 +73,11 @@ def solve_last_layer(
     assert classifier is not None
     features = classifier.features(network, all_patches, chosen, report)
     solved = logistic_regression(features, answers, factors[answers], len(factors), PENALTY)
+    if classifier.of_layers is not None:
+        for layer, part in zip(classifier.layers, classifier.of_layers(solved), strict=True):
+            layer.kernel.assign(part.coefficients[np.newaxis, np.newaxis])
+            layer.bias.assign(part.intercepts)
+        return
     sharpness = classifier.sharpness
     start = 0
     for layer in classifier.layers:

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from napari_fcn_crf.backbones import CONVOLUTIONS
-from napari_fcn_crf.fcn.heads.head import classifier_of
+from napari_fcn_crf.fcn.heads.head import classifier_of, head_of
 from napari_fcn_crf.fcn.layers.activations import activations
 from napari_fcn_crf.fcn.layers.plane import Plane
 from napari_fcn_crf.settings import RANDOM, TrainingSettings
@@ -52,7 +52,7 @@ def shares(
     if settings.starting_weights == RANDOM:
         return ()
     names = [variable.path.split("/") for variable in variables]
-    fitted = _fitted(network, image) if settings.rates == "fitted" else {}
+    fitted = _fitted(network, image, settings) if settings.rates == "fitted" else {}
     found = tuple(
         (settings.backbone_rate if layer in CONVOLUTIONS else 1.0) * fitted.get((layer, kind), 1.0)
         for layer, kind in names
@@ -60,7 +60,9 @@ def shares(
     return found if set(found) != {1.0} else ()
 
 
-def _fitted(network: Any, image: Plane) -> dict[tuple[str, str], float]:
+def _fitted(
+    network: Any, image: Plane, settings: TrainingSettings
+) -> dict[tuple[str, str], float]:
     """Return the share of each kernel and bias of the trained convolutions."""
     layers = [
         layer
@@ -69,7 +71,7 @@ def _fitted(network: Any, image: Plane) -> dict[tuple[str, str], float]:
     ]
     ends = [tensor for layer in layers for tensor in (layer.input, layer.output)]
     values = activations(network, ends, image)
-    classifier = classifier_of(network)
+    classifier = classifier_of(network) if head_of(network).is_solved(settings) else None
     solved = set() if classifier is None else {layer.name for layer in classifier.layers}
     found = {}
     for layer, inputs, outputs in zip(layers, values[::2], values[1::2], strict=True):

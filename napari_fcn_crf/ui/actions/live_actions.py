@@ -75,7 +75,7 @@ def keep_model(session: Session, then: Callable[[], None] | None = None) -> None
 def _settings(session: Session) -> TrainingSettings:
     meaning = session.meaning
     chosen: dict[str, Any] = dict(session.choices.training)
-    if find_head(chosen["architecture"]).classifier is not None:
+    if find_head(chosen["architecture"]).is_solved(TrainingSettings(**chosen)):
         chosen |= {"iterations": 0, "validation_fraction": 0.0}
     return TrainingSettings(
         **chosen,
