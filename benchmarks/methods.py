@@ -44,7 +44,7 @@ def network(settings: TrainingSettings) -> Method:
 
 
 def solved(settings: TrainingSettings) -> Method:
-    """Return the method that solves a hypercolumn's last layer and takes no step after it."""
+    """Return the method that solves a network's last layer and takes no step after it."""
 
     def run(image: npt.NDArray[np.uint8], strokes: npt.NDArray[np.int32]) -> Probabilities:
         from napari_fcn_crf.fcn.batches.example import Example

@@ -64,7 +64,7 @@ def methods(vgg: Path | None) -> dict[str, Method]:
     """Return every method by name: "forest" and "architecture/weights/mode".
 
     In quick mode the backbone is frozen, in full mode everything is trained, in a hundred steps;
-    "solved" is a hypercolumn before the first of them, as it is trained where nobody asks for more.
+    "solved" is a network before the first of them, as it is trained where nobody asks for more.
     """
     found: dict[str, Method] = {"forest": forest}
     weights = {"random": "random", "bundled": "bundled"} | ({"vgg16": vgg} if vgg else {})
@@ -78,7 +78,7 @@ def methods(vgg: Path | None) -> dict[str, Method]:
             iterations=100,
         )
         found[f"{architecture}/{name}/{mode}"] = network(settings)
-        if architecture == "hypercolumn":
+        if architecture == "hypercolumn" or name == "bundled":
             found[f"{architecture}/{name}/solved"] = solved(settings)
     return found
 

@@ -1,8 +1,8 @@
 """Write the bundled deep layers for FCN heads: `python -m pretraining.deep_layers --commit HASH`.
 
-Blocks 3 to 5 of the compact VGG-16 get the typical patches of what goes into them on generated scenes
-as kernels, each scaled to mean 0 and deviation 1 before it is rectified. fc6 hands on pool5 and, as
-its other half, the averages around each cell; fc7 hands on fc6.
+Blocks 3 to 5 of the compact VGG-16 get as kernels the typical patches of what goes into them on
+generated scenes, each scaled to mean 0 and deviation 1 before it is rectified. fc6 hands on pool5
+and, as its other half, the averages around each cell; fc7 hands on fc6.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def test_they_are_what_the_network_computes_here(warm_service: ComputeService) -
     assert (found.epsilon, found.sharpness) == (kept.epsilon, kept.sharpness)
 
 
-def test_heads_that_are_trained_step_by_step_are_refused_in_a_sentence(
+def test_heads_that_are_not_solved_at_every_pixel_are_refused_in_a_sentence(
     warm_service: ComputeService,
 ) -> None:
     job = warm_service.features(_plane(), TrainingSettings(architecture="fcn8s"))

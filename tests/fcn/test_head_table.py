@@ -122,8 +122,11 @@ def test_titles_and_tips_need_no_keras() -> None:
         ({"patience": 5}, 100),
         ({"augment": True}, 100),
         ({"mode": "full", "iterations": 0}, 0),
-        ({"architecture": "fcn8s"}, 100),
-        ({"architecture": "fcn8s", "iterations": 0}, 0),
+        ({"architecture": "fcn8s"}, 0),
+        ({"architecture": "fcn8s", "rates": "equal"}, 100),
+        ({"architecture": "fcn8s", "weights": "random"}, 100),
+        ({"architecture": "fcn8s", "weights": "vgg.h5"}, 100),
+        ({"architecture": "fcn8s", "weights": "random", "iterations": 0}, 0),
     ],
 )
 def test_what_is_solved_takes_no_steps_unless_asked(chosen: dict[str, Any], steps: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,14 +97,14 @@ def test_without_two_classes_it_says_what_is_missing(
         Segmenter(tiny_image).update(labels)
 
 
-def test_a_head_that_is_trained_step_by_step_says_so(
+def test_a_head_that_is_not_solved_at_every_pixel_says_so(
     tiny_image: Image, tiny_labels: Labels
 ) -> None:
     settings = nfc.TrainingSettings(architecture="fcn32s")
-    with pytest.raises(ValueError, match=r"FCN-32s .* step by step. Choose Hypercolumn"):
+    with pytest.raises(ValueError, match=r"FCN-32s .* is not\. Choose Hypercolumn"):
         Segmenter(tiny_image, settings).update(tiny_labels)
     with pytest.raises(ValueError, match="no iterations were asked for"):
-        nfc.train(tiny_image, tiny_labels, nfc.TrainingSettings("fcn32s", iterations=0))
+        nfc.train(tiny_image, tiny_labels, replace(settings, weights="random", iterations=0))
 
 
 def test_no_model_without_strokes(tiny_image: Image) -> None:

@@ -233,7 +233,7 @@ def test_pairs_in_files_do_not_count_and_that_is_said(session, person, tmp_path,
     person.stops()
 
 
-def test_networks_that_are_trained_step_by_step_say_so(viewer, panel, session, person, notes):
+def test_networks_that_are_not_solved_at_every_pixel_say_so(viewer, panel, session, person, notes):
     viewer.add_labels(np.zeros((64, 64), np.uint8), name="strokes")
     session.choices.choose_training(architecture="fcn8s")
     person.switch(True)

@@ -13,7 +13,7 @@ def build(plan: Plan) -> Any:
     Notes
     -----
     The enlargement by two is trained, from bilinear interpolation; the last one is fixed. The
-    scores of pool4 start as zeros, so that training starts from FCN-32s.
+    scores of pool4 start as zeros, so that training starts from FCN-32s where nothing is solved.
 
     References
     ----------

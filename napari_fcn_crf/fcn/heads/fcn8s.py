@@ -13,7 +13,8 @@ def build(plan: Plan) -> Any:
     Notes
     -----
     The enlargements by two are trained, from bilinear interpolation; the last one is fixed. The
-    scores of pool4 and pool3 start as zeros, so that training starts from FCN-32s.
+    scores of pool4 and pool3 start as zeros, so that training starts from FCN-32s where nothing is
+    solved.
 
     References
     ----------

@@ -72,20 +72,20 @@ class Classifier:
         Before they are sharpened, if a layer does that.
     sharpness : float
         Factor of the solution, where no layer sharpens.
-    of_layers : callable, optional
-        Returns what each layer is for a solution, where it takes features as they are, not
-        standardised.
     normalisation : keras.layers.BatchNormalization, optional
         Of features that are not negative and of which every pixel has its own, in front of the only
         layer. They can be kept, and scored again and again without the network.
+    of_layers : callable, optional
+        Returns what each layer is for a solution, where it takes features as they are, not
+        standardised.
     """
 
     layers: list[Any]
     features: Callable[..., Any]
     logits: Any
     sharpness: float = 1.0
-    of_layers: Callable[[Any], list[Any]] | None = None
     normalisation: Any = None
+    of_layers: Callable[[Any], list[Any]] | None = None
 
 
 @dataclass(frozen=True)
@@ -217,9 +217,11 @@ def classifier_of(network: Network) -> Classifier | None:
     head = head_of(network)
     if head.enlarged:
         # Here, for napari's process reads this module, and never imports Keras.
-        from napari_fcn_crf.fcn.hypercolumns.enlarged_scores import enlarged_classifier
+        from napari_fcn_crf.fcn.hypercolumns.enlarged_scores import EnlargedScores
 
-        return enlarged_classifier(network, head.enlarged)
+        layers = [network.get_layer(name) for name, _ in head.enlarged]
+        scores = EnlargedScores(layers, [factors for _, factors in head.enlarged])
+        return Classifier(layers, scores.features, network.output, of_layers=scores.of_layers)
     return None if head.classifier is None else head.classifier(network)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from napari_fcn_crf.fcn.batches.patches import Patches
-from napari_fcn_crf.fcn.heads.head import Classifier, Enlarged
 from napari_fcn_crf.fcn.hypercolumns.bilinear_taps import Taps
 from napari_fcn_crf.fcn.hypercolumns.standardisation import (
     Floats,
@@ -20,14 +19,15 @@ from napari_fcn_crf.fcn.linear.logistic_regression import Linear
 from napari_fcn_crf.fcn.linear.moments import Moments, Standard
 
 
-def enlarged_classifier(network: Any, enlarged: Enlarged) -> Classifier:
-    """Return the linear classifier that enlarged and added scores are.
+class EnlargedScores:
+    """The linear classifier that enlarged and added scores are: its features, and its solution.
 
     Parameters
     ----------
-    network : keras.Model
-    enlarged : tuple of (layer's name, factors)
-        The factors that its scores are enlarged by, in turn.
+    layers : list of keras.layers.Conv2D
+        1x1 convolutions, each of a level.
+    factors : list of tuple of int
+        What the scores of each are enlarged by, in turn.
 
     Notes
     -----
@@ -35,12 +35,7 @@ def enlarged_classifier(network: Any, enlarged: Enlarged) -> Classifier:
     `sum_l W_l U_l f_l` and a constant: linear in features that are enlarged first. Levels are
     standardised for the solution, which is what their own scores then undo.
     """
-    layers = [network.get_layer(name) for name, _ in enlarged]
-    scores = _EnlargedScores(layers, [factors for _, factors in enlarged])
-    return Classifier(layers, scores.features, network.output, of_layers=scores.of_layers)
 
-
-class _EnlargedScores:
     def __init__(self, layers: list[Any], factors: list[tuple[int, ...]]) -> None:
         self._inputs = [layer.input for layer in layers]
         self._factors = factors

@@ -50,7 +50,7 @@ def read_bundled(*, deep: bool = False) -> dict[str, npt.NDArray[np.float32]]:
         they are but a part, most of their filters respond to nothing or to everything; for such a
         head there are others, which respond differently to different places of any image.
     """
-    arrays = {}
+    arrays: dict[str, npt.NDArray[np.float32]] = {}
     for path in (FILE, DEEP_FILE) if deep else (FILE,):
         with np.load(path, allow_pickle=False) as archive:
             arrays |= {name: archive[name].astype(np.float32) for name in archive.files}

@@ -60,9 +60,7 @@ def shares(
     return found if set(found) != {1.0} else ()
 
 
-def _fitted(
-    network: Any, image: Plane, settings: TrainingSettings
-) -> dict[tuple[str, str], float]:
+def _fitted(network: Any, image: Plane, settings: TrainingSettings) -> dict[tuple[str, str], float]:
     """Return the share of each kernel and bias of the trained convolutions."""
     layers = [
         layer
