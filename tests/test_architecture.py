@@ -126,7 +126,7 @@ ROOMS = {
         "results.export",
     },
     "results": {"data"},
-    "results.export": {"data", "data.ome_zarr"},
+    "results.export": {"data", "data.ome_zarr", "results"},
     "ui": {
         "data",
         "results.export",

@@ -165,12 +165,12 @@ def multiscale(picture: Picture, levels: int, name: str) -> dict[str, Any]:
 
 
 def _image_label(classes: LabelClasses, source: str) -> dict[str, Any]:
-    said: dict[str, Any] = {
-        "properties": [
+    said: dict[str, Any] = {}
+    if classes.values:
+        said["properties"] = [
             {"label-value": value, "class": name}
             for value, name in zip(classes.values, classes.names, strict=True)
         ]
-    }
     if source:
         said["source"] = {"image": source}
     if classes.colours:
