@@ -27,7 +27,7 @@ from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.results import large_instances
 from napari_fcn_crf.results.instances import split_instances
 from tests.batch.test_batch import CPU, batch, contents
-from tests.batch.test_ome_zarr import _small_blocks, write_image
+from tests.batch.test_ome_zarr import QUICK, _small_blocks, write_image
 from tests.commands import carry_out, refusal
 
 __all__ = ["_small_blocks"]
@@ -46,6 +46,20 @@ def cats(tiny_image: np.ndarray) -> np.ndarray:
     """Two frames of cats, 170 x 150 RGB pixels."""
     cats = np.tile(tiny_image, (3, 3, 1))[5:175, 9:159]
     return np.stack([cats, cats[::-1]])
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
+    """How probable the objects' class was where objects were numbered."""
+    found = []
+    number = Objects.number
+
+    def reading(self: Objects, labels: Any, inside: Any, *others: Any) -> int:
+        found.append(np.array(inside[(slice(None),) * len(labels.axes)]))
+        return number(self, labels, inside, *others)
+
+    monkeypatch.setattr(Objects, "number", reading)
+    return found
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -94,6 +108,7 @@ def test_objects_of_a_movie_go_into_the_image_block_by_block(
     model_path: Path,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
+    read: list[np.ndarray],
 ) -> None:
     out, files = tmp_path / "out", tmp_path / "files"
     image = write_image(tmp_path / "a.zarr", np.moveaxis(cats, -1, 1), "tcyx")
@@ -121,16 +136,25 @@ def test_objects_of_a_movie_go_into_the_image_block_by_block(
     assert [int(row["area_px"]) for row in rows] == np.bincount(stored.ravel())[1:].tolist()
     assert [row["frame"] for row in rows].count("0") == n_first
     first = cats[0][stored[0] == 1]
+    np.testing.assert_allclose(read[1], read[0], atol=1e-5)
+    assert read[0].std() > 0.1
     assert float(rows[0]["mean_2"]) == pytest.approx(first[:, 1].mean(), rel=1e-6)
 
 
 def test_a_run_that_ends_amid_its_objects_is_gone_on_with(
-    cats: np.ndarray, tmp_path: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch
+    cats: np.ndarray,
+    tmp_path: Path,
+    model_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    read: list[np.ndarray],
 ) -> None:
     image = write_image(tmp_path / "a.zarr", np.moveaxis(cats[0], -1, 0))
     whole, out = tmp_path / "whole", tmp_path / "out"
-    wanted = ("--objects", 7, "--no-refine")
+    wanted = ("--objects", 7, *QUICK)
     assert batch(model_path, image, "-o", whole, *wanted) == 0
+    # Before the refinement, which leaves next to nothing of where objects touch.
+    predicted = nfc.predict(nfc.load_model(model_path), cats[0])
+    np.testing.assert_allclose(read[0], predicted[1], atol=1e-5)
 
     def end(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -143,7 +167,7 @@ def test_a_run_that_ends_amid_its_objects_is_gone_on_with(
         assert not list(out.glob("*.zarr"))
     assert batch(model_path, image, "-o", out, *wanted) == 0
     assert contents(out) == contents(whole)
-    assert "a_predicted_objects.csv" in contents(out)
+    assert "a_refined_objects.csv" in contents(out)
 
 
 def test_an_image_without_objects_has_an_empty_table(

@@ -18,7 +18,7 @@ def disks(*centres: tuple[int, int], radius: float = 8) -> np.ndarray:
     return np.where(np.any([np.zeros((48, 64), bool), *inside], axis=0), 3, 1).astype(np.uint8)
 
 
-PAIR, SPECK, EMPTY = disks((20, 20), (20, 34)), disks((10, 50), radius=4), disks()
+PAIR, SPECK, EMPTY = disks((20, 20), (20, 32)), disks((10, 50), radius=4), disks()
 
 
 def split(labels: np.ndarray, axes: str, *arguments: object, **options: object) -> np.ndarray:
@@ -46,7 +46,7 @@ def test_the_typical_object_is_that_of_all_frames():
 
 
 def test_planes_are_those_of_a_volume_unless_there_is_one():
-    volume = np.stack([EMPTY, *[PAIR] * 9, EMPTY])
+    volume = np.stack([EMPTY, *[PAIR] * 15, EMPTY])
     np.testing.assert_array_equal(split(volume, "zyx"), split_instances(volume, 3))
     assert split(volume, "zyx").max() == 2
     np.testing.assert_array_equal(split(PAIR[None], "zyx")[0], split_instances(PAIR, 3))
