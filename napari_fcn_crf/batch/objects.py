@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from napari_fcn_crf.data.ome_zarr.labels import (
     Version,
     build_pyramid,
     create_labels,
+    open_full_size,
     write_region,
 )
 from napari_fcn_crf.data.ome_zarr.probabilities import class_axis, create_probabilities
@@ -181,9 +182,9 @@ class StoredObjects:
         # Of each object's number there is nothing to say.
         of_none = LabelClasses((), ())
         create_labels(path, picture, np.uint32, of_none, item.objects.stem, version, source)
-        inside = _OneClass(_full_size(self.unfinished.further(_INSIDE), "r"), class_axis(picture))
-        labels = labels_of(picture, _full_size(self.unfinished.data, "r"))
-        out = _full_size(path, "r+")
+        inside = _OneClass(open_full_size(self.unfinished.further(_INSIDE)), class_axis(picture))
+        labels = labels_of(picture, open_full_size(self.unfinished.data))
+        out = open_full_size(path, writable=True)
         count = self.objects.number(labels, inside, out, on_progress, should_stop)
         self.objects.write_table(item.table, replace(labels, array=out), picture, count)
         build_pyramid(path, picture.spatial_shape)
@@ -208,9 +209,3 @@ class _OneClass:
 
     def __getitem__(self, key: Index) -> Any:
         return self.array[(*key[: self.at], 0, *key[self.at :])]
-
-
-def _full_size(path: Path, mode: Literal["r", "r+"]) -> Any:
-    import zarr
-
-    return zarr.open_array(str(path / "0"), mode=mode)
