@@ -183,7 +183,7 @@ ROOMS = {
         "weights",
         "weights.formats",
     },
-    "ui.viewer": {"data", "data.ome_zarr", "model", "results.export"},
+    "ui.viewer": {"data", "data.ome_zarr", "model", "results", "results.export"},
     "weights": {"weights.formats"},
     "weights.formats": set(),
 }
