@@ -30,7 +30,7 @@ class _Collapsible(QCollapsible):
         )
         self._draw_arrows()
 
-    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
+    def changeEvent(self, event: QEvent | None) -> None:
         super().changeEvent(event)
         if event is not None and event.type() == QEvent.Type.PaletteChange:
             self._draw_arrows()
