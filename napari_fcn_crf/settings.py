@@ -81,8 +81,8 @@ class TrainingSettings(Settings):
         Fraction of the units of fc6 and fc7 that is left out at random in each step, so that few
         strokes are not learnt by heart; hypercolumns have no such layers.
     loss_reduction : {"mean", "sum"}
-        What a step lessens: the mean of the annotated pixels' cross-entropies, or, as the tutorial of
-        2016 does, their sum.
+        What a step lessens: the mean of the annotated pixels' cross-entropies, or, as the tutorial
+        of 2016 does, their sum.
     class_weights : {"balanced", "none"}
         "balanced" lets a class with few strokes count as much as one with many; "none" lets each
         pixel count alike.
