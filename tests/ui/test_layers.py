@@ -153,3 +153,9 @@ def test_a_brush_is_seen_on_a_large_image(viewer):
     assert layers.new_labels(viewer, image).brush_size == 32
     camera_of(viewer).zoom = 50
     assert layers.new_labels(viewer, image).brush_size == 5
+
+
+def test_a_brush_leaves_room_beside_it_in_a_narrow_image(viewer):
+    image = viewer.add_image(np.zeros((64, 3000), np.uint8))
+    camera_of(viewer).zoom = 0.25
+    assert layers.new_labels(viewer, image).brush_size == 8
