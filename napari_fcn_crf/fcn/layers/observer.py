@@ -42,9 +42,10 @@ def prepare_for_any_size(network: Any) -> None:
     import tensorflow as tf
 
     let_upsampling_take_any_size(network)
-    network.make_predict_function()
     images = tf.TensorSpec((None, None, None, network.input_shape[-1]), tf.float32)
-    network.predict_function.get_concrete_function([(images,)])
+    network.make_predict_function()
+    traced: Any = network.predict_function
+    traced.get_concrete_function([(images,)])
 
 
 _observers: WeakKeyDictionary[Any, dict[tuple[int, ...], Any]] = WeakKeyDictionary()
