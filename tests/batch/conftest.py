@@ -18,7 +18,7 @@ def model_path(
 ) -> Path:
     """A model of two classes, 3 and 7, for RGB images."""
     path = tmp_path_factory.mktemp("model") / "cat.keras"
-    model = nfc.train(tiny_image, tiny_labels, nfc.TrainingSettings(iterations=0))
+    model = nfc.train(tiny_image, tiny_labels, nfc.TrainingSettings(iterations=15))
     nfc.save_model(model, path)
     return path
 
