@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from PIL import Image as PillowImage
 from PIL import ImageOps
@@ -47,12 +48,23 @@ def save(pictures: list[PillowImage.Image], path: Path) -> None:
     """Write pictures beside each other as one file of few bytes."""
     gap = np.full((pictures[0].height, GAP_PX, 3), 255, np.uint8)
     columns = [part for picture in pictures for part in (gap, np.asarray(picture))][1:]
-    # No colour is far from its own: a class is known by a small square of it.
-    few = PillowImage.fromarray(np.hstack(columns)).quantize(
-        COLOURS, method=PillowImage.Quantize.MAXCOVERAGE
-    )
-    few.save(path, optimize=True)
+    with_few_colours(np.hstack(columns)).save(path, optimize=True)
     print(path)
+
+
+def with_few_colours(pixels: npt.NDArray[np.uint8]) -> PillowImage.Image:
+    """Return a picture in which no colour is far off: a class is known by a small square of it."""
+    few = PillowImage.fromarray(pixels).quantize(COLOURS, method=PillowImage.Quantize.MAXCOVERAGE)
+    chosen = np.asarray(few).ravel()
+    codes = pixels.reshape(-1, 3).astype(np.int64) @ (1 << 16, 1 << 8, 1)
+    palette: list[int] = []
+    for number in range(COLOURS):
+        # What most pixels have, such as a panel's, is as it was.
+        found, counts = np.unique(codes[chosen == number], return_counts=True)
+        most = int(found[counts.argmax()]) if len(found) else 0
+        palette += most.to_bytes(3)
+    few.putpalette(palette)
+    return few
 
 
 def main(folder: Path) -> int:

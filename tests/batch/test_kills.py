@@ -121,7 +121,7 @@ def test_an_image_in_blocks_is_gone_on_with_by_other_processes(
     pixels = np.tile(tiny_image, (1, 160, 1))
     zarr.create_array(str(image), data=pixels, chunks=(60, 512, 3))
     whole, out = tmp_path / "whole", tmp_path / "out"
-    options = ("--no-refine", "--threads", 1)
+    options = ("--no-refine", "--threads", 1, "--objects", 7)
     assert batch(model_path, image, "-o", whole, *options) == 0
     done = out / ".large_predicted.zarr-unfinished" / "done"
     first = Gate(tmp_path / "first", str(done / "*"), 2)

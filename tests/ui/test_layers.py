@@ -79,6 +79,7 @@ def test_a_new_result_replaces_the_old_one(viewer, image):
 
 def test_what_the_user_painted_stays(viewer, image):
     first = _add_refined(viewer, image, 3)
+    first.visible = True
     first.brush_size = 3
     first.paint((10, 10), 7)
     second = _add_refined(viewer, image, 7)
@@ -98,6 +99,7 @@ def test_what_a_script_wrote_into_a_result_stays(viewer, image):
 def test_a_stroke_while_the_next_result_is_computed_stays(viewer, image):
     first = _add_refined(viewer, image, 3)
     made = Made.of(np.full((64, 64), 7), earlier_results(viewer, image, "refined"))
+    first.visible = True
     first.paint((10, 10), 7)
     assert result_layers.add_refined(viewer, image, made, None, {}) is not first
     assert first.data[10, 10] == 7

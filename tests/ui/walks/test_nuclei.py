@@ -59,6 +59,7 @@ def test_touching(person, tmp_path):
     person.opens_section("Clean up")
     person.clicks(cleanup.preview_box)
     person.waits_for(lambda: cleanup.found.text() == "7 objects on the screen")
+    person.scrolls_to(cleanup.found)
     person.looks("split")
     person.clicks(cleanup.split_button)
     person.waits_for(lambda: "nuclei instances" in person.viewer.layers)
