@@ -16,6 +16,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -121,24 +123,35 @@ def large(rows: int, columns: int, settings: TrainingSettings) -> None:
 def agreement(n_pairs: int, enlarged: int, settings: TrainingSettings) -> None:
     """Compare training on patches with training on the whole, of real images with a few dots."""
     gaps, ratios = [], []
-    for task in _spread(read_tasks(data_folder()), n_pairs):
-        large_task = _enlarged(task, enlarged)
-        dots = _dots(large_task)
-        (whole, whole_s), (part, part_s) = (
-            _train_and_score(large_task, dots, settings, in_patches=in_patches)
-            for in_patches in (False, True)
-        )
-        gaps.append(part - whole)
-        ratios.append(part_s / whole_s)
-        rows, columns = large_task.truth.shape
-        print(
-            f"{task.data_set} {task.name}, {rows} x {columns}: {whole:.4f} whole, {part:.4f} in "
-            f"patches, {part_s / whole_s:.2f} times as long",
-            flush=True,
-        )
+    tasks = _spread(read_tasks(data_folder()), n_pairs)
+    # What networks of many sizes leave behind in a process is gigabytes.
+    with get_context("spawn").Pool(1, maxtasksperchild=4) as processes:
+        each = processes.imap(partial(_both, enlarged, settings), tasks)
+        for task, scores in zip(tasks, each, strict=True):
+            (whole, whole_s), (part, part_s) = scores
+            gaps.append(part - whole)
+            ratios.append(part_s / whole_s)
+            rows, columns = (side * enlarged for side in task.truth.shape)
+            print(
+                f"{task.data_set} {task.name}, {rows} x {columns}: {whole:.4f} whole, "
+                f"{gaps[-1]:+.4f} in patches, {ratios[-1]:.2f} times as long",
+                flush=True,
+            )
     print(
-        f"{len(gaps)} pairs: mean IoU {np.mean(gaps):+.4f} in patches, "
-        f"{np.exp(np.mean(np.log(ratios))):.2f} times as long"
+        f"{len(gaps)} pairs: mean IoU {np.mean(gaps):+.4f} in patches, {min(gaps):+.4f} to "
+        f"{max(gaps):+.4f}, {np.exp(np.mean(np.log(ratios))):.2f} times as long"
+    )
+
+
+def _both(
+    enlarged: int, settings: TrainingSettings, task: Task
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the mean IoU and the seconds of training on the whole, and on patches."""
+    large_task = _enlarged(task, enlarged)
+    dots = _dots(large_task)
+    return (
+        _train_and_score(large_task, dots, settings, in_patches=False),
+        _train_and_score(large_task, dots, settings, in_patches=True),
     )
 
 
@@ -202,7 +215,7 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=5000)
     parser.add_argument("--mode", default="auto", choices=["auto", "quick", "full"])
     parser.add_argument("--architecture", default="hypercolumn")
-    parser.add_argument("--iterations", type=int, default=100)
+    parser.add_argument("--iterations", type=int, default=TrainingSettings().iterations)
     parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--enlarged", type=int, default=2, help="times, of the pairs")
     options = parser.parse_args()

@@ -65,12 +65,11 @@ class TrainingSettings(Settings):
         Train on labels as they are, even where they look like objects' numbers, an image, or a mask
         with soft edges.
     iterations : int, optional
-        Optimizer steps, one image each. 0 leaves a head that is solved in closed form as it was
-        solved. Left open, it is 0 for such a head on weights that were learnt before, where steps
-        change little, and 100 otherwise, as for what takes steps: full mode, strokes held out,
-        patience, images turned.
+        Steps of the optimizer, one image each. A hypercolumn is solved in closed form, at once, and
+        0 leaves it at that. Left open, it is 0 where steps then change little, and 100 where they
+        are needed: other networks, full mode, strokes held out, patience, images turned.
     learning_rate : float
-        Of the Adam optimizer (α).
+        How far each step goes: that of the Adam optimizer (α). Less, if the loss jumps up and down.
     backbone_rate : float
         Share of the learning rate that the thirteen convolutions are trained at where their weights
         were learnt before: a few strokes would undo what they know.
@@ -79,15 +78,17 @@ class TrainingSettings(Settings):
         smaller steps in layers whose output a step would change most, the wide and the loud ones;
         "equal" lets scores start at random, and takes the same step in all.
     dropout : float
-        Fraction of the units of fc6 and fc7 that is left out at random in each step.
+        Fraction of the units of fc6 and fc7 that is left out at random in each step, so that few
+        strokes are not learnt by heart; hypercolumns have no such layers.
     loss_reduction : {"mean", "sum"}
-        Mean or sum of the pixels' cross-entropies.
+        What a step lessens: the mean of the annotated pixels' cross-entropies, or, as the tutorial
+        of 2016 does, their sum.
     class_weights : {"balanced", "none"}
         "balanced" lets a class with few strokes count as much as one with many; "none" lets each
         pixel count alike.
     seed : int
-        Of initialisation, dropout and the order of images: the same one gives the same result on
-        the same computer.
+        What all that is random follows from (first weights, dropout, the order of images): the same
+        number gives the same result on the same computer.
     mode : {"auto", "quick", "full"}
         "quick" leaves the backbone's thirteen convolutions as they are and computes their features
         once for each image, so that a step costs only what is on top of them; "full" trains
@@ -218,8 +219,8 @@ class CRFSettings(Settings):
     Parameters
     ----------
     iterations : int
-        Of the mean field; more than ten seldom change anything, and 0 returns the probabilities as
-        they are.
+        How often neighbours are asked anew (steps of the mean field). More than ten seldom change
+        anything, and 0 returns the probabilities as they are.
     gaussian_sigma_px : float
         Pixels within which neighbours agree: standard deviation of the smoothness kernel (θγ).
     gaussian_weight : float
@@ -235,8 +236,8 @@ class CRFSettings(Settings):
         How strongly pixels of alike colour agree: weight of the appearance kernel (w1). More
         follows the image further.
     depth_ratio : float
-        Both radii across slices over those within one, where a volume is refined as one. The
-        image's scale counts already.
+        How much farther both radii reach across slices than within one, where a volume is refined
+        as one. 1 is as far, by the image's scale.
     engine : {"builtin", "pydensecrf"}
         "builtin" is our own and needs nothing else; "pydensecrf" is Krähenbühl's C++ code, the
         reference, if it is installed.

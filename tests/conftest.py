@@ -24,10 +24,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = (
     "batch/test_kills.py",
+    "batch/test_in_service.py",
     "batch/test_cluster.py",
     "compute",
+    "fcn/test_resume.py",
+    "fcn/test_patches.py",
+    "fcn/test_memory.py",
+    "pipeline/test_lazy_training.py",
+    "docs/test_messages.py",
     "test_packaging.py",
     "cli",
+    "demo",
     "ui/test_event_loop.py",
     "ui/test_interruptions.py",
     "ui/test_screen.py",

@@ -126,7 +126,7 @@ ROOMS = {
         "results.export",
     },
     "results": {"data"},
-    "results.export": {"data", "data.ome_zarr"},
+    "results.export": {"data", "data.ome_zarr", "results"},
     "ui": {
         "data",
         "results.export",
@@ -183,7 +183,7 @@ ROOMS = {
         "weights",
         "weights.formats",
     },
-    "ui.viewer": {"data", "data.ome_zarr", "model", "results.export"},
+    "ui.viewer": {"data", "data.ome_zarr", "model", "results", "results.export"},
     "weights": {"weights.formats"},
     "weights.formats": set(),
 }

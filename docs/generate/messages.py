@@ -66,10 +66,8 @@ class Message:
 def messages() -> list[Message]:
     """Return all messages of the package, each text once in each room, in alphabetical order."""
     found: dict[tuple[str, str], bool] = defaultdict(bool)
-    trees = {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
-    kinds = error_kinds(trees.values())
-    for path, tree in trees.items():
-        for text, is_error in _of_module(tree, kinds):
+    for path, nodes in _nodes_of_modules().items():
+        for text, is_error in _of_module(nodes):
             found[room_of(path), text] |= is_error
     return [
         Message(text, room, is_error)
@@ -88,13 +86,21 @@ def room_of(path: Path) -> str:
     return "" if first.endswith(".py") else first
 
 
-def error_kinds(trees: object) -> set[str]:
+@cache
+def _nodes_of_modules() -> dict[Path, list[ast.AST]]:
+    """Return all nodes of each module of the package, the module first."""
+    paths = sorted(PACKAGE.rglob("*.py"))
+    return {path: list(ast.walk(ast.parse(path.read_text("utf-8")))) for path in paths}
+
+
+@cache
+def error_kinds() -> set[str]:
     """Return the names of Python's classes of errors and of all those that the package adds."""
     known, size = set(_BUILT_IN), -1
     classes = [
         node
-        for tree in trees  # type: ignore[attr-defined]
-        for node in ast.walk(tree)
+        for nodes in _nodes_of_modules().values()
+        for node in nodes
         if isinstance(node, ast.ClassDef)
     ]
     while len(known) != size:
@@ -136,14 +142,15 @@ def _worth_telling(node: ast.expr) -> list[str]:
     return texts if max(len(text.split()) for text in texts) >= 2 else []
 
 
-def _of_module(tree: ast.Module, kinds: set[str]) -> Iterator[tuple[str, bool]]:
+def _of_module(nodes: list[ast.AST]) -> Iterator[tuple[str, bool]]:
+    kinds = error_kinds()
     errors = {
         id(argument)
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Call) and _name(node.func) in kinds
         for argument in node.args
     }
-    yield from _texts(tree, errors)
+    yield from _texts(nodes[0], errors)
 
 
 def _texts(node: ast.AST, errors: set[int]) -> Iterator[tuple[str, bool]]:

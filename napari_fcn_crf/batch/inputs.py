@@ -17,6 +17,9 @@ from napari_fcn_crf.data.ome_zarr.reading import images_inside, is_zarr, labels_
 from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.results.export.table import export_named
 
+_PATHS = ("path", "labels", "probabilities", "objects", "table")
+"""Fields of an item."""
+
 
 @dataclass(frozen=True)
 class FileState:
@@ -70,7 +73,9 @@ class Item:
     is_large : bool
         Whether it is segmented block by block: a zarr folder, or a large TIFF file.
     exports : tuple of Path
-        Where its labels go in each of the recipe's formats.
+        Where its labels go in each of the recipe's formats, and behind these its objects.
+    objects, table : Path, optional
+        Where its numbered objects go, and the table of them, if they are wanted.
     """
 
     path: Path
@@ -79,13 +84,15 @@ class Item:
     probabilities: Path | None = None
     is_large: bool = False
     exports: tuple[Path, ...] = ()
+    objects: Path | None = None
+    table: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, from which `from_dict` makes the same."""
         paths = {
-            "path": str(self.path),
-            "labels": str(self.labels),
-            "probabilities": None if self.probabilities is None else str(self.probabilities),
+            name: None if path is None else str(path)
+            for name, path in vars(self).items()
+            if name in _PATHS
         }
         exports = list(map(str, self.exports))
         return {**paths, "name": self.name, "is_large": self.is_large, "exports": exports}
@@ -93,21 +100,14 @@ class Item:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Item:
         """Return what `to_dict` was made of."""
-        probabilities = values["probabilities"]
-        return cls(
-            Path(values["path"]),
-            values["name"],
-            Path(values["labels"]),
-            None if probabilities is None else Path(probabilities),
-            values["is_large"],
-            tuple(map(Path, values["exports"])),
-        )
+        paths = {name: values[name] and Path(values[name]) for name in _PATHS}
+        return cls(**values | paths | {"exports": tuple(map(Path, values["exports"]))})
 
     @property
     def outputs(self) -> tuple[Path, ...]:
         """All that is written."""
-        probabilities = () if self.probabilities is None else (self.probabilities,)
-        return (self.labels, *probabilities, *self.exports)
+        others = (self.probabilities, self.objects, self.table)
+        return (self.labels, *(path for path in others if path is not None), *self.exports)
 
     @property
     def is_in_image(self) -> bool:
@@ -198,16 +198,32 @@ def items_of(
 
 def _item(path: Path, name: str, folder: Path, recipe: Recipe, into_images: bool) -> Item:
     kind = "predicted" if recipe.crf is None else "refined"
+    stem, objects = f"{name}_{kind}", recipe.objects is not None
+    table = folder / f"{stem}_objects.csv" if objects else None
     if into_images and path.is_dir():
-        return Item(path, name, labels_folder(path) / kind, None, True)
-    stem = f"{name}_{kind}"
+        labels = labels_folder(path)
+        numbered = labels / f"{kind}_objects" if objects else None
+        return Item(path, name, labels / kind, None, True, objects=numbered, table=table)
     large = path.is_dir() or is_large(path)
     ending = ".zarr" if large else ".tif"
-    probabilities = folder / f"{stem}_probabilities{ending}" if recipe.probabilities else None
-    exports = tuple(
-        folder / f"{stem}{export_named(one).suffixes[0]}" for one in dict.fromkeys(recipe.exports)
+    exports = [
+        folder / f"{of}{export_named(one).suffixes[0]}"
+        for of, formats in (
+            (stem, dict.fromkeys(recipe.exports)),
+            (f"{stem}_objects", recipe.object_exports),
+        )
+        for one in formats
+    ]
+    return Item(
+        path,
+        name,
+        folder / f"{stem}{ending}",
+        folder / f"{stem}_probabilities{ending}" if recipe.probabilities else None,
+        large,
+        tuple(exports),
+        folder / f"{stem}_objects{ending}" if objects else None,
+        table,
     )
-    return Item(path, name, folder / f"{stem}{ending}", probabilities, large, exports)
 
 
 def _leave_out_labels(names: list[str]) -> bool:

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from napari_fcn_crf.data.ome_zarr.labels import Version
 from napari_fcn_crf.settings import CRFSettings, IntensityChoice, PredictionSettings
+
+
+@dataclass(frozen=True)
+class ObjectsWanted:
+    """Which objects of each image are numbered one by one.
+
+    Parameters
+    ----------
+    value : int
+        Label of their class.
+    minimum_px : int, optional
+        Smaller ones join what they touch, and go where they touch nothing. By default it is told by
+        the others of the image.
+    """
+
+    value: int
+    minimum_px: int | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +53,8 @@ class Recipe:
         Of the labels of zarr images.
     exports : tuple of str
         Names of formats that labels are written in besides.
+    objects : ObjectsWanted, optional
+        Which are numbered besides; none if not given.
     """
 
     prediction: PredictionSettings = field(default_factory=PredictionSettings)
@@ -48,6 +67,14 @@ class Recipe:
     exif: bool = False
     ome_zarr_version: Version = "0.4"
     exports: tuple[str, ...] = ()
+    objects: ObjectsWanted | None = None
+
+    @property
+    def object_exports(self) -> tuple[str, ...]:
+        """Formats that the objects are written in; of them there is a table anyway."""
+        if self.objects is None:
+            return ()
+        return tuple(name for name in dict.fromkeys(self.exports) if name != "objects")
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, from which `from_dict` makes the same."""
@@ -62,12 +89,13 @@ class Recipe:
             "exif": self.exif,
             "ome_zarr_version": self.ome_zarr_version,
             "exports": list(self.exports),
+            "objects": None if self.objects is None else asdict(self.objects),
         }
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
         """Return what `to_dict` was made of."""
-        crf = values["crf"]
+        crf, objects = values["crf"], values["objects"]
         return cls(
             **values
             | {
@@ -75,6 +103,7 @@ class Recipe:
                 "crf": None if crf is None else CRFSettings.from_dict(crf),
                 "channels": tuple(values["channels"]),
                 "exports": tuple(values["exports"]),
+                "objects": None if objects is None else ObjectsWanted(**objects),
             }
         )
 

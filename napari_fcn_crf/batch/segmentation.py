@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.batch.inputs import Item
+from napari_fcn_crf.batch.objects import Objects, labels_of
 from napari_fcn_crf.batch.outcome import Outcome, Task
 from napari_fcn_crf.batch.recipe import Recipe
 from napari_fcn_crf.batch.steps import carry_out_step, changed_meanwhile, named
@@ -21,7 +21,7 @@ from napari_fcn_crf.pipeline.models import Model, load_model
 from napari_fcn_crf.pipeline.prediction import check_prediction_input, predict
 from napari_fcn_crf.pipeline.refinement import refine
 from napari_fcn_crf.progress import Cancelled, OnProgress, Progress, ShouldStop
-from napari_fcn_crf.results.export.result import Result
+from napari_fcn_crf.results.export.result import Result, smallest
 from napari_fcn_crf.results.export.table import export_named, write_result
 
 _BY = "batch"
@@ -81,7 +81,9 @@ class Segmenter:
             if task.step == "all":
                 self._segment(task.item, notes, report, should_stop)
             else:
-                missing = carry_out_step(self._model, self._recipe, task, notes, should_stop)
+                missing = carry_out_step(
+                    self._model, self._recipe, task, notes, should_stop, report
+                )
         except Cancelled:
             raise
         except Exception as found:  # noqa: BLE001 - told with the image's name; the others go on
@@ -108,6 +110,9 @@ class Segmenter:
             should_stop=should_stop,
             intensity=recipe.intensity,
         )
+        objects = None if recipe.objects is None else Objects(card, recipe.objects)
+        # Before they are refined, since where objects touch shows in them.
+        inside = None if objects is None else objects.inside(probabilities)
         if recipe.crf is not None:
             mapping, _ = card.intensity.for_image(pixels, recipe.intensity)
             probabilities = refine(
@@ -123,25 +128,53 @@ class Segmenter:
             from napari_fcn_crf.results.cleanup import remove_small_regions
 
             labels = remove_small_regions(labels, recipe.minimum_px)
+        numbered, count = None, 0
+        if objects is not None:
+            numbered = np.zeros(labels.shape, np.int32)
+            of = labels_of(picture, labels)
+            count = objects.number(of, inside, numbered, on_progress, should_stop)
         if item.state() != before:
             raise changed_meanwhile(item)
         with named(item.labels):
             image_files.write_labels(item.labels, labels, _BY, picture)
-        self._export(item, labels, picture)
+        classes = LabelClasses(card.class_values, card.class_names, card.class_colours)
+        results = [Result(labels_of(picture, labels), classes, image=picture)]
+        if objects is not None and numbered is not None:
+            results.append(self._write_objects(item, objects, numbered, picture, count))
+        self._export(item, results)
         if item.probabilities is not None:
             with named(item.probabilities):
                 image_files.write_probabilities(
                     item.probabilities, probabilities, card.class_values, _BY, picture
                 )
 
-    def _export(self, item: Item, labels: npt.NDArray[np.integer], image: Picture) -> None:
-        if not item.exports:
-            return
-        card = self._model.card
-        classes = LabelClasses(card.class_values, card.class_names, card.class_colours)
-        picture = replace(image, array=labels, axes=image.spatial_axes, alpha=False)
-        result = Result(picture, classes, image=image)
-        for name, path in zip(dict.fromkeys(self._recipe.exports), item.exports, strict=True):
+    def _write_objects(
+        self,
+        item: Item,
+        objects: Objects,
+        numbered: npt.NDArray[np.integer],
+        image: Picture,
+        count: int,
+    ) -> Result:
+        assert item.objects is not None
+        assert item.table is not None
+        with named(item.objects):
+            image_files.write_labels(item.objects, smallest(numbered), _BY, image)
+        picture = labels_of(image, numbered)
+        with named(item.table):
+            objects.write_table(item.table, picture, image, count)
+        return Result(picture, objects.classes, "objects", image)
+
+    def _export(self, item: Item, results: list[Result]) -> None:
+        recipe = self._recipe
+        formats = [
+            (result, name)
+            for result, names in zip(
+                results, (dict.fromkeys(recipe.exports), recipe.object_exports), strict=False
+            )
+            for name in names
+        ]
+        for (result, name), path in zip(formats, item.exports, strict=True):
             with named(path):
                 write_result(result, path, export_named(name))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.batch.inputs import FileState, Item
+from napari_fcn_crf.batch.objects import Objects, StoredObjects
 from napari_fcn_crf.batch.outcome import Task
 from napari_fcn_crf.batch.recipe import Recipe
 from napari_fcn_crf.data.image_files import open_large_tiff
@@ -20,6 +21,7 @@ from napari_fcn_crf.data.label_classes import LabelClasses
 from napari_fcn_crf.data.label_values import as_label_values
 from napari_fcn_crf.data.lazy_intensity import lazy_mapping
 from napari_fcn_crf.data.ome_zarr.labels import (
+    Version,
     build_pyramid,
     create_labels,
     list_labels,
@@ -35,7 +37,7 @@ from napari_fcn_crf.input_error import InputError
 from napari_fcn_crf.pipeline import blocks
 from napari_fcn_crf.pipeline.models import Model
 from napari_fcn_crf.pipeline.prediction import check_prediction_picture
-from napari_fcn_crf.progress import ShouldStop
+from napari_fcn_crf.progress import OnProgress, ShouldStop
 from napari_fcn_crf.quoting import quoted
 
 _PROBABILITIES = "probabilities"
@@ -50,6 +52,7 @@ def carry_out_step(
     task: Task,
     notes: dict[str, None],
     should_stop: ShouldStop | None,
+    on_progress: OnProgress | None = None,
 ) -> tuple[int, ...]:
     """Do a step, and return which blocks are missing if it was the first.
 
@@ -61,6 +64,8 @@ def carry_out_step(
     notes : dict
         What a person should know is added to it.
     should_stop : callable, optional
+    on_progress : callable, optional
+        Told how far the last step is.
 
     Raises
     ------
@@ -72,10 +77,11 @@ def carry_out_step(
     item = task.item
     unfinished = Unfinished(item.labels, ".zarr")
     picture = _read(item, recipe, model)
+    objects = _objects(model, recipe, picture, unfinished)
     cut = blocks.cut(picture.spatial_shape, _side_px(model, recipe))
     if task.step == "begin":
         with named(item.labels):
-            _begin(model, recipe, item, picture, unfinished, notes)
+            _begin(model, recipe, item, picture, unfinished, objects, notes)
             return tuple(one.number for one in cut if not unfinished.is_done(one.number))
     if task.step == "block":
         if unfinished.is_done(task.block):  # by a worker that was killed before it could say so
@@ -83,16 +89,21 @@ def carry_out_step(
         kept = unfinished.kept("intensity")
         mapping = IntensityMapping(tuple(kept["low"]), tuple(kept["high"]))
         block = cut[task.block]
-        labels, probabilities = _segmented(model, recipe, picture, block, mapping, should_stop)
+        made = _segmented(model, recipe, picture, block, mapping, should_stop)
         with named(item.labels):
             if item.probabilities is not None:
                 at = class_axis(picture)
                 key = (*block.key[1 : 1 + at], slice(None), *block.key[1 + at :])
                 # Of a plane of which the axes before rows and columns are indexed.
-                write_region(unfinished.further(_PROBABILITIES), key, probabilities)
-            write_region(unfinished.data, block.key[1:], labels)
+                write_region(unfinished.further(_PROBABILITIES), key, made.probabilities)
+            if objects is not None:
+                objects.write_inside(block.key[1:], objects.objects.inside(made.predicted))
+            write_region(unfinished.data, block.key[1:], made.labels)
             unfinished.done(block.number)
         return ()
+    with named(item.labels):
+        if objects is not None:
+            objects.number(item, _version(recipe, item), _source(item), on_progress, should_stop)
     if unfinished.kept("input") != _said(item.state()):
         unfinished.discard()
         raise changed_meanwhile(item)
@@ -102,10 +113,14 @@ def carry_out_step(
             if further.exists():
                 build_pyramid(further, _with_classes(picture, model.card.n_classes))
             unfinished.finish_further(_PROBABILITIES, item.probabilities)
+        if objects is not None and item.objects is not None:
+            objects.finish(item.objects)
         build_pyramid(unfinished.data, picture.spatial_shape)
         unfinished.finish()
         if item.is_in_image:
             list_labels(item.path, item.labels.name)
+            if item.objects is not None:
+                list_labels(item.path, item.objects.name)
     return ()
 
 
@@ -137,15 +152,15 @@ def _begin(
     item: Item,
     picture: Picture,
     unfinished: Unfinished,
+    objects: StoredObjects | None,
     notes: dict[str, None],
 ) -> None:
     card = model.card
     values = as_label_values(card.class_values)
     classes = LabelClasses(card.class_values, card.class_names, card.class_colours)
     state = _said(item.state())
-    version, source = recipe.ome_zarr_version, ""
+    version, source = _version(recipe, item), _source(item)
     if item.is_in_image:
-        version, source = version_for(item.path), "../../"
         list_labels(item.path, "")
 
     def create(path: Path) -> None:
@@ -153,6 +168,8 @@ def _begin(
         if item.probabilities is not None:
             further = unfinished.further(_PROBABILITIES)
             create_probabilities(further, picture, classes, item.probabilities.stem, version)
+        if objects is not None:
+            objects.begin()
 
     signature = {"job": recipe.digest(card.to_json()), "input": str(item.path), "state": state}
     unfinished.begin(signature, create)
@@ -164,9 +181,34 @@ def _begin(
         unfinished.keep("intensity", asdict(mapping))
 
 
+def _version(recipe: Recipe, item: Item) -> Version:
+    return version_for(item.path) if item.is_in_image else recipe.ome_zarr_version
+
+
+def _source(item: Item) -> str:
+    return "../../" if item.is_in_image else ""
+
+
+def _objects(
+    model: Model, recipe: Recipe, picture: Picture, unfinished: Unfinished
+) -> StoredObjects | None:
+    if recipe.objects is None:
+        return None
+    return StoredObjects(Objects(model.card, recipe.objects), picture, unfinished)
+
+
 def _with_classes(picture: Picture, n_classes: int) -> tuple[int, ...]:
     at, spatial = class_axis(picture), picture.spatial_shape
     return (*spatial[:at], n_classes, *spatial[at:])
+
+
+@dataclass(frozen=True)
+class _Segmented:
+    """What is made of a block: labels, and probabilities before and after their refinement."""
+
+    labels: npt.NDArray[np.integer]
+    predicted: Probabilities
+    probabilities: Probabilities
 
 
 def _segmented(
@@ -176,19 +218,19 @@ def _segmented(
     block: blocks.Block,
     mapping: IntensityMapping,
     should_stop: ShouldStop | None,
-) -> tuple[npt.NDArray[np.integer], Probabilities]:
-    """Return labels and probabilities of a block, which are those of the whole plane."""
+) -> _Segmented:
+    """Return what is made of a block, which is that of the whole plane."""
     # A region that is too small and reaches into the block is seen whole with so much around it.
     margin = 2 * recipe.minimum_px
-    place, inner = [], []
-    for part, side in zip(block.place, picture.spatial_shape[-2:], strict=True):
-        start = max(0, part.start - margin)
-        place.append(slice(start, min(side, part.stop + margin)))
-        inner.append(slice(part.start - start, part.stop - start))
-    wider = blocks.Block(block.number, block.index, place[0], place[1])
+    around = [
+        slice(max(0, part.start - margin), min(side, part.stop + margin))
+        for part, side in zip(block.place, picture.spatial_shape[-2:], strict=True)
+    ]
+    wider = replace(block, rows=around[0], columns=around[1])
+    predicted: list[Probabilities] = []
 
     def probabilities_of(where: blocks.Place) -> Probabilities:
-        return blocks.predict_place(
+        found = blocks.predict_place(
             model,
             picture,
             block.index,
@@ -197,6 +239,9 @@ def _segmented(
             recipe.prediction,
             should_stop=should_stop,
         )
+        inside = blocks.within(block.place, where)
+        predicted.append(found[(slice(None), *inside)])
+        return found
 
     if recipe.crf is None:
         probabilities = probabilities_of(wider.place)
@@ -209,7 +254,8 @@ def _segmented(
         from napari_fcn_crf.results.cleanup import remove_small_regions
 
         labels = remove_small_regions(labels, recipe.minimum_px)
-    return labels[inner[0], inner[1]], probabilities[:, inner[0], inner[1]]
+    rows, columns = blocks.within(block.place, wider.place)
+    return _Segmented(labels[rows, columns], predicted[0], probabilities[:, rows, columns])
 
 
 def _read(item: Item, recipe: Recipe, model: Model) -> Picture:

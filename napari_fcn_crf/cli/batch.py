@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, get_args
 
 from napari_fcn_crf.batch.inputs import items_of
 from napari_fcn_crf.batch.ledger import Ledger
+from napari_fcn_crf.batch.objects import class_called
 from napari_fcn_crf.batch.plan import Plan, check_outputs, make_plan
-from napari_fcn_crf.batch.recipe import Recipe
+from napari_fcn_crf.batch.recipe import ObjectsWanted, Recipe
 from napari_fcn_crf.cli.batch_bar import batch_bar
 from napari_fcn_crf.cli.command import SOME_FAILED, Command
 from napari_fcn_crf.cli.device import add_device, load_backend
@@ -21,12 +22,14 @@ from napari_fcn_crf.cli.paths import one_file, user_path
 from napari_fcn_crf.cli.told import Notes
 from napari_fcn_crf.data.image_folder import folder_for_results
 from napari_fcn_crf.data.ome_zarr.labels import Version
-from napari_fcn_crf.quoting import say
+from napari_fcn_crf.input_error import InputError
+from napari_fcn_crf.quoting import quoted, say
 from napari_fcn_crf.results.export.table import EXPORTS
 from napari_fcn_crf.settings import ComputeSettings, CRFSettings, PredictionSettings
 
 if TYPE_CHECKING:
     from napari_fcn_crf.batch.run import Executor
+    from napari_fcn_crf.model.card import ModelCard
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,6 +97,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="give regions of fewer pixels to their neighbours; of OME-Zarr images, plane by plane",
     )
     results.add_argument(
+        "--objects",
+        metavar="CLASS",
+        help="number the objects of this class one by one, touching ones apart, in "
+        "IMAGE_refined_objects, with a table of them as CSV; by its name or label",
+    )
+    results.add_argument(
+        "--minimum-object-px",
+        type=_count,
+        metavar="N",
+        help="let smaller objects join those that they touch, and go where they touch none. "
+        "Default: a fifth of the typical object.",
+    )
+    results.add_argument(
         "--probabilities", action="store_true", help="write probabilities besides labels"
     )
     results.add_argument(
@@ -131,7 +147,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     model = one_file(arguments.model)
     card = read_card(model)
-    recipe = _recipe(arguments, card.crf)
+    recipe = _recipe(arguments, card)
     folder: Path = arguments.output
     given = images_and_stores(arguments.images)
     items = items_of(given, folder, recipe, into_images=arguments.into_images)
@@ -151,6 +167,7 @@ def run(arguments: argparse.Namespace) -> int:
     check_outputs(plan, ledger.entries, inputs, overwrite=arguments.overwrite)
     if arguments.dry_run:
         _say_plan(plan)
+        _say_objects(recipe, card)
         return 0
     folder_for_results(folder)
     notes = Notes()
@@ -167,10 +184,19 @@ def run(arguments: argparse.Namespace) -> int:
     return SOME_FAILED if failed else 0
 
 
-def _recipe(arguments: argparse.Namespace, kept: CRFSettings) -> Recipe:
+def _recipe(arguments: argparse.Namespace, card: ModelCard) -> Recipe:
+    objects = None
+    if arguments.objects is not None:
+        value = class_called(card, arguments.objects)
+        objects = ObjectsWanted(value, arguments.minimum_object_px)
+    elif arguments.minimum_object_px is not None:
+        raise InputError(
+            "--minimum-object-px is of the objects that are numbered, but of none that was asked "
+            "for. Give their class with --objects, or leave it out."
+        )
     return Recipe(
         prediction=read_settings(arguments, PredictionSettings),
-        crf=read_settings(arguments, CRFSettings, kept) if arguments.refine else None,
+        crf=read_settings(arguments, CRFSettings, card.crf) if arguments.refine else None,
         intensity=arguments.intensity,
         minimum_px=arguments.minimum_px,
         probabilities=arguments.probabilities,
@@ -179,6 +205,7 @@ def _recipe(arguments: argparse.Namespace, kept: CRFSettings) -> Recipe:
         exif=arguments.exif,
         ome_zarr_version=arguments.ome_zarr_version,
         exports=tuple(arguments.exports),
+        objects=objects,
     )
 
 
@@ -216,6 +243,13 @@ def _say_plan(plan: Plan) -> None:
     for item, error in plan.failed.items():
         say(f"failed       {item.path}  ({error})")
     say(f"{len(plan.to_do)} to do, {len(plan.done)} done, {len(plan.failed)} failed before")
+
+
+def _say_objects(recipe: Recipe, card: ModelCard) -> None:
+    if recipe.objects is not None:
+        value = recipe.objects.value
+        name = card.class_names[card.class_values.index(value)]
+        say(f"of each, objects of {quoted(name)} ({value})")
 
 
 def _say_result(plan: Plan, failed: int, folder: Path, list_name: str) -> None:

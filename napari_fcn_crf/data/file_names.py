@@ -20,7 +20,11 @@ LABELS = ("labels", "label", "masks", "mask", "annotations", "annotation", "scri
 IMAGES = ("images", "image", "imgs", "img")
 """What folders of images are called."""
 
-RESULTS = ("predicted", "predicted_probabilities", "refined", "refined_probabilities")
+RESULTS = tuple(
+    f"{kind}{end}"
+    for kind in ("predicted", "refined")
+    for end in ("", "_probabilities", "_objects")
+)
 """What the names of results end in: none of them is one of labels that people made."""
 
 _LABEL_END = re.compile(

@@ -147,10 +147,7 @@ def refine_block(
     from napari_fcn_crf.crf.dense_crf import DenseCRF
 
     place = with_margin(block.place, picture.spatial_shape, settings)
-    inner = [
-        slice(part.start - around.start, part.stop - around.start)
-        for part, around in zip(block.place, place, strict=True)
-    ]
+    rows, columns = within(block.place, place)
     given = probabilities_of(place)
     pixels = mapping.without_nan(PlanePixels(picture, block.index)[place])
 
@@ -166,7 +163,7 @@ def refine_block(
     crf = DenseCRF(pixels, settings, intensity=mapping, origin=origin)
     annotated = None if annotated_of is None else annotated_of(place)
     refined = crf.infer(given, on_iteration=report, clamped=annotated, check=check)
-    return refined[:, inner[0], inner[1]]
+    return refined[:, rows, columns]
 
 
 def with_margin(place: Place, shape: Sequence[int], settings: CRFSettings) -> Place:
@@ -175,6 +172,15 @@ def with_margin(place: Place, shape: Sequence[int], settings: CRFSettings) -> Pl
     rows, columns = (
         slice(max(0, part.start - margin), min(side, part.stop + margin))
         for part, side in zip(place, shape[-2:], strict=True)
+    )
+    return rows, columns
+
+
+def within(place: Place, region: Place) -> Place:
+    """Return where a place is in a region that holds it."""
+    rows, columns = (
+        slice(part.start - around.start, part.stop - around.start)
+        for part, around in zip(place, region, strict=True)
     )
     return rows, columns
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -72,53 +73,133 @@ def split_large(
     of either, where the second sees what the first has written.
     """
     check_minimum(minimum_px)
-    shape = tuple(labels.shape)
-    if len(shape) not in BLOCK_PX:
-        raise InputError(f"Expected labels with 2 or 3 axes, but found {len(shape)}. Take a plane.")
-    side = block_px or BLOCK_PX[len(shape)]
-    margin = MARGIN_PX[len(shape)] if margin_px is None else margin_px
+    split = BlockwiseSplit(labels, value, border, inside, block_px, margin_px)
     if out is None:
-        out = np.zeros(shape, np.int32)
-    cores = list(_cores(shape, side))
-    rounds = 1 if minimum_px is not None else 2
+        out = np.zeros(tuple(labels.shape), np.int32)
+    is_told = minimum_px is not None
+    checked = counted(split.n_blocks * (1 if is_told else 2), on_progress, should_stop)
+    if minimum_px is None:
+        minimum_px = smallest_of(split.sizes(checked))
+    if split.number(minimum_px, out, checked) is None:
+        raise InputError(f"No pixel has the label {value}. Choose the label of the objects.")
+    return out
+
+
+def counted(
+    total: int, on_progress: OnProgress | None = None, should_stop: ShouldStop | None = None
+) -> Callable[[], None]:
+    """Return what is called before each of so many blocks: it tells which, and may stop the work.
+
+    Raises
+    ------
+    Cancelled
+        When it is called, if `should_stop` turned true.
+    """
     done = itertools.count()
 
-    def grown(core: Place) -> tuple[Place, Grown | None]:
+    def next_block() -> None:
         if should_stop is not None and should_stop():
             raise Cancelled
         if on_progress is not None:
-            total = rounds * len(cores)
             on_progress(Progress("Splitting objects", next(done), total, unit="blocks"))
-        region = _widened(core, margin, shape)
-        found = as_label_array(np.asarray(labels[region]))
-        if not (found == value).any():
-            return region, None
-        return region, Grown.of(found, value, border, None if inside is None else inside(region))
 
-    sizes: list[npt.NDArray[np.intp]] = []
-    is_found = False
-    if minimum_px is None:
-        # How small an object can be is told by all of them.
-        for core in cores:
-            region, objects = grown(core)
-            if objects is not None:
-                sizes.append(objects.sizes[_begin_within(objects.instances, region, core)])
-        together = np.concatenate(sizes) if sizes else np.zeros(0, np.intp)
-        minimum_px = int(np.ceil(smallest(together, None)))
-    last = 0
-    for core in cores:
-        region, objects = grown(core)
-        if objects is None:
-            continue
-        is_found = True
-        found = objects.at_least(minimum_px)
-        numbers = _matched(found, np.asarray(out[region]), last)
-        last = max(last, int(numbers.max(initial=0)))
-        inner = _within(core, region)
-        out[core] = numbers[found[inner]]
-    if not is_found:
-        raise InputError(f"No pixel has the label {value}. Choose the label of the objects.")
-    return _numbered(out, cores, last)
+    return next_block
+
+
+def smallest_of(sizes: Sequence[npt.NDArray[np.intp]]) -> int:
+    """Return how small an object can be, which is told by the sizes of all that have grown."""
+    together = np.concatenate([np.zeros(0, np.intp), *sizes])
+    return int(np.ceil(smallest(together, None)))
+
+
+@dataclass(frozen=True)
+class BlockwiseSplit:
+    """Labels of which a block is split at a time.
+
+    Parameters
+    ----------
+    labels, value, border, inside, block_px, margin_px
+        As of `split_large`.
+
+    Raises
+    ------
+    ValueError
+        If the labels have other than 2 or 3 axes.
+    """
+
+    labels: Any
+    value: int
+    border: int | None = None
+    inside: Inside | None = None
+    block_px: int | None = None
+    margin_px: int | None = None
+
+    def __post_init__(self) -> None:
+        if len(self._shape) not in BLOCK_PX:
+            raise InputError(
+                f"Expected labels with 2 or 3 axes, but found {len(self._shape)}. Take a plane."
+            )
+
+    @property
+    def n_blocks(self) -> int:
+        """How many there are."""
+        return len(self._cores())
+
+    def sizes(self, next_block: Callable[[], None]) -> list[npt.NDArray[np.intp]]:
+        """Return the sizes of all objects as they grow, each counted in one block."""
+        return [
+            objects.sizes[_begin_within(objects.instances, region, core)]
+            for core, region, objects in self._grown(next_block)
+        ]
+
+    def number(
+        self, minimum_px: int, out: Any, next_block: Callable[[], None], above: int = 0
+    ) -> int | None:
+        """Number the objects of at least a size.
+
+        Parameters
+        ----------
+        minimum_px : int
+        out : array of int
+            Of zeros, in which the numbers are written.
+        next_block : callable
+            Called before each block.
+        above : int
+            The first object has the next number.
+
+        Returns
+        -------
+        int or None
+            The last object's number, `above` if there is none; None if no pixel is of the class.
+        """
+        last = 0
+        is_found = False
+        for core, region, objects in self._grown(next_block):
+            is_found = True
+            found = objects.at_least(minimum_px)
+            numbers = _matched(found, np.asarray(out[region]), last)
+            last = max(last, int(numbers.max(initial=0)))
+            out[core] = numbers[found[_within(core, region)]]
+        return _numbered(out, self._cores(), last, above) if is_found else None
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return tuple(self.labels.shape)
+
+    def _cores(self) -> list[Place]:
+        side = self.block_px or BLOCK_PX[len(self._shape)]
+        return list(_cores(self._shape, side))
+
+    def _grown(self, next_block: Callable[[], None]) -> Iterator[tuple[Place, Place, Grown]]:
+        """Iterate over the blocks with pixels of the class: what is seen of them has grown."""
+        margin = MARGIN_PX[len(self._shape)] if self.margin_px is None else self.margin_px
+        for core in self._cores():
+            next_block()
+            region = _widened(core, margin, self._shape)
+            found = as_label_array(np.asarray(self.labels[region]))
+            if (found == self.value).any():
+                inside = None if self.inside is None else self.inside(region)
+                yield core, region, Grown.of(found, self.value, self.border, inside)
 
 
 def _cores(shape: tuple[int, ...], side: int) -> Iterator[Place]:
@@ -178,14 +259,14 @@ def _matched(
     return numbers
 
 
-def _numbered(out: Any, cores: list[Place], last: int) -> Any:
-    """Leave out the numbers that no pixel has."""
+def _numbered(out: Any, cores: list[Place], last: int, above: int) -> int:
+    """Leave out the numbers that no pixel has, and return the last one."""
     is_used = np.zeros(last + 1, bool)
     for core in cores:
         is_used[np.unique(np.asarray(out[core]))] = True
     is_used[0] = False
-    numbers = np.where(is_used, np.cumsum(is_used), 0).astype(np.int32)
-    if int(is_used.sum()) < last:
+    numbers = np.where(is_used, above + np.cumsum(is_used), 0).astype(np.int32)
+    if int(is_used.sum()) < last or above:
         for core in cores:
             out[core] = numbers[np.asarray(out[core])]
-    return out
+    return int(numbers.max(initial=above))

@@ -45,7 +45,11 @@ def entropy(probabilities: npt.ArrayLike) -> npt.NDArray[np.float32]:
             "Uncertainty needs probabilities of at least two classes on the first axis, but the "
             f"shape is {array.shape}. Choose the layer that Predict made."
         )
-    array = check_probabilities(array)
+    return entropy_of(check_probabilities(array))
+
+
+def entropy_of(array: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
+    """Return what `entropy` does, of probabilities that were checked; 0 where all of them are 0."""
     total = np.zeros(array.shape[1:], np.float64)
     for plane in array:
         # The tiny floor only keeps the logarithm finite; it is multiplied by zero.

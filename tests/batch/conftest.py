@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 import napari_fcn_crf as nfc
+from napari_fcn_crf.batch import segmentation
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,25 @@ def model_path(
     model = nfc.train(tiny_image, tiny_labels, nfc.TrainingSettings(iterations=15))
     nfc.save_model(model, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def model(model_path: Path) -> nfc.Model:
+    """What is in `model_path`."""
+    return nfc.load_model(model_path)
+
+
+@pytest.fixture(autouse=True)
+def _one_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the commands of this process share `model`: loading and tracing it takes longest."""
+    if "model_path" not in request.fixturenames:
+        return
+    model_path, model = (request.getfixturevalue(name) for name in ("model_path", "model"))
+
+    def load(path: Path) -> nfc.Model:
+        return model if path == model_path else nfc.load_model(path)
+
+    monkeypatch.setattr(segmentation, "load_model", load)
 
 
 @pytest.fixture

@@ -111,11 +111,12 @@ def test_one_worker_is_killed_and_one_is_late(
     cluster: Cluster, many: Path, tmp_path: Path, model_path: Path
 ) -> None:
     whole, out = tmp_path / "whole", tmp_path / "out"
-    assert batch(model_path, many, "-o", whole, "--threads", 1) == 3
+    objects = ("--objects", 7)
+    assert batch(model_path, many, "-o", whole, "--threads", 1, *objects) == 3
     done = out / ".a0_refined.zarr-unfinished" / "done"
     gates = [Gate(tmp_path / f"gate{limit}", str(done / "*"), limit) for limit in (2, 3)]
     first = cluster.worker(gate=gates[0])
-    run = cluster.batch(model_path, many, "-o", out)
+    run = cluster.batch(model_path, many, "-o", out, *objects)
     wait_until(lambda: run.poll() is not None or bool(gates[0].waiting()))
     first.kill()
     first.wait()

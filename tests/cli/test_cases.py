@@ -16,6 +16,8 @@ from PIL import Image
 from napari_fcn_crf.cli.main import main
 from napari_fcn_crf.data import image_files
 from napari_fcn_crf.model.card import read_card
+from napari_fcn_crf.model.record import file_sha256
+from napari_fcn_crf.pipeline import models
 from tests import commands
 
 
@@ -53,6 +55,25 @@ def plate(trained: Path, tmp_path: Path, tiny_image: np.ndarray) -> Iterator[Pat
     shutil.copy(trained / "gray_labels.tif", folder / "a1_labels.tif")
     with contextlib.chdir(tmp_path):
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def _models_are_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these tests are about is around a network, and loading and tracing one takes longest."""
+    load = models.load_model
+
+    def load_once(path: str | Path, *, optimizer: bool = False) -> models.Model:
+        if optimizer or not Path(path).is_file():
+            return load(path, optimizer=optimizer)
+        digest = file_sha256(Path(path))
+        if digest not in _loaded:
+            _loaded[digest] = load(path)
+        return _loaded[digest]
+
+    monkeypatch.setattr(models, "load_model", load_once)
+
+
+_loaded: dict[str, models.Model] = {}
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -46,6 +46,16 @@ def dotted() -> Example:
 
 
 @pytest.fixture
+def narrow(dotted: Example) -> Example:
+    """The same in a quarter of its width, dots at the borders included."""
+    indices = np.full((ROWS, COLUMNS // 4), IGNORE, np.int32)
+    for row, column, index in DOTS:
+        place = slice(max(row - 2, 0), row + 3), slice(max(column // 4 - 2, 0), column // 4 + 3)
+        indices[place] = index
+    return Example(np.asarray(dotted.image)[:, : COLUMNS // 4], indices)
+
+
+@pytest.fixture
 def small_patches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Images of this size are cut into patches."""
     monkeypatch.setattr(patches_module, "WHOLE_PX", 2**14)
@@ -194,7 +204,7 @@ def test_features_of_pixels_are_those_of_the_whole(dotted: Example, small_patche
 @pytest.mark.parametrize("architecture", ["hypercolumn", "fcn8s"])
 @pytest.mark.parametrize("mode", ["quick", "full"])
 def test_a_training_on_patches_is_that_on_the_whole(
-    architecture: Architecture, mode: Any, dotted: Example, monkeypatch: pytest.MonkeyPatch
+    architecture: Architecture, mode: Any, narrow: Example, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = TrainingSettings(
         architecture=architecture, mode=mode, weights="random", iterations=3, dropout=0.0
@@ -206,7 +216,8 @@ def test_a_training_on_patches_is_that_on_the_whole(
         monkeypatch.setattr(patches_module, "WHOLE_PX", most)
         monkeypatch.setattr(patches_module, "WHOLE_AT_MOST_PX", most)
         network = random_network(architecture, weights="random")
-        results.append((fit(network, [dotted], 2, settings), network.get_weights()))
+        assert around_strokes([narrow], halo_px(network))[0].is_whole == (most == 2**30)
+        results.append((fit(network, [narrow], 2, settings), network.get_weights()))
     (expected, weights), (found, others) = results
     np.testing.assert_allclose(found.losses, expected.losses, rtol=2e-3)
     for one, other in zip(weights, others, strict=True):
@@ -230,7 +241,7 @@ def test_a_large_image_is_trained_on_what_surrounds_its_dots_and_that_is_said(
     dotted: Example, small_patches: None
 ) -> None:
     seen: list[Progress] = []
-    settings = TrainingSettings(iterations=1, mode="quick")
+    settings = TrainingSettings(iterations=0)
     network, _ = build_network(settings, 3, 2)
     fit(network, [dotted], 2, settings, TrainingWatch(on_progress=seen.append))
     assert "Reading what surrounds the strokes" in {progress.phase for progress in seen}

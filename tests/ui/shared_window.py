@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import napari
 import pytest
@@ -125,7 +126,7 @@ def _state(viewer: napari.Viewer) -> dict[str, object]:
         "layers": list(viewer.layers),
         "dims": dims.model_dump(),
         "camera": camera.model_dump(),
-        "grid": viewer.canvas.grid.enabled,
+        "grid": _canvas_of(viewer).grid.enabled,
         "theme": viewer.theme,
         "title": viewer.title,
         "keys": sorted(map(str, viewer.keymap)),
@@ -135,6 +136,11 @@ def _state(viewer: napari.Viewer) -> dict[str, object]:
         "objects": sorted(str(one) for one in objects if _is_ours(type(one))),
         "threads": _our_threads(),
     }
+
+
+def _canvas_of(viewer: napari.Viewer) -> Any:
+    """Return what has the grid: before napari 0.9, the viewer itself."""
+    return getattr(viewer, "canvas", viewer)
 
 
 def _is_ours(one: object) -> bool:
@@ -152,7 +158,7 @@ def _our_callbacks(viewer: napari.Viewer) -> Iterator[str]:
     settings = get_settings()
     for model in (
         *(viewer, viewer.layers, viewer.layers.selection, viewer.dims, camera_of(viewer)),
-        *(viewer.cursor, viewer.canvas, settings.appearance, settings.shortcuts),
+        *(viewer.cursor, _canvas_of(viewer), settings.appearance, settings.shortcuts),
     ):
         for name, emitter in model.events.emitters.items():
             for callback in emitter.callbacks:

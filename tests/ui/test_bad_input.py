@@ -161,7 +161,7 @@ def test_full_disk_while_saving_leaves_no_file(
     image, labels = two_squares
     viewer.add_image(image, name="squares")
     viewer.add_labels(labels, name="strokes")
-    panel.steps[TrainStep].controls.iterations.value = 1
+    panel.steps[TrainStep].controls.iterations.value = 0
     click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
 

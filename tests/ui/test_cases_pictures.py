@@ -379,7 +379,7 @@ def test_split_channels_from_strokes_to_refined_labels(viewer, session, panel, q
     strokes[1, 2:6, 4:60], strokes[1, 24:30, 20:44] = 1, 2
     labels.data = strokes
     train, predict = panel.steps[TrainStep], panel.steps[PredictStep]
-    train.controls.iterations.value = 2
+    train.controls.iterations.value = 0
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
     assert session.models.model.card.channels == 2

@@ -9,8 +9,9 @@ from napari.layers import Image, Labels
 from napari_fcn_crf.data.intensity import IntensityMapping
 from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.settings import CRFSettings, TrainingSettings
-from napari_fcn_crf.ui.actions.refine_actions import go_to_most_uncertain, refine, show_uncertainty
+from napari_fcn_crf.ui.actions.refine_actions import refine
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
+from napari_fcn_crf.ui.actions.uncertainty_actions import go_to_most_uncertain, show_uncertainty
 from napari_fcn_crf.ui.sections.picture_choice import PictureChoice
 from napari_fcn_crf.ui.steps.annotate import AnnotateStep
 from napari_fcn_crf.ui.viewer import result_layers

@@ -66,7 +66,7 @@ def test_folds_messages_and_buttons_on_a_small_window(shown, qtbot):
     for button in (train.train_button, predict.predict_button, refine.refine_button):
         assert _is_in_view(panel, button)
     assert not train.controls.isVisible()
-    assert train.heading.summary.text() == "solved in closed form"
+    assert train.heading.summary.text() == "At once, without iterations"
     assert train.train_button.is_next
 
     # What somebody opens stays open.

@@ -38,7 +38,7 @@ def test_new_labels_are_for_strokes(viewer, panel, session, qtbot, two_squares):
     qtbot.waitUntil(lambda: annotate.verdict.text().startswith("Ready: 2 classes"))
     assert session.meaning.mode == "scribbles"
 
-    train.controls.iterations.value = 2
+    train.controls.iterations.value = 0
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
     card = session.models.model.card
@@ -74,7 +74,7 @@ def test_a_second_folder_leaves_what_was_chosen(panel, session, qtbot, two_squar
     assert session.meaning.mode == "mask"
 
 
-def _open(viewer, qtbot, panel, session, labels, iterations=1):
+def _open(viewer, qtbot, panel, session, labels, iterations=0):
     viewer.add_image(shown(labels), name="image")
     layer = viewer.add_labels(labels, name="labels")
     panel.steps[TrainStep].controls.iterations.value = iterations
@@ -138,7 +138,7 @@ def test_labels_of_other_pairs_are_asked_about(viewer, panel, session, qtbot, no
 def test_the_void_is_no_class(viewer, panel, session, qtbot):
     step = panel.steps[AnnotateStep]
     assert step.meaning.void_box.isHidden()
-    labels = _open(viewer, qtbot, panel, session, voc_mask()).data
+    labels = _open(viewer, qtbot, panel, session, voc_mask(), iterations=1).data
     qtbot.waitUntil(lambda: not step.meaning.void_box.isHidden())
     assert step.mask_button.isChecked()
     step.meaning.void_box.click()

@@ -17,8 +17,10 @@ from napari_fcn_crf.data.ome_zarr.growing_pyramid import GrowingPyramid
 from napari_fcn_crf.pipeline import blocks
 from napari_fcn_crf.pipeline.blocks import Block
 from napari_fcn_crf.pipeline.refinement import refine
+from napari_fcn_crf.results.uncertainty import entropy
 from napari_fcn_crf.settings import ComputeSettings, CRFSettings, TrainingSettings
 from napari_fcn_crf.ui.actions.network_actions import open_model
+from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
 from napari_fcn_crf.ui.steps.predict import PredictStep
 from napari_fcn_crf.ui.steps.refine import RefineStep
 from napari_fcn_crf.ui.viewer import growing_layers
@@ -212,9 +214,45 @@ def test_what_is_painted_stays_and_what_needs_memory_is_refused(
     np.testing.assert_array_equal(refined[painted], strokes[painted])
     predicted = np.asarray(viewer.layers["huge predicted"].data[0])
     assert (predicted[painted] != strokes[painted]).any()
-    refine_step.uncertainty.show_button.click()
+    refine_step.tune_button.button.click()
     wait_until_idle(qtbot, session)
     assert "is too large to be held in memory at once" in notes()[-1]
+
+
+def test_uncertainty_is_computed_where_it_is_looked_at(
+    viewer, session, steps, qtbot, whole, notes, monkeypatch
+):
+    predict, refine_step = steps
+    image = viewer.add_image(da.from_array(whole, chunks=90), name="huge")
+    camera_of(viewer).center = (190, 230)
+    viewer.screenshot(flash=False)
+    seen = Seen(session, monkeypatch, cancel_at=1)
+    click(qtbot, predict.predict_button)
+    wait_until_idle(qtbot, session)
+    seen.end()
+    refine_step.uncertainty.show_button.click()
+    shown = viewer.layers["huge uncertainty"]
+    assert shown.visible
+    assert shown.multiscale
+    assert not viewer.layers["huge predicted"].visible
+    before = np.asarray(shown.data[0])
+    # Nothing is unsure where nothing is predicted yet.
+    assert not before[:SIDE_PX, :SIDE_PX].any()
+    click(qtbot, predict.predict_button)
+    wait_until_idle(qtbot, session)
+    probabilities = viewer.layers["huge probabilities"]
+    for level, of in zip(shown.data, probabilities.data, strict=True):
+        np.testing.assert_allclose(np.asarray(level), entropy(np.asarray(of)), atol=1e-6)
+    assert np.asarray(shown.data[0])[:SIDE_PX, :SIDE_PX].any()
+    # It is drawn anew with what grows, and what it is read from is kept for it.
+    assert session.growing.of(shown) is session.growing.of(probabilities)
+    # Pressed again, there is still one.
+    refine_step.uncertainty.show_button.click()
+    assert [one.name for one in viewer.layers].count("huge uncertainty") == 1
+    refine_step.uncertainty.go_button.click()
+    wait_until_idle(qtbot, session)
+    assert "Press Show uncertainty, and look where it is bright" in notes()[-1]
+    assert image.visible
 
 
 def test_a_full_disk_and_one_that_is_closed_meanwhile(
@@ -270,8 +308,12 @@ def test_this_slice_alone_and_then_another(viewer, session, steps, qtbot, two_sq
     np.testing.assert_array_equal(np.asarray(labels.data), expected)
     assert labels.visible
     refine_step.uncertainty.show_button.click()
-    wait_until_idle(qtbot, session)
-    assert "Not all of 'stack' is predicted yet" in notes()[-1]
+    unsure = np.asarray(viewer.layers["stack uncertainty"].data)
+    np.testing.assert_allclose(unsure[[1, 3]], entropy(whole)[[1, 3]], atol=1e-5)
+    assert not unsure[[0, 2]].any()
+    viewer.layers.remove("stack uncertainty")
+    with pytest.raises(ValueError, match="Not all of 'stack' is predicted yet"):
+        gather(session, RefinementOptions()).whole()
     click(qtbot, refine_step.refine_button)
     wait_until_idle(qtbot, session)
     refined = np.asarray(viewer.layers["stack refined"].data)

@@ -79,6 +79,7 @@ def test_a_new_result_replaces_the_old_one(viewer, image):
 
 def test_what_the_user_painted_stays(viewer, image):
     first = _add_refined(viewer, image, 3)
+    first.visible = True
     first.brush_size = 3
     first.paint((10, 10), 7)
     second = _add_refined(viewer, image, 7)
@@ -98,6 +99,7 @@ def test_what_a_script_wrote_into_a_result_stays(viewer, image):
 def test_a_stroke_while_the_next_result_is_computed_stays(viewer, image):
     first = _add_refined(viewer, image, 3)
     made = Made.of(np.full((64, 64), 7), earlier_results(viewer, image, "refined"))
+    first.visible = True
     first.paint((10, 10), 7)
     assert result_layers.add_refined(viewer, image, made, None, {}) is not first
     assert first.data[10, 10] == 7
@@ -153,3 +155,9 @@ def test_a_brush_is_seen_on_a_large_image(viewer):
     assert layers.new_labels(viewer, image).brush_size == 32
     camera_of(viewer).zoom = 50
     assert layers.new_labels(viewer, image).brush_size == 5
+
+
+def test_a_brush_leaves_room_beside_it_in_a_narrow_image(viewer):
+    image = viewer.add_image(np.zeros((64, 3000), np.uint8))
+    camera_of(viewer).zoom = 0.25
+    assert layers.new_labels(viewer, image).brush_size == 8

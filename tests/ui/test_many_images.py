@@ -23,6 +23,7 @@ from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions
 from napari_fcn_crf.ui.panels import PredictPanel
 from napari_fcn_crf.ui.session.image_table import in_words
 from napari_fcn_crf.ui.steps.predict import PredictStep
+from napari_fcn_crf.ui.viewer.layer_result import result_of
 from tests.ui.conftest import click, wait_until_idle
 
 CRF = CRFSettings(gaussian_sigma_px=2, bilateral_sigma_px=8, iterations=2)
@@ -225,6 +226,45 @@ def test_results_go_into_another_folder_with_what_is_chosen(
     assert states(step) == ["done", "failed", "failed"]
     assert "which was changed since it was written" in session.many.table.rows[2].error
     assert (out / "a3_predicted.tif").read_text() == "mine"
+
+
+def test_objects_are_numbered_in_files_and_in_layers(
+    step, viewer, session, qtbot, plate, monkeypatch, two_squares
+):
+    image = np.tile(two_squares[0], (1, 2))
+    for name in ("a1", "a3"):
+        tifffile.imwrite(plate / f"{name}.tif", image)
+    choose_folder(step, monkeypatch, plate, qtbot)
+    step.many.splits.setChecked(True)
+    offered = [step.many.object_class.itemText(at) for at in range(step.many.object_class.count())]
+    assert offered == ["class 3", "square"]
+    step.many.object_class.activated.emit(1)
+    run(qtbot, step)
+    assert states(step) == ["done", "failed", "done"]
+    objects = read_labels(plate / "a1_refined_objects.tif")
+    assert objects.max() == 2
+    assert (plate / "a1_refined_objects.csv").read_text().count("\n") == 3
+    click_row(qtbot, step, 0)
+    shown = viewer.layers["a1 instances"]
+    np.testing.assert_array_equal(shown.data, objects)
+    assert shown.visible
+    assert not viewer.layers["a1 refined"].visible
+    # One that was closed is opened anew, beside the labels that are there still.
+    viewer.layers.remove(shown)
+    click_row(qtbot, step, 0)
+    assert [one.name for one in viewer.layers] == ["a1", "a1 refined", "a1 instances"]
+
+    step.many.extent.setCurrentIndex(1)
+    step.many.extent.activated.emit(1)
+    run(qtbot, step)
+    assert states(step) == ["done"]
+    made = viewer.layers["a1 instances"]
+    np.testing.assert_array_equal(made.data, objects)
+    assert made.visible
+    assert result_of(made, viewer).classes.names == ("square",)
+    viewer.layers["a1 instances"].visible = False
+    click_row(qtbot, step, 0)
+    assert made.visible
 
 
 def test_all_open_images_get_layers_as_one_does(step, viewer, session, qtbot, two_squares, notes):

@@ -38,7 +38,7 @@ def test_training_on_two_images_of_other_sizes(viewer, panel, session, qtbot, tw
     session.selection.choose_image(second)
     session.selection.choose_annotation(more)
     assert training_pairs(session) == [(second, more), (first, strokes)]
-    panel.steps[TrainStep].controls.iterations.value = 2
+    panel.steps[TrainStep].controls.iterations.value = 0
     click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
     pixels = session.models.model.card.record["class_pixels"]
@@ -80,7 +80,7 @@ def test_new_strokes_are_to_be_learnt_first(viewer, panel, session, qtbot, two_s
     viewer.add_image(image, name="squares")
     labels = viewer.add_labels(strokes, name="strokes")
     train, predict = panel.steps[TrainStep], panel.steps[PredictStep].predict_button
-    train.controls.iterations.value = 1
+    train.controls.iterations.value = 0
     qtbot.waitUntil(lambda: session.meaning.counts.is_current)
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
@@ -108,7 +108,7 @@ def test_training_on_a_folder_of_images_of_many_sizes(
     assert pairs.list.item(1).text() == "b.png — b_labels.png"
     assert session.meaning.mode == "scribbles"
     # No layer is needed for it; with one, it is trained on as well.
-    train.controls.iterations.value = 2
+    train.controls.iterations.value = 0
     click(qtbot, train.train_button)
     wait_until_idle(qtbot, session)
     assert (
@@ -135,7 +135,7 @@ def test_colours_and_names_come_back_with_a_model(
     viewer.add_image(image, name="squares")
     viewer.add_labels(labels, colormap=DirectLabelColormap(color_dict=colours))
     session.class_names.name(7, "nucleus")
-    panel.steps[TrainStep].controls.iterations.value = 1
+    panel.steps[TrainStep].controls.iterations.value = 0
     click(qtbot, panel.steps[TrainStep].train_button)
     wait_until_idle(qtbot, session)
     session.models.save(tmp_path / "squares.keras")

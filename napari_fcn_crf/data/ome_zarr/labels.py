@@ -113,6 +113,13 @@ def write_region(path: Path, key: tuple[Any, ...], values: npt.NDArray[Any]) -> 
     array[key] = values
 
 
+def open_full_size(path: Path, *, writable: bool = False) -> Any:
+    """Return the array of the full size, of which what is asked for is read, or written."""
+    import zarr
+
+    return zarr.open_array(str(path / "0"), mode="r+" if writable else "r")
+
+
 def build_pyramid(path: Path, spatial_shape: Sequence[int]) -> None:
     """Make the smaller levels out of the stored full size, each pixel one of the level before."""
     import zarr
@@ -165,12 +172,12 @@ def multiscale(picture: Picture, levels: int, name: str) -> dict[str, Any]:
 
 
 def _image_label(classes: LabelClasses, source: str) -> dict[str, Any]:
-    said: dict[str, Any] = {
-        "properties": [
+    said: dict[str, Any] = {}
+    if classes.values:
+        said["properties"] = [
             {"label-value": value, "class": name}
             for value, name in zip(classes.values, classes.names, strict=True)
         ]
-    }
     if source:
         said["source"] = {"image": source}
     if classes.colours:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from napari_fcn_crf.fcn.batches.patches import Patches
 from napari_fcn_crf.fcn.layers.frozen_boundary import as_list
-from napari_fcn_crf.fcn.layers.observer import observer_of, prepare_for
+from napari_fcn_crf.fcn.layers.observer import observer_of, prepare_for_any_size
 from napari_fcn_crf.fcn.linear.moments import Moments
 
 Floats = npt.NDArray[np.float32]
@@ -37,7 +37,7 @@ def activations_of(
         for patch in range(len(patches)):
             report(done, total)
             pixels = patches.pixels(patch)
-            prepare_for(observer, pixels.shape)
+            prepare_for_any_size(observer)
             found = observer.predict_on_batch(pixels[np.newaxis])
             yield (
                 patches,

@@ -20,7 +20,7 @@ def activations(network: Any, tensors: list[Any], image: Plane) -> list[npt.NDAr
     rows, columns = (
         slice(max(0, side - _SAMPLE_PX) // 2, (side + _SAMPLE_PX) // 2) for side in image.shape[:2]
     )
+    # Not traced, which takes longer than computing so little.
     observer = keras.Model(network.input, tensors)
-    observer.jit_compile = False
-    values = observer.predict_on_batch(pad_image(image[rows, columns])[np.newaxis])
+    values = observer(pad_image(image[rows, columns])[np.newaxis], training=False)
     return [keras.ops.convert_to_numpy(value) for value in as_list(values)]

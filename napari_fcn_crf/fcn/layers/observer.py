@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import keras
 
-from napari_fcn_crf.fcn.layers.upsampling import is_traced_for_one_size
+from napari_fcn_crf.fcn.layers.upsampling import let_upsampling_take_any_size
 
 
 def observer_of(network: Any, tensors: list[Any]) -> Any:
@@ -29,16 +29,23 @@ def observer_of(network: Any, tensors: list[Any]) -> Any:
     return kept[key]
 
 
-def prepare_for(network: Any, shape: tuple[int, ...]) -> None:
-    """Make a network ready for `predict_on_batch` of images `(rows, columns, channels)`."""
+def prepare_for_any_size(network: Any) -> None:
+    """Make a network ready for `predict_on_batch` of images of any size.
+
+    TensorFlow traces it once, and not again for each size: that takes half a second, and what is
+    traced for one size takes more memory.
+    """
     # Keras would compile with XLA for every new shape of a network it has just loaded.
     network.jit_compile = False
-    if is_traced_for_one_size(network) and _traced.get(network) != shape:
-        network.predict_function = None
-        _traced[network] = shape
+    if network.predict_function is not None or keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    let_upsampling_take_any_size(network)
+    images = tf.TensorSpec((None, None, None, network.input_shape[-1]), tf.float32)
+    network.make_predict_function()
+    traced: Any = network.predict_function
+    traced.get_concrete_function([(images,)])
 
 
 _observers: WeakKeyDictionary[Any, dict[tuple[int, ...], Any]] = WeakKeyDictionary()
-
-_traced: WeakKeyDictionary[Any, tuple[int, ...]] = WeakKeyDictionary()
-"""Shape of the images that each network was last asked for."""

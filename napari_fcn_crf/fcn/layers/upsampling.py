@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -76,4 +77,30 @@ def is_traced_for_one_size(network: Any) -> bool:
 
     From the second size on, TensorFlow traces for any; Keras' UpSampling2D refuses that.
     """
-    return any(isinstance(layer, keras.layers.UpSampling2D) for layer in network.layers)
+    return bool(_upsampling_layers(network))
+
+
+def let_upsampling_take_any_size(network: Any) -> None:
+    """Let TensorFlow trace a network for sizes it does not know.
+
+    Parameters
+    ----------
+    network : keras.Model
+        What it computes and how it is saved do not change.
+    """
+    for layer in _upsampling_layers(network):
+        layer.call = partial(_upsampled, layer)
+
+
+def _upsampling_layers(network: Any) -> list[Any]:
+    return [layer for layer in network.layers if isinstance(layer, keras.layers.UpSampling2D)]
+
+
+def _upsampled(layer: Any, inputs: Any) -> Any:
+    """Return what Keras' layer does, which asks for a size (keras-team/keras issue 22079)."""
+    if None not in inputs.shape[1:3]:
+        return type(layer).call(layer, inputs)
+    import tensorflow as tf
+
+    size = tf.shape(inputs)[1:3] * tf.constant(layer.size)
+    return tf.image.resize(inputs, size, method=layer.interpolation)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from napari_fcn_crf.fcn.layers.observer import prepare_for
+from napari_fcn_crf.fcn.layers.observer import prepare_for_any_size
 from napari_fcn_crf.fcn.layers.padding import (
     STRIDE_PX,
     padded_window,
@@ -98,8 +98,7 @@ def values_by_tile(
     ]
     (row_in, _), (column_in, _) = tiles[0]
     size = row_in.stop - row_in.start, column_in.stop - column_in.start
-    # All tiles of a plane have the same shape.
-    prepare_for(network, (*size, image.shape[2]))
+    prepare_for_any_size(network)
     with in_hand(should_stop) as compute:
         for done, ((row_in, row_out), (column_in, column_out)) in enumerate(tiles, start=1):
             if should_stop is not None and should_stop():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fcn_crf.atomic_files import atomic_path
+from napari_fcn_crf.data.plane_pixels import PlanePixels
+from napari_fcn_crf.results.export.object_sums import STATISTICS, ObjectSums
 from napari_fcn_crf.results.export.result import Result
+from napari_fcn_crf.results.frames import n_leading_axes
 
 Table = dict[str, list[Any]]
 """Columns by their names, all of one length."""
 
-_STATISTICS = ("mean", "min", "max")
+_BLOCK_PX = 2048
 
 
 def objects_table(result: Result) -> Table:
@@ -38,52 +42,114 @@ def objects_table(result: Result) -> Table:
         axis; `mean_1`, `min_1` and `max_1`, and so for each channel of the image. What is not known
         has no column.
     """
-    from skimage.measure import regionprops_table
-
     axes = result.picture.spatial_axes
-    n_leading = next(at for at in range(len(axes)) if set(axes[at:]) <= set("zyx"))
-    leading, inner = axes[:n_leading], axes[n_leading:]
-    size = "volume" if "z" in inner else "area"
+    n_leading = n_leading_axes(axes)
     channels = None if result.image is None else result.image.channels_last()
-    spacing = result.spacing_um(inner) if result.is_measured else ()
-    columns: Table = {}
+    rows = _Rows(result, 0 if channels is None else channels.shape[-1])
     number = 0
     for index, labels in _parts(result, n_leading):
         regions, values = _regions(result, labels, number)
-        names = ["label", "area", "centroid"]
-        intensities: dict[str, Any] = {}
-        if channels is not None:
-            names += [f"intensity_{one}" for one in _STATISTICS]
-            intensities = {"intensity_image": channels[index].astype(np.float64)}
-        found = regionprops_table(regions, properties=names, **intensities)
-        numbers = found["label"].tolist()
+        sums = rows.sums(max(values, default=number))
+        sums.add(regions, (0,) * regions.ndim, None if channels is None else channels[index])
+        numbers = sums.numbers.tolist()
         number = max([number, *numbers])
-        n_objects = len(numbers)
-        _extend(columns, "label", numbers if result.meaning == "classes" else list(values.values()))
         if result.meaning == "classes":
-            _extend(columns, "class", [values[one] for one in numbers])
-            _extend(columns, "class_name", [result.classes.name_of(values[one]) for one in numbers])
-        elif result.classes.values:
-            _extend(columns, "class", [result.classes.values[0]] * n_objects)
-            _extend(columns, "class_name", [result.classes.names[0]] * n_objects)
-        for axis, at in zip(leading, index, strict=True):
-            _extend(columns, "frame" if axis == "t" else axis, [at] * n_objects)
-        _extend(columns, f"{size}_px", np.rint(found["area"]).astype(int).tolist())
-        if spacing:
-            unit = float(np.prod(spacing))
-            _extend(columns, f"{size}_um{len(spacing)}", (found["area"] * unit).tolist())
-        for at, axis in enumerate(inner):
-            centroid = found[f"centroid-{at}"]
-            _extend(columns, f"centroid_{axis}_px", centroid.tolist())
-            if spacing:
-                _extend(columns, f"centroid_{axis}_um", (centroid * spacing[at]).tolist())
-        if channels is not None:
-            for channel in range(channels.shape[-1]):
-                for one in _STATISTICS:
-                    # A single channel has no number.
-                    column = found.get(f"intensity_{one}-{channel}", found.get(f"intensity_{one}"))
-                    _extend(columns, f"{one}_{channel + 1}", column.tolist())
-    return columns
+            rows.add(index, numbers, [values[one] for one in numbers], sums)
+        else:
+            rows.add(index, [values[one] for one in numbers], None, sums)
+    return rows.columns
+
+
+def large_objects_table(result: Result, count: int) -> Table:
+    """Return what `objects_table` does, of objects of which only a block is in memory at a time.
+
+    Parameters
+    ----------
+    result : Result
+        Objects, with an array of zarr, dask or numpy, as their image, that is read region by
+        region. They are numbered on from frame to frame, as `split_frames` does.
+    count : int
+        Their number.
+    """
+    picture, image = result.picture, result.image
+    shape, n_leading = picture.spatial_shape, n_leading_axes(picture.spatial_axes)
+    rows = _Rows(result, 0 if image is None else image.channels)
+    sides = [
+        [slice(start, min(side, start + _BLOCK_PX)) for start in range(0, side, _BLOCK_PX)]
+        for side in shape[-2:]
+    ]
+    number = 0
+    for index in np.ndindex(*shape[:n_leading]):
+        sums = rows.sums(count - number)
+        for planes in np.ndindex(*shape[n_leading:-2]):
+            pixels = None if image is None else PlanePixels(image, (*index, *planes))
+            for in_rows, in_columns in itertools.product(*sides):
+                place = in_rows, in_columns
+                found = np.asarray(picture.array[(*index, *planes, *place)]).astype(np.int64)
+                if not found.any():
+                    continue
+                numbers = np.where(found > 0, found - number, 0)
+                read = None if pixels is None else pixels[place]
+                sums.add(
+                    numbers.reshape(*(1 for _ in planes), *numbers.shape),
+                    (*planes, *(part.start for part in place)),
+                    None if read is None else read.reshape(*(1 for _ in planes), *read.shape),
+                )
+        numbers_here = (sums.numbers + number).tolist()
+        rows.add(index, numbers_here, None, sums)
+        number = max([number, *numbers_here])
+    return rows.columns
+
+
+class _Rows:
+    """Rows of a table of objects, which are added frame by frame."""
+
+    def __init__(self, result: Result, n_channels: int) -> None:
+        axes = result.picture.spatial_axes
+        n_leading = n_leading_axes(axes)
+        self.columns: Table = {}
+        self._classes = result.classes
+        self._leading, self._inner = axes[:n_leading], axes[n_leading:]
+        self._spacing = result.spacing_um(self._inner) if result.is_measured else ()
+        self._n_channels = n_channels
+
+    def sums(self, count: int) -> ObjectSums:
+        """Return what sums up so many objects of a frame."""
+        return ObjectSums(count, len(self._inner), self._n_channels)
+
+    def add(
+        self,
+        index: tuple[int, ...],
+        labels: list[int],
+        classes: list[int] | None,
+        sums: ObjectSums,
+    ) -> None:
+        """Add the objects of a frame; without classes, of the one that all are of."""
+        known, n_objects = self._classes, len(labels)
+        self._extend("label", labels)
+        if classes is None and known.values:
+            classes = [known.values[0]] * n_objects
+        if classes is not None:
+            self._extend("class", classes)
+            self._extend("class_name", [known.name_of(value) for value in classes])
+        for axis, at in zip(self._leading, index, strict=True):
+            self._extend("frame" if axis == "t" else axis, [at] * n_objects)
+        size = "volume" if "z" in self._inner else "area"
+        self._extend(f"{size}_px", sums.sizes.tolist())
+        if self._spacing:
+            unit = float(np.prod(self._spacing))
+            self._extend(f"{size}_um{len(self._spacing)}", (sums.sizes * unit).tolist())
+        for at, axis in enumerate(self._inner):
+            centroids = sums.centroids(at)
+            self._extend(f"centroid_{axis}_px", centroids.tolist())
+            if self._spacing:
+                self._extend(f"centroid_{axis}_um", (centroids * self._spacing[at]).tolist())
+        for channel in range(self._n_channels):
+            for one in STATISTICS:
+                self._extend(f"{one}_{channel + 1}", sums.statistic(one, channel).tolist())
+
+    def _extend(self, name: str, values: list[Any]) -> None:
+        self.columns.setdefault(name, []).extend(values)
 
 
 def classes_table(result: Result) -> Table:
@@ -121,7 +187,7 @@ def classes_table(result: Result) -> Table:
     if channels is not None:
         for channel in range(channels.shape[-1]):
             plane = channels[..., channel].astype(np.float64)
-            for one in _STATISTICS:
+            for one in STATISTICS:
                 columns[f"{one}_{channel + 1}"] = [
                     float(getattr(plane[mask], one)()) if mask.any() else None for mask in masks
                 ]
@@ -142,10 +208,6 @@ def write_table(table: Table, path: Path) -> None:
 
 def _text(value: Any) -> Any:
     return float(f"{value:.7g}") if isinstance(value, float) else value
-
-
-def _extend(columns: Table, name: str, values: list[Any]) -> None:
-    columns.setdefault(name, []).extend(values)
 
 
 def _parts(

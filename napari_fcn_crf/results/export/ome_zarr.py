@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_fcn_crf.data.label_classes import LabelClasses
 from napari_fcn_crf.data.ome_zarr.reading import is_zarr
 from napari_fcn_crf.data.ome_zarr.whole import write_whole_labels, write_whole_probabilities
 from napari_fcn_crf.input_error import InputError
@@ -28,7 +29,9 @@ def write(result: Result, path: Path) -> None:
     if result.meaning == "probabilities":
         write_whole_probabilities(path, result.picture, result.classes)
     else:
-        write_whole_labels(path, result.picture, result.classes)
+        # Of objects, what is said of a number would be said of the class.
+        classes = result.classes if result.meaning == "classes" else LabelClasses((), ())
+        write_whole_labels(path, result.picture, classes)
 
 
 EXPORT = Export(

@@ -10,7 +10,7 @@ from napari_fcn_crf.batch.in_service import FAILED, Ended, UnderWay, segment_in_
 from napari_fcn_crf.batch.inputs import Item, images_of, items_of
 from napari_fcn_crf.batch.ledger import Ledger
 from napari_fcn_crf.batch.plan import Plan, make_plan, obstacles
-from napari_fcn_crf.batch.recipe import Recipe
+from napari_fcn_crf.batch.recipe import ObjectsWanted, Recipe
 from napari_fcn_crf.compute.parent.service import Job
 from napari_fcn_crf.data.image_folder import folder_for_results
 from napari_fcn_crf.model.record import file_sha256
@@ -37,10 +37,12 @@ def predict_folder(session: Session) -> None:
     if not choice.folder:
         raise ValueError("No folder of images is chosen yet. Press Choose… and choose one.")
     folder, results = Path(choice.folder), Path(choice.results or choice.folder)
+    value = many.objects_in(model.card)
     recipe = Recipe(
         crf=session.choices.crf if choice.refines else None,
         minimum_px=choice.minimum_px,
         exports=tuple(choice.exports),
+        objects=None if value is None else ObjectsWanted(value),
     )
     threads = compute_settings().threads
 

@@ -15,7 +15,7 @@ from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui.actions import network_actions, refine_actions
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions
 from napari_fcn_crf.ui.actions.training_input import training_problem
-from napari_fcn_crf.ui.session.live import Whole
+from napari_fcn_crf.ui.session.live_planes import Whole
 from napari_fcn_crf.ui.session.results import Refined
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer.ownership import Made, earlier_results, note_earlier

@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from napari.layers import Image
 
+from napari_fcn_crf.batch.objects import Objects, labels_of
 from napari_fcn_crf.batch.pace import Pace
+from napari_fcn_crf.batch.recipe import ObjectsWanted
 from napari_fcn_crf.compute.parent.service import Job
 from napari_fcn_crf.data.annotations import class_indices
 from napari_fcn_crf.data.images import check_image
@@ -77,6 +79,7 @@ class _Results:
     predicted: Made
     refined: Made | None
     cleaned: Made | None
+    instances: Made | None
     differs: npt.NDArray[np.uint8] | None
     run_record: dict[str, Any]
     seconds: float
@@ -104,13 +107,16 @@ def predict_open_images(session: Session) -> None:
     given = _given(session)
     session.many.begin(model.card)
     session.many.table.show([Row(one.image, one.image.name) for one in given])
-    work = _Work(session, model, session.choices.crf if choice.refines else None, choice.minimum_px)
+    crf = session.choices.crf if choice.refines else None
+    value = session.many.objects_in(model.card)
+    wanted = None if value is None else ObjectsWanted(value)
+    work = _Work(session, model, crf, choice.minimum_px, wanted)
 
     def show(told: _Results | _Change) -> None:
         if isinstance(told, _Change):
             session.many.table.change(told.image, **told.values)
         elif told.image in session.viewer.layers:
-            _add(session, told, model.card, work.settings)
+            _add(session, told, model.card, work)
             session.many.table.change(told.image, state="done", doing="", seconds=told.seconds)
 
     def keep(_: None) -> None:
@@ -152,7 +158,7 @@ def _given(session: Session) -> list[_Given]:
         is_kept = labels is not None and session.meaning.mode == "scribbles"
         earlier = {
             kind: earlier_results(session.viewer, image, kind)
-            for kind in ("predicted", "refined", "cleaned")
+            for kind in ("predicted", "refined", "cleaned", "instances")
         }
         # A copy, since the user may go on painting.
         strokes = np.array(layer_array(labels)) if labels is not None and is_kept else None
@@ -169,10 +175,12 @@ class _Work:
         model: TrainedModel,
         crf: CRFSettings | None,
         minimum_px: int,
+        wanted: ObjectsWanted | None,
     ) -> None:
         self._service = session.runner.service
         self._compute = compute_settings()
         self._model, self._crf, self._minimum_px = model, crf, minimum_px
+        self.objects = None if wanted is None else Objects(model.card, wanted)
         self._stop = threading.Event()
         self._job: Job[Any] | None = None
         self._model_record: dict[str, Any] = {}
@@ -232,11 +240,26 @@ class _Work:
             report(Progress("Cleaning up"))
             last = remove_small_regions(last, self._minimum_px)
             cleaned = Made.of(last, given.earlier["cleaned"])
+        instances = None
+        if self.objects is not None:
+            numbered = np.zeros(last.shape, np.int32)
+            inside = self.objects.inside(probabilities)
+            of = labels_of(picture, last)
+            self.objects.number(of, inside, numbered, report, self._stop.is_set)
+            instances = Made.of(numbered, given.earlier["instances"])
         seconds = time.perf_counter() - began
         run_record["seconds"] = round(seconds, 3)
         predicted = Made.of(before, given.earlier["predicted"])
         return _Results(
-            given.image, probabilities, predicted, refined, cleaned, differs, run_record, seconds
+            given.image,
+            probabilities,
+            predicted,
+            refined,
+            cleaned,
+            instances,
+            differs,
+            run_record,
+            seconds,
         )
 
     def _predicted(
@@ -276,7 +299,7 @@ class _Work:
         )
 
 
-def _add(session: Session, made: _Results, card: ModelCard, settings: dict[str, Any]) -> None:
+def _add(session: Session, made: _Results, card: ModelCard, work: _Work) -> None:
     viewer, image = session.viewer, made.image
     noted = card.record | {"prediction": made.run_record}
     source = add_probabilities(viewer, image, made.probabilities, replace(card, record=noted))
@@ -286,7 +309,10 @@ def _add(session: Session, made: _Results, card: ModelCard, settings: dict[str, 
     step: Step = "predict"
     shown = predicted
     if made.refined is not None and made.differs is not None:
-        shown, step = add_refined(viewer, image, made.refined, look, noted | settings), "refine"
+        shown, step = (
+            add_refined(viewer, image, made.refined, look, noted | work.settings),
+            "refine",
+        )
         before, after = made.predicted.array, made.refined.array
         session.many.keep_refined(
             Refined(
@@ -301,6 +327,10 @@ def _add(session: Session, made: _Results, card: ModelCard, settings: dict[str, 
         )
     if made.cleaned is not None:
         shown, step = add_result(viewer, image, made.cleaned, "cleaned", look, noted), "clean up"
+    if made.instances is not None and work.objects is not None:
+        said = noted | _record_of_objects(work.objects)
+        shown = add_result(viewer, image, made.instances, "instances", None, said)
+        step = "split"
     chosen = session.selection.image
     if image is chosen:
         session.selection.choose_sources((source,))
@@ -308,3 +338,14 @@ def _add(session: Session, made: _Results, card: ModelCard, settings: dict[str, 
     # What lies under the chosen one is seen when its row is clicked on.
     if chosen is None or image is chosen or not lie_on_each_other(image, chosen):
         session.screen.arrange(image, step, shown)
+
+
+def _record_of_objects(objects: Objects) -> dict[str, Any]:
+    """Return what is noted on objects, as Split notes it."""
+    classes = objects.classes
+    return {
+        "objects_of_label": classes.values[0],
+        "objects_called": classes.names[0],
+        "objects_colour": classes.colours[0] if classes.colours else None,
+        "smallest_object_px": objects.wanted.minimum_px,
+    }

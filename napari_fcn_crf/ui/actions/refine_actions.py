@@ -1,4 +1,4 @@
-"""Refine, tune, show uncertainty, clean up: from layers to work, from its result to layers."""
+"""Refine, tune, clean up: from layers to work, from its result to layers."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 
-from napari_fcn_crf.data.picture import same_spatial_shape
 from napari_fcn_crf.model import record
 from napari_fcn_crf.pipeline import refinement
 from napari_fcn_crf.progress import OnProgress, Progress
-from napari_fcn_crf.results import cleanup, uncertainty
+from napari_fcn_crf.results import cleanup
 from napari_fcn_crf.results.metrics import changed_fraction, label_fractions
 from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import CRFSettings
@@ -27,27 +26,19 @@ from napari_fcn_crf.ui.session.results import Refined
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer import preview_layers
 from napari_fcn_crf.ui.viewer.axes import layer_array
-from napari_fcn_crf.ui.viewer.camera import show_position
 from napari_fcn_crf.ui.viewer.layer_picture import check_same_place
 from napari_fcn_crf.ui.viewer.layers import class_colours
 from napari_fcn_crf.ui.viewer.ownership import (
     Made,
     earlier_results,
-    image_of,
     note_earlier,
     our_metadata,
-)
-from napari_fcn_crf.ui.viewer.place_mark import (
-    mark_place,
-    outline_place,
-    remove_with_next_stroke,
 )
 from napari_fcn_crf.ui.viewer.result_layers import (
     ClassLook,
     add_predicted,
     add_refined,
     add_result,
-    add_uncertainty,
     class_look,
 )
 
@@ -233,100 +224,6 @@ def tune(
         )
 
     session.runner.run("tune", "Tuning", work, stop.set, on_tuned)
-
-
-def show_uncertainty(session: Session) -> None:
-    """Add a layer with each pixel's entropy, and show it."""
-
-    def show(image: Image, layer: Image) -> None:
-        session.screen.arrange(image, "uncertainty", layer)
-
-    _measure_uncertainty(session, show)
-
-
-def _measure_uncertainty(
-    session: Session,
-    show: Callable[[Image, Image], None],
-    then: Callable[[], None] | None = None,
-) -> None:
-    """Add a layer with each pixel's entropy; `show` is given its image and it."""
-    given = gather(session, RefinementOptions())
-
-    def keep(entropy: np.ndarray) -> None:
-        if given.image in session.viewer.layers:
-            layer = add_uncertainty(session.viewer, given.image, entropy, given.record)
-            show(given.image, layer)
-            session.results.keep_uncertainty(layer)
-
-    session.runner.run(
-        "uncertainty",
-        "Measuring uncertainty",
-        lambda on_progress: uncertainty.entropy(given.arrays().whole),
-        lambda: None,
-        keep,
-        then=then,
-    )
-
-
-def go_to_most_uncertain(session: Session) -> None:
-    """Move the camera where one more stroke helps most, outline it, and take the brush.
-
-    Each time to another place, until the uncertainty is measured again; at first it is. With Live
-    on, to the place that is outlined.
-    """
-    if session.live.place is not None:
-        _go_to_live_place(session, session.live.place)
-        return
-    if session.results.uncertainty is None:
-        _measure_uncertainty(session, _hide, lambda: go_to_most_uncertain(session))
-        return
-    annotation, viewer = session.selection.annotation, session.viewer
-    uncertain = session.results.uncertainty
-    entropy, visited = uncertain.data, session.results.visited
-    size_px = min(4 * uncertainty.WINDOW_SIGMA_PX, *entropy.shape[-2:])
-    half = round(size_px / 2)
-    strokes = None
-    if annotation is not None and session.meaning.mode == "scribbles":
-        strokes = layer_array(annotation)
-
-    def search(on_progress: OnProgress) -> tuple[int, ...]:
-        done = np.zeros(entropy.shape, bool)
-        if strokes is not None and same_spatial_shape(strokes.shape, entropy.shape):
-            done |= np.asarray(strokes).reshape(entropy.shape) != 0
-        for *plane, row, column in visited:
-            seen = done[tuple(plane)]
-            seen[max(row - half, 0) : row + half, max(column - half, 0) : column + half] = True
-        return uncertainty.most_uncertain_position(entropy, done)
-
-    def go(position: tuple[int, ...]) -> None:
-        image = image_of(viewer, uncertain)
-        if image is None:
-            return
-        session.results.note_visited(position)
-        show_position(viewer, uncertain, position, size_px)
-        mark = mark_place(viewer, image, position, size_px)
-        session.screen.arrange(image, "most uncertain", mark)
-        if annotation is not None:
-            remove_with_next_stroke(viewer, annotation)
-
-    session.runner.run(
-        "uncertainty", "Searching the most uncertain region", search, lambda: None, go
-    )
-
-
-def _hide(image: Image, layer: Image) -> None:
-    """Hide what was measured for a place alone: what is on the screen stays there."""
-    layer.visible = False
-
-
-def _go_to_live_place(session: Session, position: tuple[int, ...]) -> None:
-    image, labels = session.selection.image, session.live.layer
-    if image is None or labels is None:
-        return
-    size_px = min(4 * uncertainty.WINDOW_SIGMA_PX, *labels.data.shape[-2:])
-    show_position(session.viewer, labels, position, size_px)
-    mark = outline_place(session.viewer, image, position, size_px)
-    session.screen.arrange(image, "most uncertain", mark)
 
 
 def remove_small(session: Session, minimum_px: int) -> None:

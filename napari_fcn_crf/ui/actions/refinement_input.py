@@ -100,6 +100,12 @@ class RefinementInput:
         return is_large(self.image, self.picture)
 
     @property
+    def is_lazy(self) -> bool:
+        """Whether the source is a prediction of ours that is not all there, or not in memory."""
+        is_ours = self._noted_values is not None and not self._is_labels
+        return is_ours and (self.is_large or self._is_partial)
+
+    @property
     def strokes(self) -> Any:
         """What is painted and stays, of the picture's shape, lazy or not; or None."""
         painted, shape = self._annotation, self.picture.spatial_shape

@@ -26,18 +26,29 @@ from napari_fcn_crf.ui.viewer.ownership import (
     our_metadata,
 )
 from napari_fcn_crf.ui.viewer.picture_layer import add_picture, add_pyramid
-from napari_fcn_crf.ui.viewer.result_layers import add_lazy_result, add_result, look_of_card
+from napari_fcn_crf.ui.viewer.result_layers import (
+    ClassLook,
+    add_lazy_result,
+    add_result,
+    look_of_card,
+)
 
-_STEPS: dict[str, Step] = {"predicted": "predict", "refined": "refine", "cleaned": "clean up"}
+_STEPS: dict[str, Step] = {
+    "predicted": "predict",
+    "refined": "refine",
+    "cleaned": "clean up",
+    "instances": "split",
+}
 _FILE = "file"
 
 
 @dataclass(frozen=True)
 class _Plain:
-    """An image and its labels, read whole."""
+    """An image, its labels and maybe its objects, read whole."""
 
     image: Picture
     labels: Picture
+    objects: Picture | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -46,10 +57,11 @@ class _Plain:
 
 @dataclass(frozen=True)
 class _Lazy:
-    """An image and its labels, of which what is seen will be read."""
+    """An image, its labels and maybe its objects, of which what is seen will be read."""
 
     image: Pyramid
     labels: Pyramid
+    objects: Pyramid | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -87,19 +99,22 @@ def _show_open(session: Session, image: Image) -> None:
 
 
 def _open_files(session: Session, item: Item) -> None:
-    shown = _shown(session, item.labels)
+    shown = _shown(session, item.objects or item.labels)
     if shown is not None:
-        image, labels = shown
+        image, layer = shown
         _choose(session, image)
-        session.screen.arrange(image, _STEPS[_kind(item)], labels)
+        kind = _kind(item) if item.objects is None else "instances"
+        session.screen.arrange(image, _STEPS[kind], layer)
         return
 
     def read() -> _Plain | _Lazy:
         if item.is_large:
-            return _Lazy(read_pyramid(item.path), read_pyramid(item.labels))
+            numbered = None if item.objects is None else read_pyramid(item.objects)
+            return _Lazy(read_pyramid(item.path), read_pyramid(item.labels), numbered)
         labels = read_label_picture(item.labels)
         image = as_picture(read_picture(item.path), spatial_shape=labels.spatial_shape)
-        return _Plain(image, labels)
+        objects = None if item.objects is None else read_label_picture(item.objects)
+        return _Plain(image, labels, objects)
 
     session.opener.open(f"Opening {item.path.name}", read, lambda found: _add(session, item, found))
 
@@ -111,18 +126,38 @@ def _add(session: Session, item: Item, found: _Plain | _Lazy) -> None:
         names = zip(card.class_values, card.class_names, strict=True)
         session.class_names.suggest(names)
     image = _open_image(session, item.path, found.shape)
-    kind, record = _kind(item), {_FILE: str(item.labels)}
-    if isinstance(found, _Lazy):
-        image = image or add_pyramid(viewer, found.image, item.name)
-        layer = add_lazy_result(viewer, image, found.labels, kind, look, record)
-    else:
-        image = image or add_picture(viewer, found.image, item.name)
-        labels = np.asarray(found.labels.array).reshape(found.shape)
-        made = Made.of(labels, earlier_results(viewer, image, kind))
-        layer = add_result(viewer, image, made, kind, look, record)
+    if image is None:
+        if isinstance(found, _Lazy):
+            image = add_pyramid(viewer, found.image, item.name)
+        else:
+            image = add_picture(viewer, found.image, item.name)
+    kind = _kind(item)
+    layer = _labels_layer(session, image, found.labels, item.labels, kind, look)
+    if found.objects is not None and item.objects is not None:
+        kind = "instances"
+        layer = _labels_layer(session, image, found.objects, item.objects, kind, None)
     image.metadata.setdefault(_FILE, str(item.path))
     _choose(session, image)
     session.screen.arrange(image, _STEPS[kind], layer)
+
+
+def _labels_layer(
+    session: Session,
+    image: Image,
+    found: Picture | Pyramid,
+    path: Path,
+    kind: str,
+    look: ClassLook | None,
+) -> Labels:
+    """Return the layer that shows the labels of a file, or a new one."""
+    viewer, record, shown = session.viewer, {_FILE: str(path)}, _shown(session, path)
+    if shown is not None and shown[0] is image:
+        return shown[1]
+    if isinstance(found, Pyramid):
+        return add_lazy_result(viewer, image, found, kind, look, record)
+    labels = np.asarray(found.array).reshape(picture_of(image).spatial_shape)
+    made = Made.of(labels, earlier_results(viewer, image, kind))
+    return add_result(viewer, image, made, kind, look, record)
 
 
 def _choose(session: Session, image: Image) -> None:

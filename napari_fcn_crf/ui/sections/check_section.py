@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_fcn_crf.ui.actions import refine_actions
+from napari_fcn_crf.ui.actions import refine_actions, uncertainty_actions
 from napari_fcn_crf.ui.sections.enabling import enable
 from napari_fcn_crf.ui.sections.split_preview import SplitPreview
 from napari_fcn_crf.ui.session.session import Session
@@ -37,11 +37,11 @@ class UncertaintySection(QWidget):
         self._session = session
         self.show_button = QPushButton("Show uncertainty")
         self.show_button.clicked.connect(
-            lambda: attempt(lambda: refine_actions.show_uncertainty(session))
+            lambda: attempt(lambda: uncertainty_actions.show_uncertainty(session))
         )
         self.go_button = QPushButton("Go to the most uncertain region")
         self.go_button.clicked.connect(
-            lambda: attempt(lambda: refine_actions.go_to_most_uncertain(session))
+            lambda: attempt(lambda: uncertainty_actions.go_to_most_uncertain(session))
         )
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -26,6 +26,7 @@ from napari_fcn_crf.results.export.export import Export
 from napari_fcn_crf.results.export.table import EXPORTS
 from napari_fcn_crf.ui.sections.elided import ElidedLabel
 from napari_fcn_crf.ui.sections.qt_parts import present, row_of
+from napari_fcn_crf.ui.session.many_images import classes_of_objects
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.session.timers import update_after
 
@@ -67,6 +68,16 @@ class ManyChoiceControls(QWidget):
         self.minimum_px.setToolTip("Smaller regions and holes take their surroundings' label.")
         self.minimum_px.valueChanged.connect(self._on_minimum_chosen)
 
+        self.splits = QCheckBox("Number the objects of")
+        self.splits.setToolTip(
+            "Number the objects of a class one by one, touching ones apart, as Split objects does; "
+            "of files with a table of them."
+        )
+        self.splits.toggled.connect(lambda on: session.many.choose(splits=on))
+        self.object_class = QComboBox()
+        self.object_class.setToolTip("The class whose objects are numbered.")
+        self.object_class.activated.connect(self._on_class_chosen)
+
         self.formats = QToolButton()
         self.formats.setToolTip("Further files that are written of each image.")
         self.formats.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -92,6 +103,7 @@ class ManyChoiceControls(QWidget):
         steps.setContentsMargins(0, 0, 0, 0)
         steps.addWidget(self.refines)
         steps.addWidget(_beside(self.cleans, self.minimum_px))
+        steps.addWidget(_beside(self.splits, self.object_class))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(first)
@@ -100,6 +112,8 @@ class ManyChoiceControls(QWidget):
         update_after(
             self.update_controls,
             session.many.changed,
+            session.models.model_changed,
+            session.class_names.changed,
             session.runner.changed,
             session.selection.image_changed,
         )
@@ -116,6 +130,8 @@ class ManyChoiceControls(QWidget):
             self.minimum_px.setValue(choice.minimum_px)
         self.cleans.setChecked(choice.minimum_px > 0)
         self.minimum_px.setEnabled(choice.minimum_px > 0)
+        self.splits.setChecked(choice.splits)
+        self._offer_classes()
         for name, action in self.format_actions.items():
             action.setChecked(name in choice.exports)
         titles = [one.title for one in EXPORTS if one.name in choice.exports]
@@ -137,6 +153,17 @@ class ManyChoiceControls(QWidget):
                 self.extent.addItem(text, extent)
         chosen = self._session.many.choice.extent
         self.extent.setCurrentIndex(row_of(self.extent, chosen if chosen in offered else "image"))
+
+    def _offer_classes(self) -> None:
+        many, model = self._session.many, self._session.models.model
+        values = () if model is None else classes_of_objects(model.card)
+        self.object_class.clear()
+        for value in values:
+            self.object_class.addItem(self._session.class_names.of(value), value)
+        chosen = None if model is None else many.objects_in(model.card)
+        self.object_class.setEnabled(chosen is not None)
+        if chosen is not None:
+            self.object_class.setCurrentIndex(values.index(chosen))
 
     def _rows(self) -> range:
         return range(self.extent.count())
@@ -191,6 +218,9 @@ class ManyChoiceControls(QWidget):
     def _on_formats_chosen(self) -> None:
         chosen = [name for name, action in self.format_actions.items() if action.isChecked()]
         self._session.many.choose(exports=chosen)
+
+    def _on_class_chosen(self, row: int) -> None:
+        self._session.many.choose(objects_of=self.object_class.itemData(row))
 
     def _on_minimum_chosen(self) -> None:
         is_asked = self.cleans.isChecked()

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Signal
 
 from napari_fcn_crf.compute.parent.service import Job
-from napari_fcn_crf.data.images import check_size
-from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.results.uncertainty import WINDOW_SIGMA_PX
 from napari_fcn_crf.settings import TrainingSettings
 from napari_fcn_crf.ui.session.choices import Choices
 from napari_fcn_crf.ui.session.label_meaning import LabelMeaning
 from napari_fcn_crf.ui.session.lifetime import at_end_of, emit, follow
+from napari_fcn_crf.ui.session.live_planes import LivePlanes, Whole
+from napari_fcn_crf.ui.session.live_question import LiveQuestion, Sent
 from napari_fcn_crf.ui.session.live_status import LiveStatus
 from napari_fcn_crf.ui.session.live_worker import LiveWorker, Told
 from napari_fcn_crf.ui.session.notices import tell_error
@@ -29,9 +28,7 @@ from napari_fcn_crf.ui.session.selection import Selection
 from napari_fcn_crf.ui.session.stroke_watch import StrokeWatch
 from napari_fcn_crf.ui.session.timers import one_shot
 from napari_fcn_crf.ui.viewer import live_layer
-from napari_fcn_crf.ui.viewer.axes import layer_array
 from napari_fcn_crf.ui.viewer.camera import camera_of
-from napari_fcn_crf.ui.viewer.layer_picture import ShownPlane, check_same_place, shown_plane
 from napari_fcn_crf.ui.viewer.ownership import our_metadata
 from napari_fcn_crf.ui.viewer.place_mark import outline_place
 
@@ -39,46 +36,13 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_fcn_crf.compute.plane_features import PlaneFeatures
-    from napari_fcn_crf.live.follower import Asked, Followed
+    from napari_fcn_crf.live.follower import Asked
 
 _DELAY_MS = 5
 _REST_MS = 200
 
 _ASKED_FOR = frozenset({"segment", "train", "predict", "refine", "uncertainty", "cleanup"})
 """Kinds of work whose results are shown instead."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Sent:
-    """What was asked, and of which layer and slice."""
-
-    image: Image
-    shown: ShownPlane
-    asked: Asked
-
-
-@dataclass(frozen=True, eq=False)
-class Whole:
-    """What there is when following ends: the labels of whole planes, before and after the CRF.
-
-    Parameters
-    ----------
-    image : Image
-    before, after : array of int
-        In the image's shape; 0 in planes that nobody looked at since the last stroke.
-    class_values : tuple of int
-    is_all : bool
-        Whether they are of all planes.
-    settings : dict
-        By which they were made.
-    """
-
-    image: Image
-    before: np.ndarray
-    after: np.ndarray
-    class_values: tuple[int, ...]
-    is_all: bool
-    settings: dict[str, Any]
 
 
 class Live(QObject):
@@ -112,22 +76,21 @@ class Live(QObject):
         parent: QObject,
     ) -> None:
         super().__init__(parent)
-        self._viewer, self._selection, self._choices = viewer, selection, choices
-        self._pairs, self._meaning = pairs, meaning
+        self._viewer, self._selection, self._pairs = viewer, selection, pairs
         self._runner, self._screen = runner, screen
+        self._question = LiveQuestion(viewer, selection, pairs, meaning, choices)
         self._worker: LiveWorker | None = None
         self._status = LiveStatus(self)
         self._status.changed.connect(self.changed)
-        self._sent: _Sent | None = None
+        self._sent: Sent | None = None
         self._answered: Asked | None = None
         self._layer: Labels | None = None
         self._watch = StrokeWatch(viewer, self)
         self._watch.painted.connect(self._on_painted)
         self._watch.drawn.connect(self.request)
         self._watch.pixels_changed.connect(self._on_pixels_changed)
-        self._versions: dict[Image, int] = {}
         self._strokes: object = None
-        self._planes: dict[tuple[int, ...], Followed] = {}
+        self._planes = LivePlanes()
         self._place: tuple[int, ...] | None = None
         self._aside_for: object = None
         self._is_aside, self._work = False, ""
@@ -244,7 +207,7 @@ class Live(QObject):
         if self._worker is None:
             return
         try:
-            sent = self._gather(at_rest)
+            sent = self._question.ask(at_rest=at_rest)
         except (ValueError, TypeError) as error:
             self._status.say(str(error))
             return
@@ -253,51 +216,6 @@ class Live(QObject):
             self._runner.service.configure(compute_settings())
         self._sent = sent
         self._worker.ask(sent.asked, may_compute=idle)
-
-    def _gather(self, at_rest: bool) -> _Sent:
-        from napari_fcn_crf.live.follower import Asked, Painted
-
-        selection = self._selection
-        image = selection.require_image()
-        picture = selection.picture()
-        check_size(picture.spatial_shape)
-        shown = shown_plane(self._viewer, image, picture)
-        if any(isinstance(at, slice) for at in shown.index[:-2]):
-            raise ValueError("Live follows what is seen of rows and columns. Show these two axes.")
-        annotation = selection.annotation
-        if annotation is not None:
-            selection.require_own(annotation, image)
-            check_same_place(picture, annotation)
-        painted = [Painted(self._key(image, picture), picture, _array(annotation))]
-        for other, labels in self._pairs.layers:
-            if other is not image:
-                theirs = selection.picture(other)
-                check_same_place(theirs, labels)
-                painted.append(Painted(self._key(other, theirs), theirs, _array(labels)))
-        chosen: dict[str, Any] = dict(self._choices.training)
-        # Nothing is trained: of these, whatever is set.
-        chosen |= {"iterations": 0, "validation_fraction": 0.0}
-        settings = TrainingSettings(
-            **chosen,
-            labels=self._meaning.mode,
-            ignore_label=self._meaning.ignore_label,
-            trust_labels=True,
-        )
-        low, high = shown.corners
-        asked = Asked(
-            tuple(painted),
-            tuple(int(at) for at in shown.index[:-2]),  # type: ignore[arg-type]
-            ((float(low[0]), float(low[1])), (float(high[0]) + 1, float(high[1]) + 1)),
-            settings,
-            self._choices.crf,
-            at_rest=at_rest,
-        )
-        return _Sent(image, shown, asked)
-
-    def _key(self, image: Image, picture: Picture) -> tuple[object, ...]:
-        channels = self._selection.more_channels if image is self._selection.image else ()
-        layers = tuple(str(one.unique_id) for one in (image, *channels))
-        return (*layers, self._versions.get(image, 0), id(layer_array(image)), picture.axes)
 
     def _on_told(self, told: Told) -> None:
         sent = self._sent
@@ -326,7 +244,7 @@ class Live(QObject):
         if is_latest or told.followed is not None:
             self._status.tell(told, self._latency_s)
 
-    def _show(self, sent: _Sent, told: Told) -> None:
+    def _show(self, sent: Sent, told: Told) -> None:
         followed = told.followed
         assert followed is not None
         shape = None if told.asked.is_large else sent.shown.shape
@@ -355,12 +273,7 @@ class Live(QObject):
             followed.region,
             sent.shown,
         )
-        if followed.is_whole:
-            # Without what is large and not needed any more.
-            nothing = np.zeros((0, 0, 0), np.float32)
-            self._planes[told.asked.index] = replace(
-                followed, probabilities=nothing, marginals=nothing
-            )
+        self._planes.keep(followed)
         if is_new or (self._is_aside and told.strokes != self._aside_for):
             self._is_aside = False
             self._screen.arrange(sent.image, "live", layer)
@@ -371,7 +284,7 @@ class Live(QObject):
             self._painted_at = 0.0
         self.shown.emit()
 
-    def _show_place(self, sent: _Sent, place: tuple[int, int]) -> None:
+    def _show_place(self, sent: Sent, place: tuple[int, int]) -> None:
         self._place = (*sent.asked.index, *place)
         size_px = min(4 * WINDOW_SIGMA_PX, *sent.asked.plane_shape)
         is_seen = self._layer is not None and self._layer.visible
@@ -394,7 +307,7 @@ class Live(QObject):
             self.request()
 
     def _on_pixels_changed(self, image: Image) -> None:
-        self._versions[image] = self._versions.get(image, 0) + 1
+        self._question.count_as_other(image)
         self.request()
 
     def _on_selection_changed(self) -> None:
@@ -426,19 +339,8 @@ class Live(QObject):
         self._watch.watch([(selection.image, selection.annotation), *self._pairs.layers])
 
     def _whole(self) -> Whole | None:
-        sent, planes = self._sent, self._planes
         is_there = self._layer is not None and self._layer in self._viewer.layers
-        if sent is None or not planes or not is_there:
-            return None
-        shape = sent.shown.shape
-        one = next(iter(planes.values()))
-        before, after = np.zeros((2, *shape), one.labels.dtype)
-        for index, followed in planes.items():
-            before[index], after[index] = followed.before, followed.labels
-        asked = one.asked
-        settings = {"training": asked.settings.to_dict(), "crf": asked.crf.to_dict()}
-        is_all = len(planes) == int(np.prod(shape[:-2], dtype=int))
-        return Whole(sent.image, before, after, one.class_values, is_all, settings)
+        return self._planes.whole(self._sent) if is_there and self._sent is not None else None
 
     def _forget_labels(self) -> None:
         if self._worker is not None:
@@ -455,7 +357,3 @@ class Live(QObject):
     def _end(self) -> None:
         if self._worker is not None:
             self._worker.close()
-
-
-def _array(labels: Labels | None) -> Any:
-    return None if labels is None else layer_array(labels)

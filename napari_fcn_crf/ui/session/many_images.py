@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
+from napari_fcn_crf.data.objects import BORDER
 from napari_fcn_crf.model.card import ModelCard
 from napari_fcn_crf.ui.session.image_table import ImageTable
 from napari_fcn_crf.ui.session.lifetime import follow
@@ -40,6 +41,10 @@ class ManyChoice:
         Regions of fewer pixels go to their neighbours; 0 leaves all.
     exports : list of str
         Names of formats that labels of files are written in besides.
+    splits : bool
+        Whether the objects of a class are numbered.
+    objects_of : int
+        Label of that class, see `ManyImages.objects_in`.
     """
 
     extent: Extent = "image"
@@ -48,6 +53,8 @@ class ManyChoice:
     refines: bool = True
     minimum_px: int = 0
     exports: list[str] = field(default_factory=list)
+    splits: bool = False
+    objects_of: int = 0
 
 
 class ManyImages(QObject):
@@ -81,6 +88,17 @@ class ManyImages(QObject):
         """Of the model that the images in the table are predicted with."""
         return self._card
 
+    def objects_in(self, card: ModelCard) -> int | None:
+        """Return the label of the class whose objects are numbered; None if none are.
+
+        Of a model without the class that was chosen it is the first that is no background.
+        """
+        offered = classes_of_objects(card)
+        if not self._choice.splits or not offered:
+            return None
+        chosen = self._choice.objects_of
+        return chosen if chosen in offered else offered[0]
+
     def begin(self, card: ModelCard) -> None:
         """Empty the table, for images that are predicted with a model."""
         self._card = card
@@ -107,6 +125,16 @@ class ManyImages(QObject):
         if isinstance(event.value, Image):
             self._refined.pop(event.value, None)
             self.table.let_go(event.value)
+
+
+def classes_of_objects(card: ModelCard) -> tuple[int, ...]:
+    """Return the labels of the classes that objects can be of: no background, and no borders."""
+    has_borders = card.training.labels == "objects-border"
+    return tuple(
+        value
+        for value, name in zip(card.class_values, card.class_names, strict=True)
+        if value != 0 and name.lower() != "background" and not (has_borders and value == BORDER)
+    )
 
 
 def _usable(kept: dict[str, Any]) -> ManyChoice:

@@ -91,7 +91,7 @@ class TrainStep(Step):
         model = self.session.models.model
         if model is None:
             steps = self.session.choices.iterations
-            return _counted(steps) if steps else "solved in closed form"
+            return _counted(steps) if steps else "At once, without iterations"
         if self.session.has_new_strokes:
             return "New strokes since: train again."
         losses = model.card.losses
@@ -177,7 +177,7 @@ class TrainStep(Step):
             self.curve.append(latest)
 
 
-_SOLVED = "Solved in closed form"
+_SOLVED = "Solved at once"
 
 _PREVIEWED = "Show over the image what the network finds so far, once a second at most."
 _NOT_PREVIEWED = (

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels, Layer
 
+from napari_fcn_crf.data.lazy_classes import lazily_of_classes
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.model.card import ModelCard
+from napari_fcn_crf.results.uncertainty import entropy_of
 from napari_fcn_crf.ui.viewer.axes import layer_array
 from napari_fcn_crf.ui.viewer.layer_picture import is_shown, shown_plane
 from napari_fcn_crf.ui.viewer.layers import spatial_metadata, with_class_axis
@@ -18,6 +20,7 @@ from napari_fcn_crf.ui.viewer.result_layers import (
     add_lazy_labels,
     insert_result,
     noted_of_card,
+    uncertainty_layer,
 )
 
 if TYPE_CHECKING:
@@ -64,6 +67,30 @@ def add_growing_labels(
     """Add labels that are still to come; they cannot be painted on."""
     _lay_aside(viewer, image, kind)
     return add_lazy_labels(viewer, image, levels, kind, look, record, grows=True)
+
+
+def add_lazy_uncertainty(
+    viewer: Viewer, image: Image, source: Image, record: dict[str, Any]
+) -> Image:
+    """Add the entropy of a prediction that is not all in memory, computed where it is looked at.
+
+    In a smaller level of a prediction it is that of its means.
+    """
+    levels = [
+        lazily_of_classes(level, entropy_of, np.float32)
+        for level in (source.data if source.multiscale else [source.data])
+    ]
+    for layer in earlier_results(viewer, image, "uncertainty"):
+        viewer.layers.remove(layer)
+    layer = uncertainty_layer(
+        image,
+        levels if len(levels) > 1 else levels[0],
+        multiscale=len(levels) > 1,
+        cache=not our_metadata(source).get("grows", False),
+    )
+    noted = {"kind": "uncertainty", "image": image.name, "record": record}
+    insert_result(viewer, layer, image, noted)
+    return layer
 
 
 def _lay_aside(viewer: Viewer, image: Image, kind: str) -> None:

@@ -20,6 +20,8 @@ LayerKind = TypeVar("LayerKind", bound=Layer)
 
 _BRUSH_ON_SCREEN_PX = 8
 _BRUSH_PX = 5, 40
+_BRUSH_SHARE = 8
+"""A brush is no more than this part of a narrow image."""
 """From fewer nothing is learnt; more napari's own slider does not offer."""
 
 CLASS_AXIS = "class"
@@ -141,7 +143,9 @@ def new_labels(viewer: Viewer, image: Image) -> Labels:
 def _brush_size(viewer: Viewer, layer: Labels) -> int:
     """Return the size of a brush, in pixels of a layer, that is seen on the canvas as it is now."""
     on_screen_px = camera_of(viewer).zoom * float(np.min(layer.scale[-2:]))
-    return int(np.clip(round(_BRUSH_ON_SCREEN_PX / on_screen_px), *_BRUSH_PX))
+    smallest, largest = _BRUSH_PX
+    largest = min(largest, max(smallest, min(layer.data.shape[-2:]) // _BRUSH_SHARE))
+    return int(np.clip(round(_BRUSH_ON_SCREEN_PX / on_screen_px), smallest, largest))
 
 
 def lies_at(layer: Layer, place: Placement) -> bool:

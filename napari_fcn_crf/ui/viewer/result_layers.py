@@ -155,17 +155,23 @@ def add_uncertainty(
     place = spatial_metadata(image)
     layer = _renew(viewer, image, entropy, noted, place, Image)
     if layer is None:
-        look: dict[str, Any] = {"colormap": _UNSURE}  # which napari takes as well as a name
-        layer = Image(
-            entropy,
-            name=f"{image.name} uncertainty",
-            contrast_limits=(0, 1),
-            **look,
-            blending="translucent_no_depth",
-            **place,
-        )
+        layer = uncertainty_layer(image, entropy)
         insert_result(viewer, layer, image, noted)
     return layer
+
+
+def uncertainty_layer(image: Image, entropy: Any, **options: Any) -> Image:
+    """Return a layer of the entropy of an image's prediction, transparent where that is 0."""
+    look: dict[str, Any] = {"colormap": _UNSURE}  # which napari takes as well as a name
+    return Image(
+        entropy,
+        name=f"{image.name} uncertainty",
+        contrast_limits=(0, 1),
+        **look,
+        blending="translucent_no_depth",
+        **spatial_metadata(image),
+        **options,
+    )
 
 
 def add_changed(

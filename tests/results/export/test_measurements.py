@@ -5,11 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from skimage.measure import regionprops_table
 
 from napari_fcn_crf.data.label_classes import LabelClasses
 from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.data.place import Place
-from napari_fcn_crf.results.export.measurements import classes_table, objects_table
+from napari_fcn_crf.results.export import measurements
+from napari_fcn_crf.results.export.measurements import (
+    classes_table,
+    large_objects_table,
+    objects_table,
+)
+from napari_fcn_crf.results.export.object_sums import STATISTICS
 from napari_fcn_crf.results.export.table import EXPORTS, export_for, named_like, write_result
 
 
@@ -66,6 +73,48 @@ def test_volumes_are_measured_frame_by_frame(result):
     assert dict(zip(table["volume_px"], table["class"], strict=True)) == {8: 3, 16: 3, 1: 7}
     np.testing.assert_allclose(table["volume_um3"][0], 16)
     assert table["centroid_z_um"][0] == 3
+
+
+def numbered(result):
+    """Two frames of a volume with objects over several blocks, numbered on, and their image."""
+    rng = np.random.default_rng(0)
+    labels = np.zeros((2, 3, 40, 50), np.uint32)
+    labels[0, :2, 5:30, 5:20], labels[0, 1:, 10:39, 30:50] = 1, 2
+    labels[1, :, 8:12, :], labels[1, 2, 20:, 3] = 3, 4
+    place = Place(np.diag([1.0, 2e-6, 1e-6, 5e-7, 1.0]), ("second", *("meter",) * 3))
+    image = Picture(rng.normal(size=(2, 2, *labels.shape[1:])).astype(np.float32), "tczyx")
+    of_class = LabelClasses((7,), ("cell",))
+    picture = Picture(labels, "tzyx", place=place)
+    return replace(result, picture=picture, classes=of_class, meaning="objects", image=image)
+
+
+def test_blocks_measure_what_the_whole_does(result, monkeypatch):
+    objects = numbered(result)
+    whole = objects_table(objects)
+    monkeypatch.setattr(measurements, "_BLOCK_PX", 16)
+    found = large_objects_table(objects, 4)
+    assert list(found) == list(whole)
+    assert found["label"] == [1, 2, 3, 4]
+    for name, values in whole.items():
+        if name == "class_name":
+            assert found[name] == values == ["cell"] * 4
+        else:
+            np.testing.assert_allclose(found[name], values, rtol=1e-12, err_msg=name)
+
+
+def test_what_is_measured_is_what_scikit_image_measures(result):
+    objects = numbered(result)
+    table = objects_table(objects)
+    labels, image = objects.picture.array[0], np.moveaxis(objects.image.array[0], 0, -1)
+    properties = ("label", "area", "centroid", *(f"intensity_{one}" for one in STATISTICS))
+    expected = regionprops_table(labels, image.astype(float), properties)
+    names = {"volume_px": "area"} | {
+        f"centroid_{axis}_px": f"centroid-{at}" for at, axis in enumerate("zyx")
+    }
+    for channel in range(2):
+        names |= {f"{one}_{channel + 1}": f"intensity_{one}-{channel}" for one in STATISTICS}
+    for name, theirs in names.items():
+        np.testing.assert_allclose(table[name][:2], expected[theirs], rtol=1e-12, err_msg=name)
 
 
 def test_csv(result, tmp_path):

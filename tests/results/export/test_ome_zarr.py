@@ -1,5 +1,7 @@
 """OME-Zarr as its validator, this package and zarr read it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import zarr
@@ -19,6 +21,13 @@ def test_labels(result, labels, tmp_path):
     said = zarr.open(str(path), mode="r").attrs["image-label"]
     assert said["properties"][1] == {"label-value": 3, "class": "nucleus"}
     assert said["colors"][2] == {"label-value": 7, "rgba": [0, 51, 255, 255]}
+
+
+def test_a_class_says_nothing_of_objects_with_its_number(result, tmp_path):
+    write(replace(result.labels(), meaning="objects"), tmp_path / "a.ome.zarr")
+    validate_zarr_store(str(tmp_path / "a.ome.zarr"))
+    said = zarr.open(str(tmp_path / "a.ome.zarr"), mode="r").attrs["image-label"]
+    assert not {"properties", "colors"} & set(said)
 
 
 def test_probabilities(probabilities, tmp_path):

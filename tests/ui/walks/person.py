@@ -226,6 +226,11 @@ class Person:
                 self.clicks(section.toggleButton())
                 self.qtbot.wait(400)  # it unfolds slowly
 
+    def scrolls_to(self, widget: QWidget) -> None:
+        """Scroll the dock until something is seen, once nothing moves there by itself."""
+        self.qtbot.wait(400)
+        self.panel.steps_view.ensureWidgetVisible(widget)
+
     def sections(self, step: Step) -> list[QCollapsible]:
         """Return what of a step is folded up."""
         return step.findChildren(QCollapsible)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,18 @@ RADIUS = 20
 SHAPE = (192, 192)
 
 
-def discs(shape: tuple[int, int] = SHAPE, moved: tuple[int, int] = (0, 0)) -> npt.NDArray[np.bool_]:
-    """Return where five discs are, moved by some rows and columns."""
+TOUCHING = (*CENTRES, (150, 116), (75, 96))
+"""Two more, each of which touches one of those."""
+
+
+def discs(
+    shape: tuple[int, int] = SHAPE,
+    moved: tuple[int, int] = (0, 0),
+    centres: Sequence[tuple[int, int]] = CENTRES,
+) -> npt.NDArray[np.bool_]:
+    """Return where discs are, moved by some rows and columns."""
     inside = np.zeros(shape, bool)
-    for row, column in CENTRES:
+    for row, column in centres:
         inside[disk((row + moved[0], column + moved[1]), RADIUS, shape=shape)] = True
     return inside
 
@@ -34,10 +43,14 @@ def finds(found: npt.NDArray[np.bool_], inside: npt.NDArray[np.bool_]) -> bool:
     return bool((found == inside).mean() > 0.93)
 
 
-def nuclei(seed: int = 0, moved: tuple[int, int] = (0, 0)) -> npt.NDArray[np.uint16]:
+def nuclei(
+    seed: int = 0,
+    moved: tuple[int, int] = (0, 0),
+    centres: Sequence[tuple[int, int]] = CENTRES,
+) -> npt.NDArray[np.uint16]:
     """Return bright nuclei of some 2 400 on 400, as a 12-bit camera counts them."""
     rng = np.random.default_rng(seed)
-    bright = gaussian_filter(discs(moved=moved).astype(float), 1.5)
+    bright = gaussian_filter(discs(moved=moved, centres=centres).astype(float), 1.5)
     texture = gaussian_filter(rng.normal(size=SHAPE), 2) * 600 * bright
     counts = 400 + 2000 * bright + texture + rng.normal(0, 40, SHAPE)
     return counts.clip(0, 4095).astype(np.uint16)

@@ -1,6 +1,6 @@
 """The sample cat, from its strokes to refined labels, and to where the next stroke helps most.
 
-`scripts/screenshots.py` makes the README's pictures of this walk.
+`scripts/screenshots.py` makes the pages' pictures of these walks.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 
 from napari_fcn_crf.data import samples
 from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.steps.segment import SegmentStep
 from napari_fcn_crf.ui.steps.train import TrainStep
 
 CAT, BACKGROUND = (150, 225), (285, 345)
@@ -76,3 +77,16 @@ def test_cat(person):
     person.opens_section("Tune")
     person.runs(step.tune_button)
     person.looks("tune", of=step)
+
+
+def test_cat_live(person):
+    viewer = person.viewer
+    person.opens_sample("cat_scribbles")
+    strokes = viewer.layers["cat scribbles"]
+    person.reads("Ready: 2 classes")
+    person.clicks(person.step(SegmentStep).live_box)
+    person.waits_for(lambda: "cat live" in viewer.layers)
+    person.waits_for(lambda: viewer.layers["cat live"].data[CAT] == 2)
+    person.sees_image(viewer.layers["cat"], (100, 150), (200, 300))
+    person.sees_classes(viewer.layers["cat live"], strokes, CAT, BACKGROUND)
+    person.looks("following")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import tifffile
 
+from napari_fcn_crf.ui.steps.refine import RefineStep
+from napari_fcn_crf.ui.steps.segment import SegmentStep
 from napari_fcn_crf.ui.steps.train import TrainStep
 from tests.ui.walks import pictures
 
@@ -43,3 +45,24 @@ def test_nuclei(person, tmp_path):
     assert person.viewer.layers.selection.active is labels
     person.paints(2, (170, 100), (180, 120))
     person.sees_classes(labels, labels, (170, 100))
+
+
+def test_touching(person, tmp_path):
+    image = pictures.nuclei(centres=pictures.TOUCHING)
+    person.opens(pictures.write_tiff(tmp_path / "nuclei.tif", image))
+    person.presses_new_labels()
+    person.paints(1, (40, 35), (40, 55))
+    person.paints(2, (110, 10), (110, 50))
+    person.runs(person.step(SegmentStep).segment_button)
+
+    cleanup = person.step(RefineStep).cleanup
+    person.opens_section("Clean up")
+    person.clicks(cleanup.preview_box)
+    person.waits_for(lambda: cleanup.found.text() == "7 objects on the screen")
+    person.scrolls_to(cleanup.found)
+    person.looks("split")
+    person.clicks(cleanup.split_button)
+    person.waits_for(lambda: "nuclei instances" in person.viewer.layers)
+    person.waits_for(lambda: person.session.runner.activity is None)
+    assert person.viewer.layers["nuclei instances"].data.max() == len(pictures.TOUCHING)
+    person.looks("numbered")
