@@ -120,6 +120,24 @@ def test_work_outlives_the_dock_it_was_started_from(shown, qtbot, notes, monkeyp
     assert "stack refined" in _names(shown)
 
 
+def test_napari_knows_what_runs_and_asks_before_it_closes(shown, qtbot):
+    session, tasks = session_of(shown), shown.window._task_status_manager
+    endless = replace(SMALL, iterations=100_000)
+    refine_actions.refine(session, endless, RefinementOptions())
+    title = session.runner.activity.title
+    assert tasks.get_status() == [f"FCN-CRF: {title}"]
+    session.runner.cancel()
+    wait_until_idle(qtbot, session)
+    assert tasks.get_status() == []
+    refine_actions.refine(session, endless, RefinementOptions())
+    assert len(tasks.get_status()) == 1
+    # As when "Close" is chosen there; what ended before is told as well.
+    tasks.cancel_all()
+    assert session.runner.activity.is_cancelling
+    wait_until_idle(qtbot, session)
+    assert not tasks.is_busy()
+
+
 def test_closing_the_viewer_ends_a_refinement(shown, qtbot):
     session = session_of(shown)
     endless = replace(SMALL, iterations=100_000)

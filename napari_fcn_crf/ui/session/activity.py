@@ -75,6 +75,11 @@ class Activity(QObject):
         self.failed.connect(self._close_bar)
 
     @property
+    def has_ended(self) -> bool:
+        """Whether its result or its failure has been told."""
+        return self._has_ended
+
+    @property
     def phase_seconds(self) -> float:
         """For how long the work has been in the phase that it told last."""
         return time.monotonic() - self._phase_began

@@ -23,6 +23,7 @@ from napari_fcn_crf.ui.session.results import Results
 from napari_fcn_crf.ui.session.runner import Runner
 from napari_fcn_crf.ui.session.screen import Screen
 from napari_fcn_crf.ui.session.selection import Selection
+from napari_fcn_crf.ui.session.task_status import TaskStatus
 from napari_fcn_crf.ui.session.user_memory import UserMemory
 from napari_fcn_crf.ui.session.warning_filter import leave_out_colour_warnings
 
@@ -47,6 +48,7 @@ class Session(QObject):
         self.class_names: Final = ClassNames(self.selection, self.meaning, self)
         self.models: Final = ModelStore(self)
         self.runner: Final = Runner(self)
+        TaskStatus(viewer, self.runner, self)
         self.results: Final = Results(viewer, self)
         self.growing: Final = Growing(viewer, self.runner, self)
         self.screen: Final = Screen(viewer, self.selection, self.meaning, self.class_names, self)
