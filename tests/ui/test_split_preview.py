@@ -27,10 +27,18 @@ SIZES = (10, 12, 20)
 @pytest.fixture
 def step(viewer, session, qtbot) -> RefineStep:
     """The step with a refinement of three squares of different sizes."""
+    return _refined(viewer, session, qtbot, _squares())
+
+
+def _squares():
     inside = np.full((64, 64), 0.05, np.float32)
     for at, side in zip((2, 18, 38), SIZES, strict=True):
         inside[at : at + side, at : at + side] = 0.95
-    image = viewer.add_image((inside * 200).astype(np.uint8), name="squares")
+    return inside
+
+
+def _refined(viewer, session, qtbot, inside, **place) -> RefineStep:
+    image = viewer.add_image((inside * 200).astype(np.uint8), name="squares", **place)
     layer = result_layers.add_probabilities(viewer, image, np.stack([1 - inside, inside]), CARD)
     session.selection.choose_sources((layer,))
     panel = RefinePanel(viewer)
@@ -80,3 +88,16 @@ def test_the_key_ends_it_and_shows_what_was_there(step, viewer, qtbot):
     press(viewer, "Shift-O")
     assert _preview(viewer) is None
     assert viewer.layers["squares refined"].visible
+
+
+@pytest.mark.parametrize(("axis", "n_objects"), [("time", 6), ("z", 3)])
+def test_objects_go_on_from_plane_to_plane_not_from_frame_to_frame(
+    viewer, session, qtbot, axis, n_objects
+):
+    step = _refined(
+        viewer, session, qtbot, np.stack([_squares()] * 2), axis_labels=(axis, "y", "x")
+    )
+    click(qtbot, step.cleanup.split_button)
+    wait_until_idle(qtbot, session)
+    found = viewer.layers["squares instances"].data
+    assert len(np.unique(found)) == n_objects + 1

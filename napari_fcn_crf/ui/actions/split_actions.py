@@ -10,7 +10,9 @@ import numpy.typing as npt
 from napari.layers import Image, Labels
 
 from napari_fcn_crf.data.objects import BORDER, OBJECT
+from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.progress import OnProgress, ShouldStop
+from napari_fcn_crf.results.frames import n_leading_axes, split_frames
 from napari_fcn_crf.results.instances import Grown, split_instances
 from napari_fcn_crf.results.large_instances import BLOCK_PX, split_large
 from napari_fcn_crf.ui.session.session import Session
@@ -33,6 +35,9 @@ class ToSplit:
         The class of their borders, if the network has learnt it.
     planes : tuple of array
         How probable these classes are; empty where that is not known.
+    axes : str
+        Of the labels, as `Picture` has them: objects go on from plane to plane, not from frame to
+        frame.
     """
 
     image: Image
@@ -40,6 +45,7 @@ class ToSplit:
     value: int
     border: int | None
     planes: tuple[Any, ...]
+    axes: str
 
     @property
     def key(self) -> tuple[object, ...]:
@@ -67,6 +73,24 @@ class ToSplit:
     ) -> npt.NDArray[np.integer]:
         """Return the objects, numbered; those of large labels block by block."""
         labels = self.source.data
+        whole = (slice(None),) * labels.ndim
+        if n_leading_axes(self.axes):
+            numbered = np.zeros(labels.shape, np.int32)
+            n_objects = split_frames(
+                Picture(labels, self.axes),
+                self.value,
+                minimum_px,
+                self.border,
+                self.inside(whole),
+                out=numbered,
+                on_progress=on_progress,
+                should_stop=should_stop,
+            )
+            if not n_objects and not (labels == self.value).any():
+                raise ValueError(
+                    f"No pixel has the label {self.value}. Choose the label of the objects."
+                )
+            return numbered
         side = BLOCK_PX.get(labels.ndim, 0)
         if side and max(labels.shape) > 2 * side:
             found: npt.NDArray[np.integer] = split_large(
@@ -79,7 +103,6 @@ class ToSplit:
                 should_stop=should_stop,
             )
             return found
-        whole = (slice(None),) * labels.ndim
         return split_instances(
             np.array(labels), self.value, minimum_px, self.border, self.inside(whole)
         )
@@ -117,4 +140,5 @@ def to_split(session: Session, value: int) -> ToSplit:
         values = our_metadata(probabilities[0])["class_values"]
         wanted = (value,) if border is None else (value, border)
         planes = tuple(probabilities[0].data[values.index(one)] for one in wanted if one in values)
-    return ToSplit(image, source, value, border, planes)
+    axes = session.selection.picture(image).axes.replace("c", "")
+    return ToSplit(image, source, value, border, planes, axes)
