@@ -428,7 +428,8 @@ def test_uncertainty_leads_the_brush(step, viewer, session, qtbot):
     # Large enough to paint in, and outlined until somebody does, or does something else.
     mark = viewer.layers["squares look here"]
     size = np.ptp(mark.data[0], axis=0).max() * camera_of(viewer).zoom
-    assert 0.3 < size / min(viewer.canvas.size) < 0.9
+    canvas = viewer.window._qt_viewer.canvas.native
+    assert 0.3 < size / min(canvas.width(), canvas.height()) < 0.9
     assert [layer.name for layer in viewer.layers][-2:] == ["strokes", "squares look here"]
     assert step.restriction.within.findText("squares look here") == -1
     viewer.layers["strokes"].paint((55, 5), 7)
