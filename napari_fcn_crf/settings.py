@@ -65,10 +65,10 @@ class TrainingSettings(Settings):
         Train on labels as they are, even where they look like objects' numbers, an image, or a mask
         with soft edges.
     iterations : int, optional
-        Steps of the optimizer, one image each. With the weights that come with the package, networks
-        are solved in closed form, at once, and 0 leaves them at that. Left open, it is 0 where
-        steps then gain nothing, and 100 where they are needed: other weights, full mode, strokes
-        held out, patience, images turned.
+        Steps of the optimizer, one image each. Hypercolumns, and with the weights that come with
+        the package the other networks, are solved in closed form, at once; 0 leaves them at that.
+        Left open, it is 0 where steps then gain nothing, and 100 where they are needed: other
+        weights, full mode, strokes held out, patience, images turned.
     learning_rate : float
         How far each step goes: that of the Adam optimizer (α). Less, if the loss jumps up and down.
     backbone_rate : float
