@@ -13,6 +13,7 @@ from napari_fcn_crf.data.labelled_folder import PairFiles
 from napari_fcn_crf.live import follower
 from napari_fcn_crf.model.card import read_card
 from napari_fcn_crf.ui.steps.predict import PredictStep
+from napari_fcn_crf.ui.steps.train import TrainStep
 from napari_fcn_crf.ui.viewer.camera import camera_of
 from napari_fcn_crf.ui.viewer.ownership import our_metadata
 from tests.ui.conftest import click, compute_processes, press, wait_until_idle
@@ -37,6 +38,7 @@ def test_labels_follow_the_brush(viewer, panel, session, person, qtbot, monkeypa
     assert session.live.is_on
     assert person.step.live_box.isChecked()
     person.waits_for_strokes()
+    train = panel.steps[TrainStep].train_button
     person.stroke(1, (6, 6), (6, 56))
     qtbot.waitUntil(lambda: "another class" in person.step.status.text(), timeout=PATIENCE_MS)
     person.stroke(2, (30, 24), (30, 40))
@@ -44,6 +46,10 @@ def test_labels_follow_the_brush(viewer, panel, session, person, qtbot, monkeypa
     assert (first[24:40, 24:40] == 2).all()
     assert (first[:10] == 1).all()
     qtbot.waitUntil(lambda: session.live.place is not None)
+    # What is to be done next is to paint.
+    qtbot.waitUntil(train.button.isEnabled)
+    assert not train.is_next
+    assert not train.button.styleSheet()
     assert _kinds(viewer) == ["squares", "live", "squares labels", "place"]
     assert viewer.layers.selection.active is person.strokes
     assert person.strokes.mode == "paint"

@@ -56,11 +56,14 @@ class Live(QObject):
     ----------
     changed : Signal
         It is on or off, or has something else to say.
+    switched : Signal
+        It is on or off.
     shown : Signal
         Other labels are on the screen.
     """
 
     changed = Signal()
+    switched = Signal()
     shown = Signal()
     _told = Signal(object)
 
@@ -166,6 +169,7 @@ class Live(QObject):
         self._runner.prepare()
         self.request()
         self.changed.emit()
+        self.switched.emit()
 
     def end(self) -> Whole | None:
         """Follow no longer, remove the layer, and return what there is of whole planes."""
@@ -181,6 +185,7 @@ class Live(QObject):
         self._status.say("")
         self._sent = None
         self.changed.emit()
+        self.switched.emit()
         return whole
 
     def request(self, event: object = None) -> None:

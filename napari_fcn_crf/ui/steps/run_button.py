@@ -51,7 +51,7 @@ class RunButton(QWidget):
         self.text = text
         self._start = on_clicked
         self._is_running = False
-        self._is_highlighted = False
+        self._is_sensible = False
         self._problem = ""
         self.key = ""
         self.cancel_tip = "End this now; nothing is changed then."
@@ -73,12 +73,13 @@ class RunButton(QWidget):
         self._tick.setInterval(_TICK_MS)
         self._tick.timeout.connect(self._on_tick)
         session.runner.shown.connect(self._show_progress)
-        follow(session.viewer.events.theme, self._on_theme_changed)
+        follow(session.viewer.events.theme, self._show_style)
+        session.live.switched.connect(self._show_style)
 
     @property
     def is_next(self) -> bool:
-        """Whether it is shown as the sensible thing to do now."""
-        return self._is_highlighted
+        """Whether it is shown as the sensible thing to do now; with Live on, that is to paint."""
+        return self._is_sensible and not self._session.live.is_on
 
     def press(self) -> None:
         """Start the work as a click would; never cancel it."""
@@ -117,8 +118,8 @@ class RunButton(QWidget):
             self._show_enabled()
             hint = f" (key {self.key})" if self.key else ""
             self.button.setToolTip(problem or tooltip + hint)
-        self._is_highlighted = is_next and not running and not problem
-        self._on_theme_changed()
+        self._is_sensible = is_next and not running and not problem
+        self._show_style()
 
     @property
     def _is_at_work(self) -> bool:
@@ -145,8 +146,8 @@ class RunButton(QWidget):
     def _show_enabled(self) -> None:
         self.button.setEnabled(not self._problem and not self._guard.isActive())
 
-    def _on_theme_changed(self, event: object = None) -> None:
-        style = highlight_style(self._session.viewer) if self._is_highlighted else ""
+    def _show_style(self, event: object = None) -> None:
+        style = highlight_style(self._session.viewer) if self.is_next else ""
         if style != self.button.styleSheet():
             self.button.setStyleSheet(style)
 
