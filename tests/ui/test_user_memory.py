@@ -56,12 +56,14 @@ def test_how_many_steps_is_the_heads_until_somebody_says_so(qapp, path: Path) ->
     chosen, _ = choices(path, owner := QObject())
     assert (chosen.iterations, chosen.iterations_more) == (0, 100)
     chosen.choose_training(architecture="fcn8s")
+    assert (chosen.iterations, chosen.iterations_more) == (0, 100)
+    chosen.choose_training(weights="random")
     assert chosen.iterations == 100
     chosen.choose_training(iterations=40)
-    chosen.choose_training(architecture="hypercolumn")
+    chosen.choose_training(architecture="hypercolumn", weights="bundled")
     assert (chosen.iterations, chosen.iterations_more) == (40, 40)
     chosen.choose_training(iterations=0)
-    chosen.choose_training(architecture="fcn32s")
+    chosen.choose_training(architecture="fcn32s", weights="random")
     assert chosen.iterations == 100
     del owner
 

@@ -15,7 +15,8 @@ _LINE_CHARACTERS = 70
 
 def tip_of(settings: type[Any], name: str) -> str:
     """Return what a setting is for, in lines: Qt breaks none in a plain text."""
-    return textwrap.fill(describe(settings)[name].text, _LINE_CHARACTERS)
+    text = describe(settings)[name].text
+    return textwrap.fill(text, _LINE_CHARACTERS, break_on_hyphens=False)
 
 
 def setting_control(settings: type[Any], name: str, **options: Any) -> Any:
