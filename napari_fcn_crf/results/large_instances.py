@@ -81,8 +81,13 @@ def split_large(
     if minimum_px is None:
         minimum_px = smallest_of(split.sizes(checked))
     if split.number(minimum_px, out, checked) is None:
-        raise InputError(f"No pixel has the label {value}. Choose the label of the objects.")
+        raise no_object(value)
     return out
+
+
+def no_object(value: int) -> InputError:
+    """Return what is said where no pixel is of the objects' class."""
+    return InputError(f"No pixel has the label {value}. Choose the label of the objects.")
 
 
 def counted(

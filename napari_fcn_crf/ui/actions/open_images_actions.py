@@ -30,6 +30,7 @@ from napari_fcn_crf.results.metrics import changed_fraction, label_fractions
 from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui.actions.prediction_record import MADE_OF_A_PREDICTION, prediction_record
+from napari_fcn_crf.ui.actions.split_actions import record_of_objects
 from napari_fcn_crf.ui.session.image_table import Row, in_words
 from napari_fcn_crf.ui.session.model_store import TrainedModel
 from napari_fcn_crf.ui.session.notices import tell
@@ -341,11 +342,6 @@ def _add(session: Session, made: _Results, card: ModelCard, work: _Work) -> None
 
 
 def _record_of_objects(objects: Objects) -> dict[str, Any]:
-    """Return what is noted on objects, as Split notes it."""
     classes = objects.classes
-    return {
-        "objects_of_label": classes.values[0],
-        "objects_called": classes.names[0],
-        "objects_colour": classes.colours[0] if classes.colours else None,
-        "smallest_object_px": objects.wanted.minimum_px,
-    }
+    colour = classes.colours[0] if classes.colours else None
+    return record_of_objects(classes.values[0], classes.names[0], colour, objects.wanted.minimum_px)

@@ -20,7 +20,7 @@ from napari_fcn_crf.results.most_probable import most_probable
 from napari_fcn_crf.settings import CRFSettings
 from napari_fcn_crf.ui.actions import large_refinement
 from napari_fcn_crf.ui.actions.refinement_input import RefinementOptions, gather
-from napari_fcn_crf.ui.actions.split_actions import to_split
+from napari_fcn_crf.ui.actions.split_actions import record_of_objects, to_split
 from napari_fcn_crf.ui.session.notices import tell
 from napari_fcn_crf.ui.session.results import Refined
 from napari_fcn_crf.ui.session.session import Session
@@ -249,12 +249,12 @@ def split_instances(session: Session, value: int, minimum_px: int | None = None)
         "Splitting objects",
         "instances",
         lambda _, on_progress: given.split(minimum_px, on_progress, stop.is_set),
-        {
-            "objects_of_label": given.value,
-            "objects_called": session.class_names.of(given.value),
-            "objects_colour": class_colours(given.source, (given.value,))[0],
-            "smallest_object_px": minimum_px,
-        },
+        record_of_objects(
+            given.value,
+            session.class_names.of(given.value),
+            class_colours(given.source, (given.value,))[0],
+            minimum_px,
+        ),
         stop.set,
     )
 

@@ -14,7 +14,7 @@ from napari_fcn_crf.data.picture import Picture
 from napari_fcn_crf.progress import OnProgress, ShouldStop
 from napari_fcn_crf.results.frames import n_leading_axes, split_frames
 from napari_fcn_crf.results.instances import Grown, split_instances
-from napari_fcn_crf.results.large_instances import BLOCK_PX, split_large
+from napari_fcn_crf.results.large_instances import BLOCK_PX, no_object, split_large
 from napari_fcn_crf.ui.session.session import Session
 from napari_fcn_crf.ui.viewer.ownership import is_ours, our_metadata
 
@@ -36,8 +36,7 @@ class ToSplit:
     planes : tuple of array
         How probable these classes are; empty where that is not known.
     axes : str
-        Of the labels, as `Picture` has them: objects go on from plane to plane, not from frame to
-        frame.
+        Of the labels: objects go on from plane to plane, not from frame to frame.
     """
 
     image: Image
@@ -87,9 +86,7 @@ class ToSplit:
                 should_stop=should_stop,
             )
             if not n_objects and not (labels == self.value).any():
-                raise ValueError(
-                    f"No pixel has the label {self.value}. Choose the label of the objects."
-                )
+                raise no_object(self.value)
             return numbered
         side = BLOCK_PX.get(labels.ndim, 0)
         if side and max(labels.shape) > 2 * side:
@@ -106,6 +103,16 @@ class ToSplit:
         return split_instances(
             np.array(labels), self.value, minimum_px, self.border, self.inside(whole)
         )
+
+
+def record_of_objects(value: int, name: str, colour: Any, minimum_px: int | None) -> dict[str, Any]:
+    """Return what is noted on numbered objects: of which class they are, and the smallest."""
+    return {
+        "objects_of_label": value,
+        "objects_called": name,
+        "objects_colour": colour,
+        "smallest_object_px": minimum_px,
+    }
 
 
 def to_split(session: Session, value: int) -> ToSplit:
@@ -140,5 +147,5 @@ def to_split(session: Session, value: int) -> ToSplit:
         values = our_metadata(probabilities[0])["class_values"]
         wanted = (value,) if border is None else (value, border)
         planes = tuple(probabilities[0].data[values.index(one)] for one in wanted if one in values)
-    axes = session.selection.picture(image).axes.replace("c", "")
+    axes = session.selection.picture(image).spatial_axes
     return ToSplit(image, source, value, border, planes, axes)

@@ -20,9 +20,10 @@ LayerKind = TypeVar("LayerKind", bound=Layer)
 
 _BRUSH_ON_SCREEN_PX = 8
 _BRUSH_PX = 5, 40
+"""From fewer nothing is learnt; more napari's own slider does not offer."""
+
 _BRUSH_SHARE = 8
 """A brush is no more than this part of a narrow image."""
-"""From fewer nothing is learnt; more napari's own slider does not offer."""
 
 CLASS_AXIS = "class"
 """Name of the axis of probabilities along which the classes are."""
